@@ -1,0 +1,33 @@
+# `make` lists the commands. All run from a bare Python: config/launch/bootstrap.py makes .venv first.
+# Given as `make run PORT=8001 VAR=other`, or in the environment: PORT, VAR (data folder), DATABASE_URL.
+PYTHON ?= python3
+ARGS ?=
+LAUNCH = @exec $(PYTHON) config/launch/bootstrap.py
+
+.PHONY: help run serve test test-real check fix messages compilemessages lock
+help:            ## this list
+	@sed -n 's/^\([a-z-]*\):.*## */make \1\t/p' Makefile | expand -t 24
+
+run:             ## the demonstration: a small federation on http://127.0.0.1:8000
+	$(LAUNCH) run
+serve:           ## the product without demonstration data
+	$(LAUNCH) serve
+test:            ## every test (ARGS="-k word" for some of them)
+	$(LAUNCH) test $(ARGS)
+test-real:       ## the tests against a real vLLM
+	$(LAUNCH) test-real $(ARGS)
+check:           ## format, lint, types, import order, templates, migrations, translations
+	$(LAUNCH) check
+fix:             ## what formatters and linters can put right by themselves
+	$(LAUNCH) fix
+messages:        ## collect the texts to translate into locale/ (needs gettext)
+	$(LAUNCH) messages
+compilemessages: ## compile locale/ (run, serve and test do it by themselves)
+	$(LAUNCH) compilemessages
+
+UV_COMPILE = uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+  --no-emit-index-url --no-emit-find-links --no-header
+lock:            ## pin the packages of pyproject.toml again (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 1; }
+	$(UV_COMPILE) pyproject.toml -o requirements/run.txt
+	$(UV_COMPILE) pyproject.toml --group dev -o requirements/dev.txt

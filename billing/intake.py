@@ -1,0 +1,109 @@
+"""How ended requests become usage records: COPY into staging, then one INSERT that skips what is there already.
+
+The only writer of the two tables. Storing the same request again, in any order, changes nothing. Counts and
+texts beyond a column's range are cut to it rather than refused: they are a server's or a client's words.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from django.db import connection, transaction
+
+from federation.fleet.models import InferenceServer, Site
+from routing.core.accounting import Closed
+
+_STAGING = """
+CREATE TEMPORARY TABLE IF NOT EXISTS usage_staging (
+    id uuid, client_request_id text, key_id uuid, application_id uuid, asking_institution_id uuid,
+    server_id uuid, deployment_id uuid, model_id uuid, model_asked text, model_served text,
+    endpoint text, stream boolean, priority smallint, prompt_tokens numeric, cached_tokens numeric,
+    completion_tokens numeric, reasoning_tokens numeric, usage_source text, received_at float8,
+    first_token_at float8, finished_at float8, status text, http_status smallint, error_code text,
+    attempts smallint
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS attempt_staging (
+    request_id uuid, n smallint, server_id uuid, deployment_id uuid, started_at float8, outcome text
+) ON COMMIT DELETE ROWS;
+DELETE FROM usage_staging;
+DELETE FROM attempt_staging;
+"""
+# An attempt is kept only with the record that it belongs to: a second version of a record brings none.
+_INSERT = f"""
+WITH stored AS (
+    INSERT INTO billing_usagerecord (
+        id, client_request_id, key_id, application_id, asking_institution_id,
+        serving_institution_id, server_id, deployment_id, model_id, model_asked, model_served,
+        endpoint, stream, priority, prompt_tokens, cached_tokens, completion_tokens,
+        reasoning_tokens, usage_source, received_at, first_token_at, finished_at, status,
+        http_status, error_code, attempts, is_demo
+    )
+    SELECT
+        u.id, u.client_request_id, u.key_id, u.application_id, u.asking_institution_id,
+        site.institution_id, u.server_id, u.deployment_id, u.model_id, u.model_asked,
+        u.model_served, u.endpoint, u.stream, u.priority,
+        least(greatest(u.prompt_tokens, 0), {2**31 - 1}),
+        least(greatest(u.cached_tokens, 0), {2**31 - 1}),
+        least(greatest(u.completion_tokens, 0), {2**31 - 1}),
+        least(greatest(u.reasoning_tokens, 0), {2**31 - 1}),
+        u.usage_source, to_timestamp(u.received_at), to_timestamp(u.first_token_at),
+        to_timestamp(u.finished_at), u.status, u.http_status, u.error_code, u.attempts, %s
+    FROM usage_staging u
+    LEFT JOIN {InferenceServer._meta.db_table} server ON server.id = u.server_id
+    LEFT JOIN {Site._meta.db_table} site ON site.id = server.site_id
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id
+), tried AS (
+    INSERT INTO billing_attempt (request_id, n, server_id, deployment_id, started_at, outcome)
+    SELECT a.request_id, a.n, a.server_id, a.deployment_id, to_timestamp(a.started_at), a.outcome
+    FROM attempt_staging a JOIN stored ON stored.id = a.request_id
+    ON CONFLICT (request_id, n) DO NOTHING
+)
+SELECT count(*) FROM stored
+"""
+_NULL = "\\N"
+_ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": None})
+
+
+def store(ended: Sequence[Closed], *, is_demo: bool = False) -> int:
+    """Store what is not yet stored; return how many requests that were.
+
+    Raises `DataError` or `IntegrityError` when a record cannot be stored at all (an id that is none): the
+    caller's transaction is then undone as a whole.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_STAGING)
+        with cursor.copy("COPY usage_staging FROM STDIN") as copy:
+            copy.write("".join(map(_usage_line, ended)))
+        with cursor.copy("COPY attempt_staging FROM STDIN") as copy:
+            copy.write("".join(_attempt_lines(ended)))
+        cursor.execute(_INSERT, [is_demo])
+        stored: int = cursor.fetchone()[0]
+        return stored
+
+
+def _usage_line(ended: Closed) -> str:
+    """Return a record in COPY's text format, in the columns' order."""
+    asked = ended.opened
+    return (
+        f"{asked.id}\t{_text(asked.client_request_id, 128)}\t{asked.key_id}\t"
+        f"{asked.application_id}\t{asked.institution_id}\t{ended.server_id or _NULL}\t"
+        f"{ended.deployment_id or _NULL}\t{asked.model_id}\t{_text(asked.model_asked, 200)}\t"
+        f"{_text(ended.model_served, 200)}\t{_text(asked.endpoint, 64)}\t{asked.stream}\t"
+        f"{asked.priority}\t{ended.prompt_tokens}\t{ended.cached_tokens}\t"
+        f"{ended.completion_tokens}\t{ended.reasoning_tokens}\t{ended.usage_source.value}\t"
+        f"{asked.received_at}\t{_NULL if ended.first_token_at is None else ended.first_token_at}\t"
+        f"{ended.finished_at}\t{ended.status.value}\t{ended.http_status}\t"
+        f"{_text(ended.error_code, 64)}\t{len(ended.attempts)}\n"
+    )
+
+
+def _attempt_lines(ended: Sequence[Closed]) -> Iterable[str]:
+    for request in ended:
+        for n, tried in enumerate(request.attempts, start=1):
+            yield (
+                f"{request.opened.id}\t{n}\t{tried.server_id}\t{tried.deployment_id}\t"
+                f"{tried.started_at}\t{_text(tried.outcome, 64)}\n"
+            )
+
+
+def _text(value: str, limit: int) -> str:
+    return value[:limit].translate(_ESCAPED)

@@ -1,0 +1,141 @@
+"""What was used: a record per request and an attempt per server tried. No content, no price, no person.
+
+Both tables are partitioned by month of the request's id (`billing.partitions`) and hold no foreign key: what
+they name is never deleted, and a record whose key or server is unknown is still kept. `billing.intake` writes.
+"""
+
+from typing import ClassVar
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from federation.access.models import OVERSEERS, ApiKey
+from federation.people.enums import Role
+from federation.people.models import User
+from federation.people.scope import institution_ids_for, sees_everything
+from routing.core.enums import RequestStatus, UsageSource
+from routing.core.ids import uuid7
+
+FAILED = (
+    RequestStatus.CLIENT_ERROR,
+    RequestStatus.SERVER_ERROR,
+    RequestStatus.REFUSED,
+    RequestStatus.INTERRUPTED,
+)
+"""Statuses counted as errors; a client that leaves (`abandoned`) is none."""
+
+STATUS_LABELS = {
+    RequestStatus.OK.value: _("answered"),
+    RequestStatus.CLIENT_ERROR.value: _("request refused as wrong"),
+    RequestStatus.SERVER_ERROR.value: _("server error"),
+    RequestStatus.REFUSED.value: _("no server available"),
+    RequestStatus.ABANDONED.value: _("client left"),
+    RequestStatus.INTERRUPTED.value: _("interrupted"),
+}
+
+USAGE_SOURCE_LABELS = {
+    UsageSource.SERVER.value: _("told by the server"),
+    UsageSource.COUNTED.value: _("counted on the way"),
+    UsageSource.ESTIMATED.value: _("estimated"),
+    UsageSource.NONE.value: _("none"),
+}
+
+
+class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
+    def for_user(self, user: User | AnonymousUser) -> "UsageRecordQuerySet":
+        """Everything for the federation; what an overseer's institution asked or served; one's own keys'."""
+        if sees_everything(user) or (isinstance(user, User) and user.has_role(Role.FINANCE)):
+            return self
+        own = Q(key_id__in=ApiKey.objects.for_user(user).values("pk"))
+        if institutions := institution_ids_for(user, *OVERSEERS):
+            own |= Q(asking_institution_id__in=institutions)
+            own |= Q(serving_institution_id__in=institutions)
+        return self.filter(own)
+
+
+class UsageRecord(models.Model):
+    """One request, under its own id. Tokens are whole numbers, `usage_source` says where they come from."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    client_request_id = models.CharField(_("client's identifier"), max_length=128, blank=True)
+    key_id = models.UUIDField(_("API key"))
+    application_id = models.UUIDField(_("application"))
+    asking_institution_id = models.UUIDField(_("asking institution"))
+    serving_institution_id = models.UUIDField(_("serving institution"), null=True)
+    server_id = models.UUIDField(_("inference server"), null=True)
+    deployment_id = models.UUIDField(_("deployment"), null=True)
+    model_id = models.UUIDField(_("model"))
+    model_asked = models.CharField(_("model asked for"), max_length=200)
+    model_served = models.CharField(_("model served"), max_length=200, blank=True)
+    endpoint = models.CharField(_("endpoint"), max_length=64)
+    stream = models.BooleanField(_("streamed"))
+    priority = models.SmallIntegerField(_("class"))
+    prompt_tokens = models.IntegerField(_("prompt tokens"))
+    cached_tokens = models.IntegerField(_("cached tokens"))
+    completion_tokens = models.IntegerField(_("completion tokens"))
+    reasoning_tokens = models.IntegerField(_("reasoning tokens"))
+    usage_source = models.CharField(
+        _("source of the count"), max_length=16, choices=USAGE_SOURCE_LABELS
+    )
+    received_at = models.DateTimeField(_("received"))
+    first_token_at = models.DateTimeField(_("first token"), null=True)
+    finished_at = models.DateTimeField(_("finished"))
+    status = models.CharField(_("status"), max_length=16, choices=STATUS_LABELS)
+    http_status = models.SmallIntegerField(_("HTTP status"))
+    error_code = models.CharField(_("error"), max_length=64, blank=True)
+    attempts = models.SmallIntegerField(_("attempts"))
+    is_demo = models.BooleanField(_("demonstration data"), default=False)
+
+    objects = UsageRecordQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("usage record")
+        verbose_name_plural = _("usage records")
+        # The id is the time of arrival: with it, one index gives a scope's period and its latest requests.
+        indexes: ClassVar = [
+            models.Index(fields=["key_id", "id"], name="usage_by_key"),
+            models.Index(fields=["asking_institution_id", "id"], name="usage_by_asking"),
+            models.Index(fields=["serving_institution_id", "id"], name="usage_by_serving"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(
+                    prompt_tokens__gte=0,
+                    cached_tokens__gte=0,
+                    completion_tokens__gte=0,
+                    reasoning_tokens__gte=0,
+                ),
+                name="tokens_are_never_negative",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class AttemptQuerySet(models.QuerySet["Attempt"]):
+    def for_user(self, user: User | AnonymousUser) -> "AttemptQuerySet":
+        return self.filter(request_id__in=UsageRecord.objects.for_user(user).values("pk"))
+
+
+class Attempt(models.Model):
+    """One try of a request at one server; `outcome` is `ok` or why it failed."""
+
+    pk = models.CompositePrimaryKey("request_id", "n")
+    request_id = models.UUIDField(_("request"))
+    n = models.SmallIntegerField(_("attempt"))
+    server_id = models.UUIDField(_("inference server"))
+    deployment_id = models.UUIDField(_("deployment"))
+    started_at = models.DateTimeField(_("started"))
+    outcome = models.CharField(_("outcome"), max_length=64)
+
+    objects = AttemptQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+
+    def __str__(self) -> str:
+        return f"{self.request_id} {self.n}"

@@ -1,0 +1,75 @@
+"""Typed readers of the environment, failing loudly; where a secret or the data folder is found.
+
+The launcher sets everything. `manage.py` typed by a person sets nothing: then the data folder is `./var`, and
+the address of its database lies in it.
+"""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class ConfigurationError(Exception):
+    """A setting is missing or wrong; the text says which and what to do."""
+
+
+def text(name: str, default: str) -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def boolean(name: str, *, default: bool) -> bool:
+    value = os.environ.get(name, "").strip().lower()
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    if value:
+        raise ConfigurationError(f"{name} is {value!r}; say 1 or 0")
+    return default
+
+
+def integer(name: str, *, default: int) -> int:
+    value = os.environ.get(name, "").strip()
+    try:
+        return int(value) if value else default
+    except ValueError:
+        raise ConfigurationError(f"{name} is {value!r}; it takes a whole number") from None
+
+
+def words(name: str) -> list[str]:
+    """Return the comma-separated parts of a variable, none when it is unset."""
+    return [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
+
+
+def data_folder() -> Path:
+    return Path(text("VAR", str(ROOT / "var"))).absolute()
+
+
+def secret(name: str) -> str:
+    """Return a secret from the environment, else from `VAR/secrets/<name in lower case>`.
+
+    Raises `ConfigurationError` when there is neither: secrets are made by the launcher, once.
+    """
+    if value := os.environ.get(name, "").strip():
+        return value
+    path = data_folder() / "secrets" / name.lower()
+    try:
+        return path.read_text().strip()
+    except OSError:
+        raise ConfigurationError(
+            f"{name} is not set and {path} cannot be read; start the product once with `make serve`"
+        ) from None
+
+
+def database_url() -> str:
+    """Return the PostgreSQL address: `DATABASE_URL`, else the one the launcher left beside the data."""
+    if value := os.environ.get("DATABASE_URL", "").strip():
+        return value
+    path = data_folder() / "database_url"
+    try:
+        return path.read_text().strip()
+    except OSError:
+        raise ConfigurationError(
+            f"DATABASE_URL is not set and {path} does not exist; start the product with `make run`"
+        ) from None

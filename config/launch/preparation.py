@@ -1,0 +1,103 @@
+"""What is looked at before the services start: the given database, old sockets, static files.
+
+Tables and demonstration data are management commands, which see themselves what there is to do.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from config.launch.console import LaunchError
+from config.launch.environment import ROOT, Place, make_private, write_private
+
+OLDEST_POSTGRES = 15
+CONNECT_SECONDS = 10
+POSTGRES_LINK = "pg"  # the name of PostgreSQL's socket folder among the sockets
+
+
+def check_database(url: str) -> None:
+    """Refuse a database that is out of reach or too old, never showing its password."""
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        # libpq's own words would repeat the address, password included.
+        raise LaunchError(
+            "DATABASE_URL is no address like postgresql://user:password@host/name"
+        ) from None
+    try:
+        with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as connection:
+            version = connection.info.server_version // 10_000
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
+        raise LaunchError(f"The database of DATABASE_URL cannot be used: {reason}") from None
+    if version < OLDEST_POSTGRES:
+        raise LaunchError(
+            f"The database of DATABASE_URL is PostgreSQL {version}:"
+            f" {OLDEST_POSTGRES} or newer is needed"
+        )
+
+
+def remember_database(place: Place, url: str) -> None:
+    """Leave the address where a `manage.py` typed by a person finds it."""
+    write_private(place.var / "database_url", url + "\n")
+
+
+@contextmanager
+def sockets_folder(place: Place) -> Iterator[None]:
+    """Make the folder for sockets, empty of what a killed copy left; remove it at the end.
+
+    The data folder's lock is held, so none of the sockets is in use.
+    """
+    make_private(place.run_dir)
+    remove_sockets(place.run_dir)
+    try:
+        yield
+    finally:
+        remove_sockets(place.run_dir)
+        with suppress(OSError):
+            place.run_dir.rmdir()
+
+
+def remove_sockets(run_dir: Path) -> None:
+    for path in (*run_dir.glob("*.sock"), run_dir / POSTGRES_LINK):
+        path.unlink(missing_ok=True)
+
+
+class StaticFiles:
+    """Tells whether static files changed since they were collected, which takes seconds."""
+
+    def __init__(self, place: Place) -> None:
+        self._stamp = place.var / "static.stamp"
+        self._target = place.var / "static"
+        self._digest = hashlib.sha256(
+            "\n".join(static_lines()).encode(errors="surrogateescape")
+        ).hexdigest()
+
+    def changed(self) -> bool:
+        try:
+            return self._stamp.read_text() != self._digest or not self._target.is_dir()
+        except FileNotFoundError:
+            return True
+
+    def collected(self) -> None:
+        self._stamp.write_text(self._digest)
+
+
+def static_lines() -> Iterator[str]:
+    """Yield a line for the packages, which bring their own files, and one for each file of ours."""
+    yield hashlib.sha256((ROOT / "requirements" / "run.txt").read_bytes()).hexdigest()
+    rooms = [
+        path.parent for path in sorted({*ROOT.glob("*/__init__.py"), *ROOT.glob("*/*/__init__.py")})
+    ]
+    for folder in (ROOT, *rooms):
+        for parent, folders, names in os.walk(folder / "static"):
+            folders.sort()
+            for name in sorted(names):
+                path = Path(parent, name)
+                status = path.stat()
+                yield f"{path.relative_to(ROOT)} {status.st_size} {status.st_mtime_ns}"

@@ -1,0 +1,36 @@
+"""`test` and `test-real`: brings a browser, then becomes pytest, whose plugin starts PostgreSQL."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from config.launch import messages
+from config.launch.browser import find_browser
+from config.launch.console import say
+from config.launch.environment import ROOT
+
+WORKERS = 2
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Run the tests; those that need a browser fail when there is none."""
+    messages.compile_changed(ROOT / "locale")
+    browser = find_browser(os.environ)
+    if browser:
+        os.environ["BROWSER_PATH"] = str(browser)
+    else:
+        say(
+            "! No browser was found or could be installed: the tests that need one will fail;"
+            " name a Chromium with BROWSER_PATH=/path/to/chromium"
+        )
+    return become_pytest("-n", str(WORKERS), *arguments)
+
+
+def test_real(arguments: Sequence[str]) -> int:
+    messages.compile_changed(ROOT / "locale")
+    return become_pytest("tests/real", *arguments)
+
+
+def become_pytest(*arguments: str) -> int:
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])

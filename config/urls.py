@@ -1,0 +1,19 @@
+"""The portal's addresses. `/v1` and the other paths of the interface never come here: the router answers them."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.i18n import set_language
+
+handler400 = "dashboards.errors.bad_request"
+handler403 = "dashboards.errors.permission_denied"
+handler404 = "dashboards.errors.page_not_found"
+handler500 = "dashboards.errors.server_error"
+
+urlpatterns = [
+    path("", include("dashboards.urls")),
+    path("keys/", include("federation.access.urls")),
+    path("people/", include("federation.people.urls")),
+    path("account/", include("allauth.urls")),
+    path("language/", set_language, name="set_language"),
+    path("register/", admin.site.urls),
+]

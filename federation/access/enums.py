@@ -1,0 +1,19 @@
+"""Labels of the choices that a key makes. The values are the router's."""
+
+from django.utils.translation import gettext_lazy as _
+
+from routing.core.enums import PriorityClass, RoutingMode
+
+PRIORITY_LABELS = {
+    PriorityClass.P5.value: _("P5, served first"),
+    PriorityClass.P4.value: "P4",
+    PriorityClass.P3.value: _("P3, ordinary"),
+    PriorityClass.P2.value: "P2",
+    PriorityClass.P1.value: _("P1, served last: batches"),
+}
+
+ROUTING_MODE_LABELS = {
+    RoutingMode.ANY.value: _("any server"),
+    RoutingMode.PRIVATE_FIRST.value: _("own servers first"),
+    RoutingMode.PRIVATE_ONLY.value: _("own servers only"),
+}

@@ -1,0 +1,47 @@
+"""`manage.py create_key`: a key for an application of an institution; the key alone on the last line."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from federation.access.models import Application
+from federation.access.operations import create_application, issue_key
+from federation.command import OperatorCommand
+from federation.journal.actors import CommandActor
+from federation.members.queries import institution_with_slug
+from routing.core.enums import PriorityClass
+
+
+class Command(OperatorCommand):
+    help = "Issue an API key, shown once: alone on the last line of the output."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--institution", required=True, metavar="SLUG", help="such as rennes")
+        parser.add_argument(
+            "--name", required=True, help="of the key, and of the application when it is new"
+        )
+        parser.add_argument(
+            "--class",
+            dest="priority",
+            type=int,
+            choices=[priority.value for priority in PriorityClass],
+            default=PriorityClass.P3.value,
+            help="priority class; a higher one is served first (default: %(default)s)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        by = CommandActor("create_key")
+        institution = institution_with_slug(options["institution"])
+        application = Application.objects.filter(
+            institution=institution, name=options["name"].strip()
+        ).first() or create_application(by=by, institution=institution, name=options["name"])
+        key, secret = issue_key(
+            by=by,
+            application=application,
+            name=options["name"],
+            priority=PriorityClass(options["priority"]),
+        )
+        self.stderr.write(
+            f"Key {key.prefix}… of {application.name} ({institution.name}), class {key.priority};"
+            " it cannot be shown again:"
+        )
+        self.stdout.write(secret.reveal())

@@ -1,0 +1,150 @@
+"""Applications and their API keys: who may ask. A key is known by its digest; its text is shown once."""
+
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from federation.access.enums import PRIORITY_LABELS, ROUTING_MODE_LABELS
+from federation.base import Row
+from federation.catalogue.models import AIModel
+from federation.members.models import Institution
+from federation.people.enums import Role
+from federation.people.models import User
+from federation.people.scope import institution_ids_for, sees_everything
+from routing.core.enums import PriorityClass, RoutingMode
+
+OVERSEERS = (Role.MEMBER_DSI, Role.MEMBER_FINANCE)
+"""Roles that see every application of their institution; others see those they own."""
+
+
+class ApplicationQuerySet(models.QuerySet["Application"]):
+    def for_user(self, user: User | AnonymousUser) -> "ApplicationQuerySet":
+        if isinstance(user, AnonymousUser):
+            return self.none()
+        if sees_everything(user):
+            return self
+        own = Q(owner=user, institution_id__in=institution_ids_for(user))
+        return self.filter(own | Q(institution_id__in=institution_ids_for(user, *OVERSEERS)))
+
+
+class Application(Row):
+    """The software that consumes: keys, usage and bills are gathered under it."""
+
+    institution = models.ForeignKey(
+        Institution, models.PROTECT, related_name="applications", verbose_name=_("institution")
+    )
+    name = models.CharField(_("name"), max_length=100)
+    owner = models.ForeignKey(
+        User,
+        models.PROTECT,
+        related_name="applications",
+        null=True,
+        blank=True,
+        verbose_name=_("owner"),
+    )
+    description = models.TextField(_("description"), blank=True)
+
+    objects = ApplicationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("application")
+        verbose_name_plural = _("applications")
+        ordering = ("name",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("institution", "name"),
+                name="an_application_name_is_unique_in_its_institution",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def for_user(self, user: User | AnonymousUser) -> "ApiKeyQuerySet":
+        return self.filter(application__in=Application.objects.for_user(user))
+
+    def usable(self) -> "ApiKeyQuerySet":
+        """Keys that are neither revoked nor expired at this moment."""
+        unexpired = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
+        return self.filter(unexpired, revoked_at__isnull=True)
+
+
+class ApiKey(Row):
+    """A key of an application. `models` empty: every model in production; `origins`: web pages allowed (CORS)."""
+
+    application = models.ForeignKey(
+        Application, models.PROTECT, related_name="keys", verbose_name=_("application")
+    )
+    name = models.CharField(_("name"), max_length=100)
+    prefix = models.CharField(_("beginning"), max_length=24)
+    last4 = models.CharField(_("end"), max_length=4)
+    digest = models.CharField(max_length=64, unique=True)
+    pepper_version = models.PositiveSmallIntegerField(default=1)
+    priority = models.PositiveSmallIntegerField(
+        _("class"), choices=PRIORITY_LABELS, default=PriorityClass.P3.value
+    )
+    routing_mode = models.CharField(
+        _("servers"),
+        max_length=16,
+        choices=ROUTING_MODE_LABELS,
+        default=RoutingMode.ANY.value,
+    )
+    origins = ArrayField(
+        models.CharField(max_length=200), verbose_name=_("web origins"), default=list, blank=True
+    )
+    answers_200_when_full = models.BooleanField(_("answers 200 when full"), default=False)
+    created_by = models.ForeignKey(
+        User, models.PROTECT, related_name="+", null=True, verbose_name=_("created by")
+    )
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    revoked_reason = models.CharField(_("reason"), max_length=200, blank=True)
+    last_used_on = models.DateField(_("last used"), null=True, blank=True)
+    # The last field: from here on `models` is no longer the module inside this class.
+    models = models.ManyToManyField(
+        AIModel, related_name="keys", blank=True, verbose_name=_("models")
+    )
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(
+                    priority__gte=PriorityClass.P1.value, priority__lte=PriorityClass.P5.value
+                ),
+                name="a_key_has_a_class_from_1_to_5",
+            ),
+            models.CheckConstraint(
+                condition=Q(routing_mode__in=sorted(ROUTING_MODE_LABELS)),
+                name="a_key_has_a_known_routing_mode",
+            ),
+            models.CheckConstraint(
+                condition=Q(digest__regex=r"^[0-9a-f]{64}$"), name="a_key_is_kept_as_a_digest"
+            ),
+            models.CheckConstraint(
+                condition=Q(revoked_at__isnull=True, revoked_reason="")
+                | (Q(revoked_at__isnull=False) & ~Q(revoked_reason="")),
+                name="a_revoked_key_says_why",
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=models.F("created_at")),
+                name="a_key_expires_after_it_is_made",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the router accepts this key at this moment."""
+        expired = self.expires_at is not None and self.expires_at <= timezone.now()
+        return self.revoked_at is None and not expired

@@ -1,0 +1,117 @@
+"""Writes about who may ask: applications and their keys."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from federation.access import policies
+from federation.access.keys import abbreviate, new_key
+from federation.access.models import ApiKey, Application
+from federation.catalogue.models import AIModel
+from federation.journal.actors import Actor
+from federation.journal.operations import record
+from federation.members.models import Institution
+from federation.people.models import User
+from routing.core.enums import PriorityClass, RoutingMode
+from routing.core.keys import digest
+from routing.upstream.credentials import Secret
+
+
+@transaction.atomic
+def create_application(
+    *,
+    by: Actor,
+    institution: Institution,
+    name: str,
+    owner: User | None = None,
+    description: str = "",
+) -> Application:
+    """Register a consuming software. A person who names no owner owns it, unless a DSI or admin acts."""
+    policies.check_create_application(by, institution, owner)
+    application = Application(
+        institution=institution,
+        name=name.strip(),
+        owner=owner or (by if isinstance(by, User) else None),
+        description=description,
+    )
+    application.full_clean()
+    application.save()
+    record(by=by, verb="access.create_application", obj=application, institution=institution)
+    return application
+
+
+@transaction.atomic
+def issue_key(
+    *,
+    by: Actor,
+    application: Application,
+    name: str,
+    priority: PriorityClass = PriorityClass.P3,
+    routing_mode: RoutingMode = RoutingMode.ANY,
+    models: Sequence[AIModel] = (),
+    origins: Sequence[str] = (),
+    answers_200_when_full: bool = False,
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, Secret]:
+    """Make a key and return it with its text, which cannot be had again. No `models`: all of them."""
+    policies.check_issue_key(by, application, priority)
+    if expires_at is not None and expires_at <= timezone.now():
+        raise ValidationError({"expires_at": _("This date has passed.")})
+    secret = new_key()
+    prefix, last4 = abbreviate(secret.reveal())
+    key = ApiKey(
+        application=application,
+        name=name.strip(),
+        prefix=prefix,
+        last4=last4,
+        digest=digest(settings.PEPPER.encode(), secret.reveal()),
+        priority=priority.value,
+        routing_mode=routing_mode.value,
+        origins=list(origins),
+        answers_200_when_full=answers_200_when_full,
+        created_by=by if isinstance(by, User) else None,
+        expires_at=expires_at,
+    )
+    key.full_clean()
+    key.save()
+    key.models.set(models)
+    record(
+        by=by,
+        verb="access.issue_key",
+        obj=key,
+        institution=application.institution,
+        diff={
+            "application": application.pk,
+            "prefix": prefix,
+            "priority": priority,
+            "routing_mode": routing_mode,
+            "models": [model.slug for model in models],
+            "expires_at": expires_at,
+        },
+    )
+    return key, secret
+
+
+@transaction.atomic
+def revoke_key(*, by: Actor, key: ApiKey, reason: str) -> ApiKey:
+    """End a key for good; routers refuse it within a second. Raises `ValidationError` without a reason."""
+    locked = ApiKey.objects.select_for_update().get(pk=key.pk)
+    policies.check_revoke_key(by, locked)
+    locked.revoked_at = timezone.now()
+    locked.revoked_reason = reason.strip()
+    if not locked.revoked_reason:
+        raise ValidationError({"revoked_reason": _("Say why.")})
+    locked.save(update_fields=["revoked_at", "revoked_reason"])
+    record(
+        by=by,
+        verb="access.revoke_key",
+        obj=locked,
+        institution=locked.application.institution,
+        diff={"revoked": True},
+    )
+    return locked

@@ -1,0 +1,57 @@
+"""What every table shows in Django's admin: rows to read, and actions that call the operations.
+
+Nothing is added, changed or deleted there: an operation checks its policy and tells the journal, a form of
+the admin would not.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no generic class at run time
+    """`hidden` names the fields that no page may show: secrets, digests."""
+
+    is_read_only: ClassVar = True
+    hidden: ClassVar[tuple[str, ...]] = ()
+    show_full_result_count = False
+
+    def get_exclude(self, request: HttpRequest, obj: Model | None = None) -> Iterable[str]:
+        return self.hidden
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.admin_site.has_permission(request)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.admin_site.has_permission(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def call_for_each(
+        self, request: HttpRequest, rows: QuerySet[Any], operation: Callable[[Any], Any]
+    ) -> None:
+        """Call `operation` on each chosen row and say what came of it."""
+        done = 0
+        for row in rows:
+            try:
+                operation(row)
+                done += 1
+            except PermissionDenied as refusal:
+                self.message_user(request, f"{row}: {refusal}", messages.ERROR)
+            except ValidationError as refusal:
+                text = " ".join(refusal.messages)
+                self.message_user(request, f"{row}: {text}", messages.ERROR)
+        if done:
+            self.message_user(request, _("Done: %(count)s.") % {"count": done}, messages.SUCCESS)

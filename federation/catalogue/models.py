@@ -1,0 +1,196 @@
+"""Models, their immutable versions and their public names. Which server runs them is the fleet's."""
+
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from federation.base import Row
+from federation.catalogue.enums import (
+    STAGE_LABELS,
+    STRATEGY_LABELS,
+    Capability,
+    Category,
+)
+from federation.people.models import User
+from federation.people.scope import sees_everything
+from routing.core.enums import LifecycleStage, Strategy
+from routing.core.table import SERVED_STAGES
+
+PUBLIC_NAME = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$"
+"""What clients put in `model`: names of the engines' world hold dots, colons and slashes."""
+SERVED = sorted(stage.value for stage in SERVED_STAGES)
+
+
+class AIModelQuerySet(models.QuerySet["AIModel"]):
+    def for_user(self, user: User | AnonymousUser) -> "AIModelQuerySet":
+        """Served models for everyone signed in: the catalogue is common; others for the federation."""
+        if isinstance(user, AnonymousUser) or not user.is_active:
+            return self.none()
+        return self if sees_everything(user) else self.served()
+
+    def served(self) -> "AIModelQuerySet":
+        return self.filter(stage__in=SERVED)
+
+
+class AIModel(Row):
+    """A model under its public name (`slug`), whoever serves it."""
+
+    slug = models.CharField(
+        _("public name"), max_length=128, unique=True, validators=[RegexValidator(PUBLIC_NAME)]
+    )
+    display_name = models.CharField(_("name"), max_length=128)
+    description_fr = models.TextField(_("description in French"), blank=True)
+    description_en = models.TextField(_("description in English"), blank=True)
+    publisher = models.CharField(_("publisher"), max_length=128, blank=True)
+    licence = models.CharField(_("licence"), max_length=128, blank=True)
+    languages = ArrayField(
+        models.CharField(max_length=8), verbose_name=_("languages"), default=list, blank=True
+    )
+    capabilities = ArrayField(
+        models.CharField(max_length=32, choices=Capability),
+        verbose_name=_("capabilities"),
+        default=list,
+        blank=True,
+    )
+    category = models.CharField(
+        _("category"), max_length=16, choices=Category, default=Category.GENERALIST
+    )
+    stage = models.CharField(
+        _("stage"),
+        max_length=16,
+        choices=STAGE_LABELS,
+        default=LifecycleStage.PROPOSED.value,
+    )
+    strategy = models.CharField(
+        _("strategy"),
+        max_length=16,
+        choices=STRATEGY_LABELS,
+        default=Strategy.LEAST_BUSY.value,
+    )
+
+    objects = AIModelQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("model")
+        verbose_name_plural = _("models")
+        ordering = ("slug",)
+        constraints = (
+            models.UniqueConstraint(
+                Lower("slug"), name="a_public_name_is_one_model_whatever_its_case"
+            ),
+            models.CheckConstraint(
+                condition=Q(slug__regex=PUBLIC_NAME), name="a_public_name_has_no_odd_character"
+            ),
+            models.CheckConstraint(
+                condition=Q(stage__in=sorted(STAGE_LABELS)), name="a_stage_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(strategy__in=sorted(STRATEGY_LABELS)), name="a_strategy_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(category__in=Category.values), name="a_category_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(capabilities__contained_by=Capability.values),
+                name="capabilities_are_known",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.display_name
+
+    @property
+    def description(self) -> str:
+        """The description in the reader's language, else in French."""
+        english = (get_language() or "").startswith("en") and self.description_en
+        return self.description_en if english else self.description_fr
+
+
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    def for_user(self, user: User | AnonymousUser) -> "ModelVersionQuerySet":
+        return self.filter(model__in=AIModel.objects.for_user(user))
+
+
+class ModelVersion(Row):
+    """Weights, quantisation, context and template together: what two servers must share to be interchangeable.
+
+    A trigger keeps every field but `current`: a change is a new version.
+    """
+
+    model = models.ForeignKey(
+        AIModel, models.PROTECT, related_name="versions", verbose_name=_("model")
+    )
+    revision = models.CharField(_("weights"), max_length=200)
+    quantisation = models.CharField(_("quantisation"), max_length=32, blank=True)
+    context_length = models.PositiveIntegerField(_("context, in tokens"), null=True, blank=True)
+    template = models.CharField(_("conversation template"), max_length=128, blank=True)
+    current = models.BooleanField(_("current"), default=False)
+
+    objects = ModelVersionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("model version")
+        verbose_name_plural = _("model versions")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("model", "revision", "quantisation", "context_length", "template"),
+                nulls_distinct=False,
+                name="a_version_is_registered_once",
+            ),
+            models.UniqueConstraint(
+                fields=("model",), condition=Q(current=True), name="one_current_version_per_model"
+            ),
+            models.CheckConstraint(
+                condition=Q(context_length__gt=0), name="a_context_holds_at_least_one_token"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.revision, self.quantisation)))
+
+
+class AliasQuerySet(models.QuerySet["Alias"]):
+    def for_user(self, user: User | AnonymousUser) -> "AliasQuerySet":
+        return self.filter(model__in=AIModel.objects.for_user(user))
+
+
+class Alias(Row):
+    """Another public name of a model; from `sunset` on its users should take `successor`."""
+
+    name = models.CharField(_("name"), max_length=128, validators=[RegexValidator(PUBLIC_NAME)])
+    model = models.ForeignKey(
+        AIModel, models.PROTECT, related_name="aliases", verbose_name=_("model")
+    )
+    successor = models.ForeignKey(
+        AIModel,
+        models.PROTECT,
+        related_name="succeeds",
+        null=True,
+        blank=True,
+        verbose_name=_("successor"),
+    )
+    sunset = models.DateField(_("announced end"), null=True, blank=True)
+
+    objects = AliasQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("alias")
+        verbose_name_plural = _("aliases")
+        constraints = (
+            models.UniqueConstraint(Lower("name"), name="an_alias_is_one_model_whatever_its_case"),
+            models.CheckConstraint(
+                condition=Q(name__regex=PUBLIC_NAME), name="an_alias_has_no_odd_character"
+            ),
+            models.CheckConstraint(
+                condition=Q(successor__isnull=True) | ~Q(successor=F("model")),
+                name="an_alias_is_succeeded_by_another_model",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,22 @@
+"""Who may write the catalogue: the federation decides which models it offers."""
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from federation.catalogue.models import AIModel, Alias
+from federation.journal.actors import Actor
+from federation.people.policies import is_federation_admin
+from federation.policy import refuse_unless
+
+
+def check_write_catalogue(by: Actor) -> None:
+    refuse_unless(is_federation_admin(by))
+
+
+def check_name_is_free(name: str) -> None:
+    """Raise unless no model and no alias bears this public name, in any case of letters."""
+    taken = AIModel.objects.filter(slug__iexact=name).exists()
+    if taken or Alias.objects.filter(name__iexact=name).exists():
+        raise ValidationError(
+            _("The name “%(name)s” is taken by a model."), code="name_taken", params={"name": name}
+        )

@@ -1,0 +1,73 @@
+"""Sites, servers and what belongs to them in Django's admin; its actions move servers along their states."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from federation.admin import ReadOnlyAdmin
+from federation.fleet.models import (
+    Deployment,
+    EgressGrant,
+    InferenceServer,
+    Site,
+    UpstreamCredential,
+)
+from federation.fleet.operations.servers import change_server_state
+from federation.people.guards import signed_in
+from routing.core.enums import ServerState
+
+Servers = QuerySet[InferenceServer]
+
+
+@admin.register(Site)
+class SiteAdmin(ReadOnlyAdmin):
+    list_display = ("name", "institution", "city", "pue", "labels")
+    list_select_related = ("institution",)
+
+
+@admin.register(InferenceServer)
+class InferenceServerAdmin(ReadOnlyAdmin):
+    list_display = ("slug", "name", "site", "engine", "state", "max_parallel", "base_url")
+    list_filter = ("state", "engine", "site__institution")
+    list_select_related = ("site",)
+    search_fields = ("slug", "name")
+    actions = ("drain", "suspend", "resume")
+
+    @admin.action(description=_("Drain: finish what runs, take nothing new"))
+    def drain(self, request: HttpRequest, servers: Servers) -> None:
+        self._move(request, servers, ServerState.DRAINING)
+
+    @admin.action(description=_("Suspend at once"))
+    def suspend(self, request: HttpRequest, servers: Servers) -> None:
+        self._move(request, servers, ServerState.SUSPENDED)
+
+    @admin.action(description=_("Take back into service"))
+    def resume(self, request: HttpRequest, servers: Servers) -> None:
+        self._move(request, servers, ServerState.LIVE)
+
+    def _move(self, request: HttpRequest, servers: Servers, state: ServerState) -> None:
+        by = signed_in(request)
+        self.call_for_each(
+            request, servers, lambda row: change_server_state(by=by, server=row, state=state)
+        )
+
+
+@admin.register(UpstreamCredential)
+class UpstreamCredentialAdmin(ReadOnlyAdmin):
+    hidden = ("ciphertext",)
+    list_display = ("server", "valid_from", "valid_to")
+    list_select_related = ("server",)
+
+
+@admin.register(EgressGrant)
+class EgressGrantAdmin(ReadOnlyAdmin):
+    list_display = ("server", "address", "port", "granted_by", "reason", "revoked_at")
+    list_select_related = ("server", "granted_by")
+
+
+@admin.register(Deployment)
+class DeploymentAdmin(ReadOnlyAdmin):
+    list_display = ("server", "version", "served_name", "state")
+    list_filter = ("state",)
+    list_select_related = ("server", "version")

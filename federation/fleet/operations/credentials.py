@@ -1,0 +1,47 @@
+"""A server's access token: kept sealed, replaced as a whole, never read back by a page."""
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from federation.fleet import policies
+from federation.fleet.models import InferenceServer, UpstreamCredential
+from federation.fleet.operations.servers import locked_server
+from federation.journal.actors import Actor
+from federation.journal.operations import record
+from routing.upstream.credentials import Secret, load_keys, seal, unseal
+
+
+@transaction.atomic
+def rotate_credential(
+    *, by: Actor, server: InferenceServer, credential: Secret
+) -> UpstreamCredential:
+    """Put a new token in the place of the current one, which ends now."""
+    locked = locked_server(server)
+    policies.check_manage_server(by, locked)
+    now = timezone.now()
+    locked.credentials.current().update(valid_to=now)
+    row = UpstreamCredential(
+        server=locked,
+        ciphertext=seal(str(locked.pk), credential, load_keys(settings.ENCRYPTION_KEY)),
+        valid_from=now,
+    )
+    row.full_clean()
+    row.save()
+    record(
+        by=by,
+        verb="fleet.rotate_credential",
+        obj=row,
+        institution=locked.institution,
+        diff={"server": locked.pk},
+    )
+    return row
+
+
+def is_current_credential(server: InferenceServer, credential: Secret) -> bool:
+    """Whether the server's current token is this one already."""
+    row = server.credentials.current().first()
+    if row is None:
+        return False
+    held = unseal(str(server.pk), row.ciphertext, load_keys(settings.ENCRYPTION_KEY))
+    return held.reveal() == credential.reveal()

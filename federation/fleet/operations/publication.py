@@ -1,0 +1,158 @@
+"""From an address to a model in service, in one act: what `register_server` and the demonstration do.
+
+Safe to run again: on the same address and served name it changes only what differs, and what the offer
+leaves out stays; a server that was drained or suspended since then stays so.
+"""
+
+import socket
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from federation.catalogue.models import AIModel, ModelVersion
+from federation.catalogue.operations import add_version, register_model
+from federation.fleet.enums import Engine
+from federation.fleet.models import Deployment, EgressGrant, InferenceServer, Site
+from federation.fleet.operations.credentials import is_current_credential, rotate_credential
+from federation.fleet.operations.deployments import deploy_model
+from federation.fleet.operations.egress import grant_egress
+from federation.fleet.operations.servers import (
+    add_site,
+    canonical_url,
+    change_server_state,
+    limit_server,
+    register_server,
+)
+from federation.journal.actors import Actor
+from federation.members.models import Institution
+from routing.core.enums import LifecycleStage, ServerState
+from routing.upstream.credentials import Secret
+from routing.upstream.egress import parse_base_url
+
+GRANT_REASON = "registered by an operator"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A server as its institution describes it. `served_name` is the model's name on the server itself."""
+
+    institution: Institution
+    url: str
+    engine: Engine
+    model_name: str
+    served_name: str
+    credential: Secret | None = None
+    max_parallel: int | None = None
+    site: Site | None = None
+    server_name: str = ""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What is in the register now; `granted` are the permissions that this act gave."""
+
+    deployment: Deployment
+    granted: tuple[EgressGrant, ...]
+
+
+@transaction.atomic
+def publish_server(*, by: Actor, offer: Offer) -> Publication:
+    """Put a server and a model of it in service, with leave to reach it when its address is not public.
+
+    Raises `ValidationError` when the address is refused, its host unknown, or the served name already
+    stands for another model.
+    """
+    server = _find_server(offer) or _register(by, offer)
+    granted = _grant_private_addresses(by, server)
+    if offer.credential and not is_current_credential(server, offer.credential):
+        rotate_credential(by=by, server=server, credential=offer.credential)
+    if offer.max_parallel not in (None, server.max_parallel):
+        server = limit_server(by=by, server=server, max_parallel=offer.max_parallel)
+    deployment = _deploy(by, server, offer)
+    if server.state == ServerState.STAGING:
+        change_server_state(by=by, server=server, state=ServerState.LIVE)
+    return Publication(deployment, granted)
+
+
+def _find_server(offer: Offer) -> InferenceServer | None:
+    return (
+        InferenceServer.objects.present()
+        .filter(site__institution=offer.institution, base_url=canonical_url(offer.url))
+        .first()
+    )
+
+
+def _register(by: Actor, offer: Offer) -> InferenceServer:
+    site = offer.site or Site.objects.filter(institution=offer.institution).first()
+    slug = _free_slug(f"{offer.institution.slug}-{offer.engine}")
+    return register_server(
+        by=by,
+        site=site
+        or add_site(by=by, institution=offer.institution, name=offer.institution.short_name),
+        name=offer.server_name or slug,
+        slug=slug,
+        engine=offer.engine,
+        base_url=offer.url,
+        max_parallel=offer.max_parallel,
+    )
+
+
+def _free_slug(stem: str) -> str:
+    taken = set(
+        InferenceServer.objects.filter(slug__startswith=stem).values_list("slug", flat=True)
+    )
+    number = 1
+    while f"{stem}-{number}" in taken:
+        number += 1
+    return f"{stem}-{number}"
+
+
+def _grant_private_addresses(by: Actor, server: InferenceServer) -> tuple[EgressGrant, ...]:
+    """Grant each address of the server's host, now, that the guard would refuse otherwise."""
+    target = parse_base_url(server.base_url)
+    return tuple(
+        grant_egress(by=by, server=server, address=address, port=target.port, reason=GRANT_REASON)
+        for address in _private_addresses(target.host, target.port)
+        if not server.egress_grants.in_force().filter(address=address, port=target.port).exists()
+    )
+
+
+def _private_addresses(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        raise ValidationError(
+            _("The host “%(host)s” is unknown here: check its name and this machine's DNS."),
+            code="unknown_host",
+            params={"host": host},
+        ) from None
+    addresses = {str(address[0]) for *_rest, address in found}
+    return sorted(address for address in addresses if not ip_address(address).is_global)
+
+
+def _deploy(by: Actor, server: InferenceServer, offer: Offer) -> Deployment:
+    live = server.deployments.live().filter(served_name=offer.served_name)
+    deployment = live.select_related("version__model").first()
+    if deployment is None:
+        version = _current_version(by, offer)
+        return deploy_model(by=by, server=server, version=version, served_name=offer.served_name)
+    if deployment.version.model.slug.lower() != offer.model_name.lower():
+        raise ValidationError(
+            _("“%(served)s” on this server already stands for the model “%(model)s”."),
+            code="served_otherwise",
+            params={"served": offer.served_name, "model": deployment.version.model.slug},
+        )
+    return deployment
+
+
+def _current_version(by: Actor, offer: Offer) -> ModelVersion:
+    """Return the model's current version; a model unknown so far enters production as it is served."""
+    model = AIModel.objects.filter(slug__iexact=offer.model_name).first() or register_model(
+        by=by, slug=offer.model_name, stage=LifecycleStage.PRODUCTION
+    )
+    return model.versions.filter(current=True).first() or add_version(
+        by=by, model=model, revision=offer.served_name
+    )

@@ -1,0 +1,127 @@
+"""Sites and servers: registering them, and moving a server along its states."""
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from federation.fleet import policies
+from federation.fleet.enums import DeploymentState, Engine
+from federation.fleet.models import InferenceServer, Site
+from federation.journal.actors import Actor
+from federation.journal.operations import record
+from federation.members.models import Institution
+from routing.core.enums import ServerState
+from routing.upstream.egress import EgressRefused, parse_base_url
+
+
+@transaction.atomic
+def add_site(
+    *, by: Actor, institution: Institution, name: str, city: str = "", pue: str | None = None
+) -> Site:
+    """Write a data centre of an institution into the register."""
+    policies.check_register_server(by, institution)
+    site = Site(institution=institution, name=name, city=city, pue=pue)
+    site.full_clean()
+    site.save()
+    record(by=by, verb="fleet.add_site", obj=site, institution=institution, diff={"pue": pue})
+    return site
+
+
+@transaction.atomic
+def register_server(
+    *,
+    by: Actor,
+    site: Site,
+    name: str,
+    slug: str,
+    engine: Engine,
+    base_url: str,
+    max_parallel: int | None = None,
+    ca_bundle: str = "",
+) -> InferenceServer:
+    """Write a server into the register, in staging. Raises `ValidationError` on a bad address."""
+    policies.check_register_server(by, site.institution)
+    server = InferenceServer(
+        site=site,
+        name=name,
+        slug=slug,
+        engine=engine,
+        base_url=canonical_url(base_url),
+        max_parallel=max_parallel,
+        ca_bundle=ca_bundle,
+    )
+    server.full_clean()
+    server.save()
+    record(
+        by=by,
+        verb="fleet.register_server",
+        obj=server,
+        institution=site.institution,
+        diff={"slug": slug, "engine": engine, "url": server.base_url, "max_parallel": max_parallel},
+    )
+    return server
+
+
+@transaction.atomic
+def change_server_state(
+    *, by: Actor, server: InferenceServer, state: ServerState
+) -> InferenceServer:
+    """Take into service, drain, suspend, resume or retire. Raises `ForbiddenTransitionError`.
+
+    A retired server keeps no token, no network permission and no deployment.
+    """
+    locked = locked_server(server)
+    policies.check_change_server_state(by, locked, state)
+    before, locked.state = locked.state, state.value
+    locked.save(update_fields=["state"])
+    if state is ServerState.RETIRED:
+        _close(locked)
+    record(
+        by=by,
+        verb="fleet.change_server_state",
+        obj=locked,
+        institution=locked.institution,
+        diff={"state": [before, state]},
+    )
+    return locked
+
+
+@transaction.atomic
+def limit_server(
+    *, by: Actor, server: InferenceServer, max_parallel: int | None
+) -> InferenceServer:
+    """Set the ceiling of requests at once that its owner allows, None for none."""
+    locked = locked_server(server)
+    policies.check_manage_server(by, locked)
+    before, locked.max_parallel = locked.max_parallel, max_parallel
+    locked.full_clean()
+    locked.save(update_fields=["max_parallel"])
+    record(
+        by=by,
+        verb="fleet.limit_server",
+        obj=locked,
+        institution=locked.institution,
+        diff={"max_parallel": [before, max_parallel]},
+    )
+    return locked
+
+
+def locked_server(server: InferenceServer) -> InferenceServer:
+    """Return the row as it is now, held until the transaction ends."""
+    rows = InferenceServer.objects.select_related("site__institution")
+    return rows.select_for_update(of=("self",)).get(pk=server.pk)
+
+
+def canonical_url(text: str) -> str:
+    """Return the address as it is stored. Raises `ValidationError` when the egress guard refuses it."""
+    try:
+        return parse_base_url(text).url
+    except EgressRefused as refusal:
+        raise ValidationError({"base_url": str(refusal)}) from None
+
+
+def _close(server: InferenceServer) -> None:
+    now = timezone.now()
+    server.deployments.live().update(state=DeploymentState.RETIRED)
+    server.credentials.current().update(valid_to=now)
+    server.egress_grants.in_force().update(revoked_at=now)

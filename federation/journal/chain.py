@@ -1,0 +1,50 @@
+"""The chain of hashes that makes an edited, removed or inserted event visible. Pure: no query."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import UTC
+
+from federation.journal.models import FIRST_PREVIOUS_HASH, AuditEvent
+
+
+def event_hash(event: AuditEvent) -> str:
+    """Return the SHA-256 of every field of `event`, the hash of its predecessor included."""
+    content = [
+        str(event.id),
+        event.seq,
+        event.at.astimezone(UTC).isoformat(),
+        event.actor_kind,
+        str(event.actor_pseudonym or ""),
+        event.actor_command,
+        str(event.institution_id or ""),
+        event.verb,
+        event.object_type,
+        event.object_id,
+        event.diff,
+        event.prev_hash,
+    ]
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class BrokenChainError(Exception):
+    """The journal was changed by other means than its own operation; the text says where."""
+
+
+def verify(events: Iterable[AuditEvent]) -> tuple[int, str]:
+    """Return how many events there are and the last hash; raise `BrokenChainError` at the first fault.
+
+    `events` come in order, from the first. Events cut off at the end leave a whole chain: compare the
+    last hash with one noted earlier.
+    """
+    count, previous = 0, FIRST_PREVIOUS_HASH
+    for count, event in enumerate(events, start=1):
+        if event.seq != count:
+            raise BrokenChainError(f"event {count} is missing")
+        if event.prev_hash != previous:
+            raise BrokenChainError(f"event {count} does not follow event {count - 1}")
+        if event.hash != event_hash(event):
+            raise BrokenChainError(f"event {count} was changed after it was written")
+        previous = event.hash
+    return count, previous

@@ -1,0 +1,40 @@
+"""What allauth asks of this project: no open sign-up, e-mails in the reader's language, sealed one-time secrets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
+from cryptography.fernet import Fernet, MultiFernet
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.translation import override
+
+from federation.people.models import User
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Accounts are opened by the federation, so nobody signs up by themselves."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def send_mail(self, template_prefix: str, email: str, context: Mapping[str, Any]) -> None:
+        """Write in the addressee's language, which need not be that of whoever caused the e-mail."""
+        addressee = User.objects.filter(email__iexact=email).first()
+        with override(addressee.language if addressee else settings.LANGUAGE_CODE):
+            super().send_mail(template_prefix, email, context)
+
+
+class MFAAdapter(DefaultMFAAdapter):
+    """Keeps the secrets of one-time codes encrypted."""
+
+    def encrypt(self, text: str) -> str:
+        return _cipher().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return _cipher().decrypt(encrypted_text.encode()).decode()
+
+
+def _cipher() -> MultiFernet:
+    return MultiFernet([Fernet(key.strip()) for key in settings.ENCRYPTION_KEY.split(",")])

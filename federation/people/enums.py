@@ -1,0 +1,32 @@
+"""Kinds of account, roles, languages: their values in the database and their labels on pages."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class AccountKind(models.TextChoices):
+    PERSON = "person", _("person")
+    SERVICE = "service", _("service account")
+
+
+class Language(models.TextChoices):
+    FRENCH = "fr", "Français"
+    ENGLISH = "en", "English"
+
+
+class Role(models.TextChoices):
+    """What someone may do: in the whole federation, or at one institution."""
+
+    FEDERATION_ADMIN = "federation_admin", _("federation administrator")
+    AUDITOR = "auditor", _("auditor")
+    FINANCE = "finance", _("federation finance")
+    MEMBER_DSI = "member_dsi", _("institution's IT department")
+    MEMBER_FINANCE = "member_finance", _("institution's finance")
+    PROJECT_OWNER = "project_owner", _("project owner")
+    USER = "user", _("user")
+
+
+FEDERATION_ROLES = frozenset({Role.FEDERATION_ADMIN, Role.AUDITOR, Role.FINANCE})
+INSTITUTION_ROLES = frozenset(Role) - FEDERATION_ROLES
+OVERVIEW_ROLES = frozenset({Role.FEDERATION_ADMIN, Role.AUDITOR})
+"""Roles that see every institution's rows."""

@@ -1,0 +1,103 @@
+"""What the router writes down of a request, and the bytes in which it does: the spool's records.
+
+Pure: structs and framing, no file. A line is `u32 length, u32 crc32, u8 version, msgpack`; a torn or damaged
+tail ends the reading. No record holds a prompt, an answer, a person's name or an address.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+import msgspec
+
+from routing.core.enums import RequestStatus, UsageSource
+
+VERSION = 1
+_PREFIX = struct.Struct(">IIB")
+_MAX_RECORD = 64 * 1024
+
+
+class Opened(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="open"):
+    """A request was admitted and is about to be tried. Times are Unix seconds."""
+
+    id: str
+    client_request_id: str
+    key_id: str
+    application_id: str
+    institution_id: str
+    model_id: str
+    model_asked: str
+    endpoint: str
+    stream: bool
+    priority: int
+    received_at: float
+    prompt_estimate: int
+
+
+class Attempt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One try at one server. `outcome` is `ok` or a code of `routing.core.retry.Failure`."""
+
+    server_id: str
+    deployment_id: str
+    started_at: float
+    outcome: str
+
+
+class Ticked(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="tick"):
+    """A running stream's count so far, so that a killed router loses little."""
+
+    id: str
+    server_id: str
+    first_token_at: float | None
+    completion_tokens: int
+    at: float
+
+
+class Closed(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="close"):
+    """How a request ended. Self-sufficient: it repeats what was opened."""
+
+    opened: Opened
+    status: RequestStatus
+    http_status: int
+    server_id: str | None
+    deployment_id: str | None
+    model_served: str
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    reasoning_tokens: int
+    usage_source: UsageSource
+    first_token_at: float | None
+    finished_at: float
+    attempts: tuple[Attempt, ...]
+    error_code: str = ""
+
+
+Record = Opened | Ticked | Closed
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Record)
+
+
+def frame(record: Record) -> bytes:
+    """Return the line for `record`."""
+    payload = _encoder.encode(record)
+    return _PREFIX.pack(len(payload), zlib.crc32(payload), VERSION) + payload
+
+
+def read_frames(data: bytes | memoryview) -> Iterator[tuple[int, Record]]:
+    """Yield (end offset, record) for each whole, undamaged line at the start of `data`.
+
+    Stops silently at the first line that is cut, damaged or of another version: what follows a torn tail
+    was never acknowledged. The caller keeps the last offset and comes back when the file has grown.
+    """
+    view, offset = memoryview(data), 0
+    while len(view) - offset >= _PREFIX.size:
+        length, checksum, version = _PREFIX.unpack_from(view, offset)
+        end = offset + _PREFIX.size + length
+        if version != VERSION or length > _MAX_RECORD or end > len(view):
+            return
+        payload = view[offset + _PREFIX.size : end]
+        if zlib.crc32(payload) != checksum:
+            return
+        yield end, _decoder.decode(payload)
+        offset = end

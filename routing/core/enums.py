@@ -1,0 +1,88 @@
+"""Names that the register, the pages and the router share. Values are what the API and the database hold."""
+
+from enum import IntEnum, StrEnum
+
+
+class PriorityClass(IntEnum):
+    """P1…P5; a higher class is served first."""
+
+    P1 = 1
+    P2 = 2
+    P3 = 3
+    P4 = 4
+    P5 = 5
+
+
+class RoutingMode(StrEnum):
+    """Where a request may go: anywhere, its institution's own servers first, or only those."""
+
+    ANY = "any"
+    PRIVATE_FIRST = "private-first"
+    PRIVATE_ONLY = "private-only"
+
+
+class Strategy(StrEnum):
+    """How a server is chosen among those that fit; see `routing.core.selection`."""
+
+    ROUND_ROBIN = "round-robin"
+    LEAST_BUSY = "least-busy"
+
+
+class ServerState(StrEnum):
+    """What the register says of a server; health is observed apart, by the router."""
+
+    STAGING = "staging"
+    LIVE = "live"
+    DRAINING = "draining"
+    SUSPENDED = "suspended"
+    RETIRED = "retired"
+
+
+class LifecycleStage(StrEnum):
+    """A model's stage. Only staging, production and deprecated models are served."""
+
+    PROPOSED = "proposed"
+    STAGING = "staging"
+    PRODUCTION = "production"
+    DEPRECATED = "deprecated"
+    RETIRED = "retired"
+
+
+class Health(StrEnum):
+    """What the router observes of a server."""
+
+    HEALTHY = "healthy"
+    EJECTED = "ejected"
+    PROBING = "probing"
+
+
+class Endpoint(StrEnum):
+    """What a request asks a server to do, named after the path below /v1."""
+
+    CHAT = "chat/completions"
+    COMPLETIONS = "completions"
+    EMBEDDINGS = "embeddings"
+    RERANK = "rerank"
+    RESPONSES = "responses"
+    MESSAGES = "messages"
+    OTHER = "other"
+
+
+class UsageSource(StrEnum):
+    """Where a record's token counts come from."""
+
+    SERVER = "server"
+    COUNTED = "counted"
+    ESTIMATED = "estimated"
+    NONE = "none"
+
+
+class RequestStatus(StrEnum):
+    """How a request ended, as accounted."""
+
+    OK = "ok"
+    CLIENT_ERROR = "client_error"
+    SERVER_ERROR = "server_error"
+    REFUSED = "refused"
+    ABANDONED = "abandoned"
+    INTERRUPTED = "interrupted"

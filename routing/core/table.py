@@ -1,0 +1,129 @@
+"""The frozen table from which the router decides: who may ask, what is asked for, who serves it.
+
+Built by the clerk from the register, sent section by section, replaced whole and never edited. It holds ids,
+digests and limits: no person's name, no text. A `Table` is the router's view of the newest sections.
+"""
+
+import msgspec
+
+from routing.core.enums import LifecycleStage, RoutingMode, ServerState, Strategy
+
+
+class Principal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Who a key stands for. `models` is None when every model in production is allowed."""
+
+    key_id: str
+    institution_id: str
+    application_id: str
+    priority: int
+    routing_mode: RoutingMode = RoutingMode.ANY
+    models: tuple[str, ...] | None = None
+    expires_at: float | None = None
+    origins: tuple[str, ...] = ()
+    answers_200_when_full: bool = False
+
+
+class Deployment(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A model version served by a server, under the name that this server knows."""
+
+    id: str
+    server_id: str
+    served_name: str
+    endpoints: tuple[str, ...] = ()
+    """Paths below /v1 that the server was declared to answer; empty when unknown."""
+
+
+class Model(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A public model and where it runs. `name` is what clients put in `model`."""
+
+    id: str
+    name: str
+    stage: LifecycleStage
+    created: int
+    owned_by: str
+    strategy: Strategy
+    max_model_len: int | None = None
+    capabilities: tuple[str, ...] = ()
+    deployments: tuple[Deployment, ...] = ()
+
+
+class Names(msgspec.Struct, frozen=True, kw_only=True):
+    """Public names: models by id, and every name or alias (lower case) → model id."""
+
+    models: dict[str, Model]
+    aliases: dict[str, str]
+
+
+class Server(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """An inference server. `credential` is sealed for this id (`routing.upstream.credentials`)."""
+
+    id: str
+    name: str
+    institution_id: str
+    institution: str
+    site: str
+    engine: str
+    base_url: str
+    state: ServerState
+    credential: str | None = None
+    max_parallel: int | None = None
+    ca_bundle: str | None = None
+    grants: tuple[tuple[str, int], ...] = ()
+    """Addresses (IP, port) beyond the public Internet that the federation allowed for it."""
+
+
+class PrincipalsSection(msgspec.Struct, frozen=True, kw_only=True, tag="principals"):
+    version: int
+    by_digest: dict[str, Principal]
+    """Keys are the hexadecimal HMAC-SHA-256 of the whole key under the pepper."""
+
+
+class NamesSection(msgspec.Struct, frozen=True, kw_only=True, tag="names"):
+    version: int
+    names: Names
+
+
+class ServersSection(msgspec.Struct, frozen=True, kw_only=True, tag="servers"):
+    version: int
+    servers: dict[str, Server]
+
+
+Section = PrincipalsSection | NamesSection | ServersSection
+SECTIONS: tuple[str, ...] = ("principals", "names", "servers")
+
+
+def section_name(section: Section) -> str:
+    """Return the name under which `section` is versioned and stored."""
+    return str(section.__struct_config__.tag)
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest sections together. A missing section reads as empty with version 0."""
+
+    principals: PrincipalsSection = PrincipalsSection(version=0, by_digest={})
+    names: NamesSection = NamesSection(version=0, names=Names(models={}, aliases={}))
+    servers: ServersSection = ServersSection(version=0, servers={})
+
+    def replaced(self, section: Section) -> "Table":
+        """Return this table with `section` in the place of its predecessor."""
+        return msgspec.structs.replace(self, **{section_name(section): section})
+
+    @property
+    def versions(self) -> dict[str, int]:
+        return {name: getattr(self, name).version for name in SECTIONS}
+
+    @property
+    def complete(self) -> bool:
+        """Whether every section has been received once: the router may serve."""
+        return all(self.versions.values())
+
+    def model_named(self, name: str) -> Model | None:
+        """Return the model behind a public name or alias, whatever its case."""
+        model_id = self.names.names.aliases.get(name) or self.names.names.aliases.get(name.lower())
+        return self.names.names.models.get(model_id) if model_id else None
+
+
+EMPTY = Table()
+SERVED_STAGES = frozenset(
+    {LifecycleStage.STAGING, LifecycleStage.PRODUCTION, LifecycleStage.DEPRECATED}
+)

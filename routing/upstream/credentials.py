@@ -1,0 +1,53 @@
+"""Servers' access tokens: sealed at rest for the id of their server, opened only to be sent.
+
+The sealed text is Fernet's (AES-128-CBC, HMAC-SHA-256); the token is sealed together with the server's id, so
+that a ciphertext moved to another row opens nothing.
+"""
+
+from collections.abc import Sequence
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+
+class Secret:
+    """A text that no log and no page shows by accident; `reveal` is the only way to it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __repr__(self) -> str:
+        return "•••"
+
+    __str__ = __repr__
+
+
+class UnsealError(Exception):
+    """The sealed text was made with another key, for another server, or was changed."""
+
+
+def load_keys(text: str) -> tuple[Fernet, ...]:
+    """Return the keys in a comma-separated text: the first seals, all open. Raises `ValueError`."""
+    return tuple(Fernet(part.strip()) for part in text.split(",") if part.strip())
+
+
+def seal(server_id: str, token: Secret, keys: Sequence[Fernet]) -> str:
+    return MultiFernet(keys).encrypt(f"{server_id}\n{token.reveal()}".encode()).decode()
+
+
+def unseal(server_id: str, sealed: str, keys: Sequence[Fernet]) -> Secret:
+    """Return the token that was sealed for this server. Raises `UnsealError`."""
+    try:
+        owner, _, token = MultiFernet(keys).decrypt(sealed.encode()).decode().partition("\n")
+    except InvalidToken:
+        raise UnsealError("not sealed with any of these keys") from None
+    if owner != server_id:
+        raise UnsealError("sealed for another server")
+    return Secret(token)

@@ -1,0 +1,94 @@
+"""What can go wrong on the way to a server, one class per thing that a caller does differently.
+
+No message holds bytes that a server sent: what is shown to people must not become an oracle.
+"""
+
+from enum import StrEnum
+
+
+class UpstreamError(Exception):
+    """A request could not be carried out, through no fault of the client that asked."""
+
+
+class RefusalReason(StrEnum):
+    """Why the egress guard refuses an address; pages translate these codes."""
+
+    BAD_URL = "bad_url"
+    PLAIN_HTTP = "plain_http"
+    LOOPBACK = "loopback"
+    PRIVATE = "private"
+    SHARED = "shared"
+    LINK_LOCAL = "link_local"
+    METADATA = "metadata"
+    MULTICAST = "multicast"
+    RESERVED = "reserved"
+    UNSPECIFIED = "unspecified"
+
+
+GRANTABLE = frozenset(
+    {
+        RefusalReason.PLAIN_HTTP,
+        RefusalReason.LOOPBACK,
+        RefusalReason.PRIVATE,
+        RefusalReason.SHARED,
+    }
+)
+
+
+class EgressRefused(UpstreamError):
+    """The guard does not let the router connect there. The message is a sentence for people."""
+
+    def __init__(self, reason: RefusalReason, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+
+    @property
+    def grantable(self) -> bool:
+        """Whether a grant for exactly this address and port would lift the refusal."""
+        return self.reason in GRANTABLE
+
+
+class ConnectCause(StrEnum):
+    """Why no connection came about."""
+
+    NAME = "name"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    TLS = "tls"
+
+
+class ConnectFailed(UpstreamError):
+    """No connection: nothing was sent, another server may be asked."""
+
+    def __init__(self, cause: ConnectCause, sentence: str) -> None:
+        super().__init__(sentence)
+        self.cause = cause
+
+
+class ConnectionLost(UpstreamError):
+    """The connection ended before the answer did.
+
+    With `reused` and no byte received the server had most likely closed an idle connection: the same
+    request may be sent again on a new one.
+    """
+
+    def __init__(self, *, reused: bool, bytes_received: int) -> None:
+        super().__init__(f"connection lost after {bytes_received} bytes of the answer")
+        self.reused = reused
+        self.bytes_received = bytes_received
+
+
+class HeadTimeout(UpstreamError):
+    """The head of the answer did not come in time."""
+
+
+class BadResponse(UpstreamError):
+    """What came is not HTTP/1.1, or its head is beyond the limits."""
+
+
+class BodyTooLarge(UpstreamError):
+    """The body exceeds the limit that the caller set, in bytes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the answer is larger than {limit} bytes")
+        self.limit = limit
