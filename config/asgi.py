@@ -19,7 +19,7 @@ application = ProtocolTypeRouter(
         "http": URLRouter(
             [
                 path("live/", AuthMiddlewareStack(LiveConsumer.as_asgi())),
-                re_path("", pages),
+                re_path("", pages),  # type: ignore[arg-type]  # channels takes applications here
             ]
         ),
     }

@@ -4,7 +4,7 @@ Nothing is added, changed or deleted there: an operation checks its policy and t
 the admin would not.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -21,7 +21,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no generic c
     hidden: ClassVar[tuple[str, ...]] = ()
     show_full_result_count = False
 
-    def get_exclude(self, request: HttpRequest, obj: Model | None = None) -> Iterable[str]:
+    def get_exclude(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         return self.hidden
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
