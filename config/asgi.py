@@ -12,6 +12,7 @@ from django.urls import path, re_path
 pages = get_asgi_application()
 
 from channels.auth import AuthMiddlewareStack
+
 from dashboards.live import LiveConsumer
 
 application = ProtocolTypeRouter(
