@@ -197,8 +197,10 @@ def simulated_server(folder: Path, name: str) -> Iterator[SimulatedServer]:
 
 def register(product: Product, institution: str, url: str) -> None:
     subprocess.run(
-        [sys.executable, "manage.py", "register_server", url, "--institution", institution]
-        + ["--engine", "vllm", "--model", MODEL, "--served-name", SERVED],
+        [
+            *(sys.executable, "manage.py", "register_server", url, "--institution", institution),
+            *("--engine", "vllm", "--model", MODEL, "--served-name", SERVED),
+        ],
         cwd=ROOT,
         env={**os.environ, **product.management_environment()},
         check=True,
