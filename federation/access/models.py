@@ -99,7 +99,7 @@ class ApiKey(Row):
     )
     answers_200_when_full = models.BooleanField(_("answers 200 when full"), default=False)
     created_by = models.ForeignKey(
-        User, models.PROTECT, related_name="+", null=True, verbose_name=_("created by")
+        User, models.PROTECT, related_name="+", null=True, blank=True, verbose_name=_("created by")
     )
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)

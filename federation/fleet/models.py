@@ -130,7 +130,7 @@ class UpstreamCredential(Row):
     )
     ciphertext = models.TextField()
     valid_from = models.DateTimeField(_("valid from"))
-    valid_to = models.DateTimeField(_("valid to"), null=True)
+    valid_to = models.DateTimeField(_("valid to"), null=True, blank=True)
 
     objects = UpstreamCredentialQuerySet.as_manager()
 
@@ -175,11 +175,12 @@ class EgressGrant(Row):
         models.PROTECT,
         related_name="+",
         null=True,
+        blank=True,
         verbose_name=_("granted by"),
         help_text=_("empty when an operator's command did; the journal names it"),
     )
     reason = models.CharField(_("reason"), max_length=200)
-    revoked_at = models.DateTimeField(_("revoked"), null=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
 
     objects = EgressGrantQuerySet.as_manager()
 

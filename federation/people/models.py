@@ -147,7 +147,7 @@ class RoleGrant(Row):
         User, models.PROTECT, related_name="role_grants", verbose_name=_("account")
     )
     role = models.CharField(_("role"), max_length=16, choices=Role)
-    institution_id = models.UUIDField(_("institution"), null=True, db_index=True)
+    institution_id = models.UUIDField(_("institution"), null=True, blank=True, db_index=True)
 
     objects = RoleGrantQuerySet.as_manager()
 

@@ -156,7 +156,10 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
                 ("ciphertext", models.TextField()),
                 ("valid_from", models.DateTimeField(verbose_name="valid from")),
-                ("valid_to", models.DateTimeField(null=True, verbose_name="valid to")),
+                (
+                    "valid_to",
+                    models.DateTimeField(blank=True, null=True, verbose_name="valid to"),
+                ),
                 (
                     "server",
                     models.ForeignKey(
@@ -188,10 +191,14 @@ class Migration(migrations.Migration):
                 ("address", models.GenericIPAddressField(verbose_name="address")),
                 ("port", models.PositiveIntegerField(verbose_name="port")),
                 ("reason", models.CharField(max_length=200, verbose_name="reason")),
-                ("revoked_at", models.DateTimeField(null=True, verbose_name="revoked")),
+                (
+                    "revoked_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="revoked"),
+                ),
                 (
                     "granted_by",
                     models.ForeignKey(
+                        blank=True,
                         help_text="empty when an operator's command did; the journal names it",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,

@@ -11,7 +11,8 @@ from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.members.models import Institution
 from routing.core.enums import ServerState
-from routing.upstream.egress import EgressRefused, parse_base_url
+from routing.upstream.egress import parse_base_url
+from routing.upstream.errors import EgressRefused
 
 
 @transaction.atomic

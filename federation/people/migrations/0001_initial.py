@@ -158,7 +158,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "institution_id",
-                    models.UUIDField(db_index=True, null=True, verbose_name="institution"),
+                    models.UUIDField(
+                        blank=True, db_index=True, null=True, verbose_name="institution"
+                    ),
                 ),
                 (
                     "user",

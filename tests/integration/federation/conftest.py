@@ -1,0 +1,10 @@
+"""The known cast, for every test of the register."""
+
+import pytest
+
+from tests.support.factories import Cast, make_cast
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    return make_cast()
