@@ -1,0 +1,49 @@
+"""Server-sent events as bytes: where events end, and the JSON that one carries.
+
+Line ends are LF or CRLF; a bare CR, which the standard allows and no inference server uses, is not one.
+"""
+
+from typing import Any
+
+import msgspec
+
+EVENT_ENDS = (b"\n\n", b"\n\r\n")
+"""What a block of whole events ends with."""
+
+DONE = b"[DONE]"
+_decode_json = msgspec.json.Decoder().decode
+
+
+def last_event_end(buffer: bytes | bytearray, start: int = 0) -> int:
+    """Return the offset behind the last whole event that ends after `start`, 0 when there is none."""
+    return max(_behind(buffer.rfind(end, start), end) for end in EVENT_ENDS)
+
+
+def split_events(block: bytes) -> list[bytes]:
+    """Return the events of `block`, each with its end; joined they are `block` again."""
+    events, position = [], 0
+    while position < len(block):
+        ends = [end for mark in EVENT_ENDS if (end := _behind(block.find(mark, position), mark))]
+        following = min(ends, default=len(block))
+        events.append(block[position:following])
+        position = following
+    return events
+
+
+def data_of(event: bytes) -> bytes | None:
+    """Return what the `data` lines of an event hold, None when it has none (a comment, a bare name)."""
+    lines = [line[5:] for line in event.splitlines() if line.startswith(b"data:")]
+    return b"\n".join(lines).strip() if lines else None
+
+
+def read_object(data: bytes) -> dict[str, Any] | None:
+    """Return the JSON object in `data`, None when it is anything else."""
+    try:
+        value = _decode_json(data)
+    except (ValueError, RecursionError):  # msgspec's and Unicode's errors are ValueErrors
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _behind(position: int, mark: bytes) -> int:
+    return position + len(mark) if position >= 0 else 0
