@@ -7,7 +7,7 @@ Not responsible for what is said (text) or how it is written (shapes).
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from collections.abc import Sequence as ManyOf
 
 from routing.simulator.config import ServerConfig
@@ -94,7 +94,7 @@ class Batch:
     def kv_usage(self) -> float:
         return self.kv_used / self._config.kv_tokens
 
-    def check_room(self, count: int) -> None:
+    def _check_room(self, count: int) -> None:
         """Raise `Full` if `count` more sequences would make too many wait."""
         limit = self._config.max_queued
         free = self._config.max_num_seqs - len(self.running)
@@ -102,7 +102,8 @@ class Batch:
             raise Full
 
     def add(self, sequences: ManyOf[Sequence]) -> None:
-        self.check_room(len(sequences))
+        """Let sequences wait for their turn. Raises `Full`."""
+        self._check_room(len(sequences))
         self.waiting.extend(sequences)
 
     def remove(self, sequence: Sequence) -> bool:
@@ -187,7 +188,7 @@ class Engine:
         finally:
             self._withdraw(job)
 
-    async def follow(self, job: Job) -> AsyncIterator[tuple[int, int, int]]:
+    async def follow(self, job: Job) -> AsyncGenerator[tuple[int, int, int]]:
         """Run a job: (index of the sequence, its first new token, one past its last new one), as they come."""
         self._submit(job)
         told = [0] * len(job.sequences)
@@ -202,20 +203,22 @@ class Engine:
         finally:
             self._withdraw(job)
 
-    def check_room(self, job: Job) -> None:
-        """Raise `Full` if the job would be refused now."""
+    async def stop(self) -> None:
+        """Compute no further."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+
+    def _submit(self, job: Job) -> None:
         try:
-            self.batch.check_room(len(job.sequences))
+            self.batch.add(job.sequences)
         except Full:
             self.metrics.rejections += 1
             raise
-
-    def _submit(self, job: Job) -> None:
-        self.check_room(job)
         now = time.monotonic()
         for sequence in job.sequences:
             sequence.arrived_at = now
-        self.batch.add(job.sequences)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
 

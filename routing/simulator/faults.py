@@ -1,6 +1,6 @@
 """Faults on demand: what goes wrong, for which requests, how often, and the reply that does it.
 
-Not responsible for stopping the listening socket (`server` does that for `refuse`).
+Not responsible for the listening socket, which `server` closes for `refuse`.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ Kind = Literal[
     "empty",
 ]
 HEADER = "x-simulator-fault"
+SLOW_SECONDS = 1.0
 GARBAGE = b"\x16\x03\x01\x00\xa5\x00\xff\xfe not HTTP \x00\x01\x02\r\n"
 WRONG_MODEL = b"another-model"
 _PAGE = b"<!DOCTYPE html><html><head><title>%b</title></head><body><h1>%b</h1></body></html>"
@@ -45,9 +46,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     after_bytes: Annotated[int, Meta(ge=0)] = 0
     # For status (500 if not given) and html (200 if not given).
     status: Annotated[int, Meta(ge=200, le=599)] | None = None
-    # For slow: waited before each write.
-    seconds: Annotated[float, Meta(ge=0, le=3600)] = 1.0
-    # Requests that it strikes (for refuse: connections); None: until it is changed.
+    # For slow: waited before each write, 1 if not given. For refuse: how long, None until it is changed.
+    seconds: Annotated[float, Meta(ge=0, le=3600)] | None = None
+    # Requests that it strikes (for refuse: new connections, each reset); None: until it is changed.
     times: Annotated[int, Meta(ge=1)] | None = None
     # Only requests of exactly this path.
     path: str | None = None
@@ -57,6 +58,13 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def __post_init__(self) -> None:
         if self.kind == "refuse" and self.path is not None:
             raise ValueError("refuse strikes connections: it takes no path")
+        if self.kind == "refuse" and self.times is not None and self.seconds is not None:
+            raise ValueError("refuse takes times or seconds, not both")
+
+    @property
+    def closes_the_door(self) -> bool:
+        """Whether the server stops listening, rather than failing some of those who come."""
+        return self.kind == "refuse" and self.times is None
 
 
 NONE = Fault(kind="none")
@@ -154,7 +162,9 @@ class FaultyReply(Reply):
 
     async def _write(self, data: bytes) -> None:
         if self._fault.kind == "slow":
-            await asyncio.sleep(self._fault.seconds)
+            await asyncio.sleep(
+                SLOW_SECONDS if self._fault.seconds is None else self._fault.seconds
+            )
         if self._fault.kind in ("hang", "reset", "close", "garbage", "refuse"):
             passing = data[: self._fault.after_bytes - self._written]
             if len(passing) < len(data):

@@ -9,7 +9,8 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from email.utils import formatdate
 from http import HTTPStatus
 from urllib.parse import unquote
@@ -36,18 +37,19 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A whole answer; `content_type` None means no such header."""
+    """A whole answer; `content_type` None means no such header; after the `last` the connection ends."""
 
     status: int
     body: bytes = b""
     content_type: str | None = "application/json"
     headers: Headers = ()
+    last: bool = False
 
 
 class Stream(msgspec.Struct, frozen=True):
     """An answer that comes in pieces, always with status 200."""
 
-    pieces: AsyncIterator[bytes]
+    pieces: AsyncGenerator[bytes]
     content_type: str = "text/event-stream; charset=utf-8"
     headers: Headers = ()
 
@@ -154,6 +156,14 @@ class Connection(asyncio.Protocol):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._transport.abort()
 
+    async def end(self) -> None:
+        """End the connection at once, and what was being answered on it."""
+        if self._transport is not None:
+            self._transport.abort()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
     def _begin(self) -> None:
         self._url = b""
         self._headers: dict[str, str] = {}
@@ -168,6 +178,10 @@ class Connection(asyncio.Protocol):
                     return self.close()
         except Broken:
             pass
+        except BaseException:
+            # Half an answer must not look like one that is still to come.
+            self.reset()
+            raise
         finally:
             self._task = None
 
@@ -195,13 +209,16 @@ class Reply:
         if self._request.method == "HEAD":
             body = b""
         await self._body(self._head(answer.status, answer.content_type, headers), body)
+        if answer.last:
+            self._connection.close()
 
     async def stream(self, stream: Stream) -> None:
         chunked = self._request.chunked
         framing = (("transfer-encoding", "chunked"),) if chunked else (("connection", "close"),)
         await self._write(self._head(200, stream.content_type, (*stream.headers, *framing)))
-        async for piece in stream.pieces:
-            await self._piece(self._encode(piece, last=False))
+        async with aclosing(stream.pieces):
+            async for piece in stream.pieces:
+                await self._piece(self._encode(piece, last=False))
         if rest := self._encode(b"", last=True):
             await self._piece(rest)
         await self._write(b"0\r\n\r\n" if chunked else b"")

@@ -30,6 +30,8 @@ REASONS = ("stop", "length", "abort", "error", "repetition")
 
 Labels = dict[str, str]
 Sample = tuple[str, Labels, float]
+# Name, kind, what it counts, and its samples.
+Family = tuple[str, str, str, list[Sample]]
 
 
 class Histogram:
@@ -82,68 +84,53 @@ class Metrics:
             *self._counters(batch),
             *self._histograms(),
         ):
-            lines += _family(f"vllm:{name}", kind, what, samples)
+            lines += family(f"vllm:{name}", kind, what, samples)
         return "".join(lines).encode()
 
-    def _gauges(self, batch: "Batch") -> Iterator[tuple[str, str, str, list[Sample]]]:
+    def _gauges(self, batch: "Batch") -> Iterator[Family]:
         labels, waiting = self._labels, len(batch.waiting)
-        reasons = [("capacity", waiting), ("deferred", 0)]
-        yield (
-            "num_requests_running",
-            "gauge",
-            "Requests being generated.",
-            [("", labels, len(batch.running))],
-        )
-        yield "num_requests_waiting", "gauge", "Requests waiting inside.", [("", labels, waiting)]
-        yield (
-            "num_requests_waiting_by_reason",
-            "gauge",
-            "Requests waiting inside, by reason.",
-            [("", {**labels, "reason": reason}, count) for reason, count in reasons],
-        )
-        yield (
-            "kv_cache_usage_perc",
-            "gauge",
-            "Share of the KV cache in use.",
-            [("", labels, batch.kv_usage)],
-        )
+        counts = {"capacity": waiting, "deferred": 0}
+        reasons: list[Sample] = [("", {**labels, "reason": r}, n) for r, n in counts.items()]
+        for name, what, samples in (
+            ("num_requests_running", "Being generated.", _one(labels, len(batch.running))),
+            ("num_requests_waiting", "Waiting inside.", _one(labels, waiting)),
+            ("num_requests_waiting_by_reason", "Waiting inside, by reason.", reasons),
+            ("kv_cache_usage_perc", "Share of the KV cache in use.", _one(labels, batch.kv_usage)),
+        ):
+            yield name, "gauge", what, samples
 
-    def _counters(self, batch: "Batch") -> Iterator[tuple[str, str, str, list[Sample]]]:
+    def _counters(self, batch: "Batch") -> Iterator[Family]:
         labels = self._labels
         # As in the real server, refusals carry no engine label: they never reach an engine.
         model = {"model_name": labels["model_name"]}
-        successes = [
-            ("", {**labels, "finished_reason": r}, count) for r, count in self.successes.items()
-        ]
         refused = {"max_num_queued_reqs": self.rejections, "max_num_queued_tokens": 0}
-        refusals = [("", {**model, "reason": r}, count) for r, count in refused.items()]
+        refusals: list[Sample] = [("", {**model, "reason": r}, n) for r, n in refused.items()]
+        successes: list[Sample] = [
+            ("", {**labels, "finished_reason": r}, n) for r, n in self.successes.items()
+        ]
         for name, what, samples in (
-            (
-                "num_preemptions",
-                "Sequences that lost their place.",
-                [("", labels, batch.preemptions)],
-            ),
-            ("prompt_tokens", "Prompt tokens taken in.", [("", labels, self.prompt_tokens)]),
-            ("generation_tokens", "Tokens generated.", [("", labels, self.generation_tokens)]),
+            ("num_preemptions", "Sequences sent back.", _one(labels, batch.preemptions)),
+            ("prompt_tokens", "Prompt tokens taken in.", _one(labels, self.prompt_tokens)),
+            ("generation_tokens", "Tokens generated.", _one(labels, self.generation_tokens)),
             ("request_success", "Requests ended, by reason.", successes),
             ("admission_rejections", "Requests refused at the door.", refusals),
         ):
             yield f"{name}_total", "counter", what, samples
-            yield (
-                f"{name}_created",
-                "gauge",
-                what,
-                [("", each, self._created) for _, each, _ in samples],
-            )
+            created: list[Sample] = [("", each, self._created) for _, each, _ in samples]
+            yield f"{name}_created", "gauge", what, created
 
-    def _histograms(self) -> Iterator[tuple[str, str, str, list[Sample]]]:
+    def _histograms(self) -> Iterator[Family]:
         for name, what, histogram in (
             ("time_to_first_token_seconds", "Arrival to first token.", self.first_token),
             ("inter_token_latency_seconds", "Between two tokens.", self.inter_token),
             ("e2e_request_latency_seconds", "Arrival to last token.", self.end_to_end),
         ):
             yield name, "histogram", what, list(histogram.samples(self._labels))
-            yield f"{name}_created", "gauge", what, [("", self._labels, self._created)]
+            yield f"{name}_created", "gauge", what, _one(self._labels, self._created)
+
+
+def _one(labels: Labels, value: float) -> list[Sample]:
+    return [("", labels, value)]
 
 
 def number(value: float) -> str:
@@ -159,7 +146,7 @@ def number(value: float) -> str:
     return f"{mantissa}e+{len(whole) - 1:02d}"
 
 
-def _family(name: str, kind: str, what: str, samples: Iterable[Sample]) -> Iterator[str]:
+def family(name: str, kind: str, what: str, samples: Iterable[Sample]) -> Iterator[str]:
     yield f"# HELP {name} {what}\n# TYPE {name} {kind}\n"
     for suffix, labels, value in samples:
         inside = ",".join(f'{key}="{_escaped(labels[key])}"' for key in sorted(labels))

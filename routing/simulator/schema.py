@@ -4,7 +4,6 @@ Follows types, required properties, enums, bounds and local references; patterns
 ignored. Not a validator.
 """
 
-import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -20,18 +19,13 @@ FORMATS = {
 }
 # A schema that refers to itself, or a very long one, stops here.
 MAX_DEPTH, MAX_VALUES = 12, 500
-LONGEST_STRING, LONGEST_ARRAY = 10_000, 100
+LONGEST_STRING, LONGEST_ARRAY, LARGEST = 10_000, 100, 10**15
 
 Schema = dict[str, Any]
 
 
 class SchemaError(Exception):
     """Not a schema; the text says why."""
-
-
-def check(schema: object) -> None:
-    """Raise `SchemaError` for what a grammar compiler refuses at once: an unknown type."""
-    sample(schema, random.Random(0))
 
 
 def sample(schema: object, rng: random.Random) -> Any:
@@ -111,4 +105,7 @@ class _Sampler:
 
 
 def _int(value: object, otherwise: int) -> int:
-    return int(value) if isinstance(value, int | float) and math.isfinite(value) else otherwise
+    """A whole number near `value`, small enough for every kind of number."""
+    if not isinstance(value, int | float) or value != value:
+        return otherwise
+    return int(min(max(value, -LARGEST), LARGEST))

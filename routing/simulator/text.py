@@ -21,7 +21,7 @@ BYTES_PER_TOKEN = 4
 
 FRENCH = (
     (
-        "Les universités partenaires",
+        "Le réseau des universités",
         "Le centre de données",
         "Chaque établissement",
         "La fédération",
@@ -37,7 +37,7 @@ FRENCH = (
     ),
 )
 ENGLISH = (
-    ("The partner universities", "The data centre", "Each institution", "The federation"),
+    ("The university network", "The data centre", "Each institution", "The federation"),
     ("shares", "offers", "measures", "prepares", "improves", "balances", "documents"),
     ("its computing power", "an open service", "the language models", "a clear answer"),
     (

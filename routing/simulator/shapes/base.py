@@ -1,22 +1,29 @@
-"""What all shapes share: finding the handler, the key, JSON in and out, errors as exceptions.
+"""What all shapes share: finding the handler, the key, JSON in and out, running a job, errors as exceptions.
 
 Not responsible for any engine's words: subclasses say them.
 """
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
 from routing.simulator.config import ServerConfig
-from routing.simulator.engine import Engine
+from routing.simulator.engine import Engine, Full, Job
 from routing.simulator.http import Answer, Headers, Request, Stream
+from routing.simulator.schema import SchemaError
+from routing.simulator.shapes.asking import Body, Invalid
+from routing.simulator.text import Ask, compose
+
+DONE = b"data: [DONE]\n\n"
+# Longest text that an error message repeats.
+SHOWN = 80
 
 Handler = Callable[[Request], Awaitable[Answer | Stream]]
 Routes = dict[str, tuple[str, Handler]]
-Body = dict[str, Any]
 
 
 class ApiError(Exception):
@@ -32,26 +39,66 @@ class ApiError(Exception):
         self.param = param
 
 
-class Hangup(Exception):
-    """The real server drops the connection here instead of answering."""
+class Writer:
+    """Writes the answer to one job, whole or in pieces. A subclass per engine and endpoint; no I/O."""
+
+    content_type = "text/event-stream; charset=utf-8"
+
+    def __init__(self, job: Job, body: Body) -> None:
+        self.job = job
+        self.body = body
+        options = body.get("stream_options")
+        self.options: Body = options if isinstance(options, dict) else {}
+        self.usage_asked = bool(self.options.get("include_usage"))
+
+    def whole(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def begin(self) -> bytes:
+        """What precedes the first token."""
+        return b""
+
+    def delta(self, index: int, start: int, end: int) -> bytes:
+        """The tokens from `start` to `end` of one sequence."""
+        raise NotImplementedError
+
+    def finish(self, index: int) -> bytes:
+        """What follows the last token of one sequence."""
+        return b""
+
+    def end(self) -> bytes:
+        """What follows everything."""
+        return b""
+
+    def text(self, index: int, start: int, end: int) -> str:
+        return "".join(self.job.scripts[index].tokens[start:end])
 
 
 class Shape:
-    """One engine's face. Subclasses fill `routes` and say how keys, errors and answers look."""
+    """One engine's face. Subclasses say which routes there are and how keys, errors and answers look."""
+
+    # Whether a stream's head is sent before its first token is there, so that a refusal comes with 200.
+    head_first = False
+    # Headers that every JSON answer and stream of this engine carries.
+    headers: Headers = ()
 
     def __init__(self, config: ServerConfig, engine: Engine) -> None:
         self.config = config
         self.engine = engine
         self.started = int(time.time())
-        self.routes: Routes = {}
+        self.routes = self.build_routes()
+
+    def build_routes(self) -> Routes:
+        """Each path with its method and its handler; a path may end with `*`."""
+        raise NotImplementedError
 
     async def answer(self, request: Request) -> Answer | Stream:
-        """The answer to a request. Raises `Hangup` where the real server drops the connection."""
+        """The answer to a request, whatever the request is."""
         if (refused := self.guard(request)) is not None:
             return refused
         if request.method == "OPTIONS":
-            return self.preflight()
-        route = self.routes.get(request.path) or self._route_with_id(request.path)
+            return self.preflight(request)
+        route = self.route(request.path)
         if route is None:
             return self.not_found()
         method, handler = route
@@ -61,6 +108,18 @@ class Shape:
             return await handler(request)
         except ApiError as error:
             return self.error(error, request)
+        except Invalid as error:
+            return self.error(self.invalid(error), request)
+        except RecursionError:
+            return self.error(self.bad_json("nested too deeply"), request)
+
+    def route(self, path: str) -> tuple[str, Handler] | None:
+        """The method and the handler of a path."""
+        if (route := self.routes.get(path)) is not None:
+            return route
+        families = (known for known in self.routes if known.endswith("*"))
+        found = next((known for known in families if path.startswith(known[:-1])), None)
+        return None if found is None else self.routes[found]
 
     def guard(self, request: Request) -> Answer | None:
         """A refusal before the request is looked at: a wrong key, for instance."""
@@ -69,12 +128,26 @@ class Shape:
     def error(self, error: ApiError, request: Request | None = None) -> Answer:
         raise NotImplementedError
 
+    def invalid(self, error: Invalid) -> ApiError:
+        """How this engine puts a field that it cannot read."""
+        raise NotImplementedError
+
+    def bad_json(self, why: str) -> ApiError:
+        """How this engine refuses a body that is no JSON."""
+        raise NotImplementedError
+
+    def full(self) -> ApiError:
+        """How this engine refuses a request because too many wait."""
+        raise NotImplementedError
+
     def failure(self, status: int, message: str) -> Answer:
         """An error of the server itself, for faults and for bugs of the simulator."""
         return self.error(ApiError(status, message, "InternalServerError"))
 
-    def preflight(self) -> Answer:
-        return Answer(200, b"OK", "text/plain; charset=utf-8")
+    def preflight(self, request: Request) -> Answer:
+        origin = request.headers.get("origin", "*")
+        allowed = ("access-control-allow-origin", origin)
+        return Answer(200, b"OK", "text/plain; charset=utf-8", (*self.headers, allowed))
 
     def not_found(self) -> Answer:
         return self.json({"detail": "Not Found"}, 404)
@@ -82,33 +155,102 @@ class Shape:
     def wrong_method(self, allowed: str) -> Answer:
         return self.json({"detail": "Method Not Allowed"}, 405, (("allow", allowed),))
 
-    def headers(self) -> Headers:
-        """Headers that every JSON answer of this engine carries."""
-        return ()
-
     def json(self, value: object, status: int = 200, headers: Headers = ()) -> Answer:
-        return Answer(status, msgspec.json.encode(value), headers=(*self.headers(), *headers))
+        return Answer(status, msgspec.json.encode(value), headers=(*self.headers, *headers))
 
     def has_key(self, request: Request) -> bool:
         """Whether the request carries this server's bearer token, if it has one."""
-        expected = self.config.api_key
-        if expected is None:
-            return True
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and secrets.compare_digest(
-            given.encode(), expected.encode()
-        )
+        return scheme.lower() == "bearer" and self.is_key(given)
 
-    def _route_with_id(self, path: str) -> tuple[str, Handler] | None:
-        for known, route in self.routes.items():
-            if known.endswith("*") and path.startswith(known[:-1]):
-                return route
-        return None
+    def is_key(self, given: str) -> bool:
+        expected = self.config.api_key or ""
+        return secrets.compare_digest(given.encode(), expected.encode())
+
+    def room(self, ask: Ask) -> int:
+        """Tokens that the context window leaves for each answer; may raise `ApiError`."""
+        return max(0, self.config.max_model_len - max(ask.prompts))
+
+    def answered_name(self, body: Body) -> str:
+        """The model's name as the answer gives it."""
+        return self.config.model
+
+    def job(self, ident: str, ask: Ask, body: Body) -> Job:
+        """A job that answers `ask`. Raises `ApiError` where a schema is none."""
+        try:
+            scripts = compose(ask, self.config.seed, self.room(ask))
+        except SchemaError as error:
+            raise ApiError(400, f"Grammar error: {error}") from error
+        return Job(ident, self.answered_name(body), ask.prompts, scripts)
+
+    async def run(self, job: Job) -> None:
+        """Compute a job to its end."""
+        try:
+            await self.engine.complete(job)
+        except Full as error:
+            raise self.full() from error
+
+    async def written(self, writer: Writer, *, stream: bool) -> Answer | Stream:
+        """Compute the writer's job and answer whole, or in pieces as they come."""
+        if not stream:
+            await self.run(writer.job)
+            return self.json(writer.whole())
+        pieces = self._pieces(writer)
+        if not self.head_first:
+            try:
+                pieces = await _primed(pieces)
+            except Full as error:
+                raise self.full() from error
+        return Stream(pieces, writer.content_type, self.stream_headers())
+
+    def stream_headers(self) -> Headers:
+        return self.headers
+
+    def refusal_in_stream(self) -> bytes:
+        """What a stream that has begun says when the job is refused; for engines with `head_first`."""
+        raise NotImplementedError
+
+    async def _pieces(self, writer: Writer) -> AsyncGenerator[bytes]:
+        opening = writer.begin()
+        try:
+            async with aclosing(self.engine.follow(writer.job)) as steps:
+                async for index, start, end in steps:
+                    last = end == len(writer.job.scripts[index].tokens)
+                    closing = writer.finish(index) if last else b""
+                    yield opening + writer.delta(index, start, end) + closing
+                    opening = b""
+        except Full:
+            if not self.head_first:
+                raise
+            yield self.refusal_in_stream()
+            return
+        silent = (i for i, script in enumerate(writer.job.scripts) if not script.tokens)
+        yield opening + b"".join(map(writer.finish, silent)) + writer.end()
 
 
-def decode(body: bytes) -> Any:
-    """The JSON in a body. Raises ValueError for anything that is none, however deep."""
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(str(error)) from error
+def sse(value: object) -> bytes:
+    return b"data: " + msgspec.json.encode(value) + b"\n\n"
+
+
+def event(name: str, value: object) -> bytes:
+    return b"event: " + name.encode() + b"\n" + sse(value)
+
+
+def shown(value: object) -> object:
+    """A value as an error message repeats it: containers by their size, long texts cut."""
+    if isinstance(value, dict | list):
+        return f"<{type(value).__name__} of {len(value)} items>"
+    return value[:SHOWN] if isinstance(value, str) else value
+
+
+async def _primed(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """The same pieces, once the first one is there."""
+    first = await anext(pieces)
+
+    async def all_pieces() -> AsyncGenerator[bytes]:
+        async with aclosing(pieces):
+            yield first
+            async for piece in pieces:
+                yield piece
+
+    return all_pieces()
