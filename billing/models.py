@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from billing.enums import Scope
 from federation.access.models import OVERSEERS, ApiKey
 from federation.people.enums import Role
 from federation.people.models import User
@@ -53,6 +54,22 @@ class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
             own |= Q(asking_institution_id__in=institutions)
             own |= Q(serving_institution_id__in=institutions)
         return self.filter(own)
+
+    def in_scope(self, user: User, scope: Scope) -> "UsageRecordQuerySet":
+        """Narrow down what `for_user` gave to a part of it."""
+        institutions = user.institution_ids(*OVERSEERS)
+        match scope:
+            case Scope.MINE:
+                return self.of_keys(ApiKey.objects.for_user(user).filter(application__owner=user))
+            case Scope.INSTITUTION:
+                return self.filter(asking_institution_id__in=institutions)
+            case Scope.SERVED:
+                return self.filter(serving_institution_id__in=institutions)
+            case Scope.FEDERATION:
+                return self
+
+    def of_keys(self, keys: models.QuerySet[ApiKey]) -> "UsageRecordQuerySet":
+        return self.filter(key_id__in=keys.values("pk"))
 
 
 class UsageRecord(models.Model):

@@ -1,0 +1,60 @@
+"""Days as people count them: in Paris. And the ids among which the requests that ended on them lie."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+
+from routing.core.ids import uuid7_floor
+
+PARIS = ZoneInfo("Europe/Paris")
+FIRST_YEAR, LAST_YEAR = 2020, 2100
+_SLACK = timedelta(hours=1)
+"""Many times the longest request, and any jump of a router's clock: an id is the time of arrival."""
+
+
+@dataclass(frozen=True)
+class Period:
+    """Whole days in Paris, both ends included. Raises `ValueError` on one that ends before it begins."""
+
+    start_day: date
+    end_day: date
+
+    def __post_init__(self) -> None:
+        if not FIRST_YEAR <= self.start_day.year <= self.end_day.year <= LAST_YEAR:
+            raise ValueError(f"a period lies in the years from {FIRST_YEAR} to {LAST_YEAR}")
+        if self.end_day < self.start_day:
+            raise ValueError("a period ends before it begins")
+
+    @property
+    def days(self) -> list[date]:
+        """Every day, in order."""
+        count = (self.end_day - self.start_day).days + 1
+        return [self.start_day + timedelta(days=n) for n in range(count)]
+
+    @property
+    def bounds(self) -> tuple[datetime, datetime]:
+        """The first moment, and the first that lies behind the period."""
+        return _midnight(self.start_day), _midnight(self.end_day + timedelta(days=1))
+
+    @property
+    def id_bounds(self) -> tuple[UUID, UUID]:
+        """Ids between which every request that ended in the period has its own."""
+        start, end = self.bounds
+        return uuid7_floor(start - _SLACK), uuid7_floor(end + _SLACK)
+
+
+def last_days(count: int) -> Period:
+    """Return the `count` days that end today."""
+    today = paris_today()
+    return Period(today - timedelta(days=count - 1), today)
+
+
+def paris_today() -> date:
+    return timezone.now().astimezone(PARIS).date()
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, PARIS)

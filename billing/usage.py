@@ -1,0 +1,105 @@
+"""What `billing.queries` answers with: small frozen rows of integers, dates and names."""
+
+from dataclasses import astuple, dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Requests and tokens. `cached_tokens` are among the prompt's, `reasoning_tokens` among the completion's."""
+
+    requests: int
+    errors: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    reasoning_tokens: int
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+
+
+NOTHING = Counts(0, 0, 0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class DayUsage:
+    """A model's use on one day."""
+
+    day: date
+    model_id: UUID
+    model: str
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class ModelUsage:
+    model_id: UUID
+    model: str
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class KeyUsage:
+    """A key's use. Keys that the reader may not see are one row per institution, without id or name."""
+
+    key_id: UUID | None
+    key: str
+    application: str
+    institution: str
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds from arrival to the first token: what so many percent of the requests stay below."""
+
+    p50: int
+    p95: int
+    p99: int
+
+
+@dataclass(frozen=True)
+class Totals:
+    """`latency` is None when no request brought a first token. `has_demo`: demonstration data is in it."""
+
+    counts: Counts
+    latency: Latency | None
+    has_demo: bool
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as its reader may see it; texts are empty where there is nothing, or nothing for them."""
+
+    id: UUID
+    client_request_id: str
+    received_at: datetime
+    finished_at: datetime
+    key: str
+    application: str
+    asking: str
+    serving: str
+    server: str
+    model: str
+    model_asked: str
+    endpoint: str
+    stream: bool
+    priority: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    reasoning_tokens: int
+    usage_source: str
+    first_token_ms: int | None
+    duration_ms: int
+    status: str
+    http_status: int
+    error_code: str
+    attempts: int
+    is_demo: bool
