@@ -23,7 +23,7 @@ def test(arguments: Sequence[str]) -> int:
             "! No browser was found or could be installed: the tests that need one will fail;"
             " name a Chromium with BROWSER_PATH=/path/to/chromium"
         )
-    return become_pytest("-n", str(WORKERS), *arguments)
+    return become_pytest("-n", str(WORKERS), "--dist", "loadgroup", *arguments)
 
 
 def test_real(arguments: Sequence[str]) -> int:
