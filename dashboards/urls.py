@@ -1,5 +1,20 @@
 """Pages to read: home, servers, models, usage."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from dashboards.views.about import accessibility
+from dashboards.views.health import portal
+from dashboards.views.models import model, models
+from dashboards.views.servers import servers
+from dashboards.views.usage import first_call, usage, usage_csv
+
+urlpatterns = [
+    path("health/portal", portal, name="health_portal"),
+    path("accessibility/", accessibility, name="accessibility"),
+    path("servers/", servers, name="servers"),
+    path("catalogue/", models, name="models"),
+    path("catalogue/<path:name>/", model, name="model"),
+    path("usage/", usage, name="usage"),
+    path("usage/csv/", usage_csv, name="usage_csv"),
+    path("usage/first-call/<uuid:key_id>/", first_call, name="first_call"),
+]

@@ -1,5 +1,11 @@
-"""My keys: list, create, show once, revoke."""
+"""My keys: list, make and show once, revoke."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from federation.access import views
+
+urlpatterns = [
+    path("", views.keys, name="keys"),
+    path("new/", views.new_key, name="new_key"),
+    path("<uuid:key_id>/revoke/", views.revoke, name="revoke_key"),
+]

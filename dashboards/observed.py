@@ -1,0 +1,52 @@
+"""A public card beside what the router observes of that server now, as the pages list it."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from dashboards.queries import ServerCard
+from routing.core.enums import Health
+from routing.dispatch.frames import Load
+from routing.dispatch.messages import ServerLoad
+
+HEALTH_LABELS = {
+    Health.HEALTHY.value: gettext_lazy("healthy"),
+    Health.PROBING.value: gettext_lazy("being tried"),
+    Health.EJECTED.value: gettext_lazy("out of order"),
+}
+_TONES = {
+    Health.HEALTHY.value: "status-green",
+    Health.PROBING.value: "status-yellow",
+    Health.EJECTED.value: "status-red",
+}
+
+
+@dataclass(frozen=True)
+class ServerRow:
+    """`load` is None while the router is away or does not know the server; `address` unless one runs it."""
+
+    card: ServerCard
+    load: ServerLoad | None
+    models: tuple[str, ...] = ()
+    address: str | None = None
+
+    @property
+    def health_label(self) -> str:
+        return str(HEALTH_LABELS[self.load.health]) if self.load else _("not known")
+
+    @property
+    def health_tone(self) -> str:
+        return _TONES[self.load.health] if self.load else ""
+
+
+def observed(card: ServerCard, load: Load | None) -> ServerLoad | None:
+    return load.view.servers.get(str(card.id)) if load else None
+
+
+def health_texts() -> dict[str, dict[str, str]]:
+    """Return what `static/js/live.js` writes into a badge: by health, its label and tone."""
+    texts = {
+        key: {"label": str(label), "tone": _TONES[key]} for key, label in HEALTH_LABELS.items()
+    }
+    return {**texts, "": {"label": _("not known"), "tone": ""}}

@@ -1,0 +1,21 @@
+"""How an accounted request's outcome reads on a page."""
+
+from django import template
+
+from billing.models import FAILED, STATUS_LABELS
+from routing.core.enums import RequestStatus
+
+register = template.Library()
+
+
+@register.filter
+def status_label(status: str) -> str:
+    return str(STATUS_LABELS[status])
+
+
+@register.filter
+def status_tone(status: str) -> str:
+    """Return the badge's colour: green for an answer, red for a failure, none for a client that left."""
+    if status == RequestStatus.OK:
+        return "bg-green-lt"
+    return "bg-red-lt" if status in FAILED else "bg-secondary-lt"

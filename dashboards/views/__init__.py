@@ -1,0 +1,1 @@
+"""Pages to read, one file per page. A view fetches, calls, renders: no rule, no arithmetic."""

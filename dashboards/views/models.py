@@ -1,0 +1,70 @@
+"""The catalogue: every model one may ask for, who serves it, how busy it is, and how to call it."""
+
+import re
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from dashboards.observed import ServerRow, health_texts, observed
+from dashboards.queries import model_cards
+from federation.access.snippets import base_url, snippets
+from federation.catalogue.models import PUBLIC_NAME, AIModel, Alias
+from federation.people.guards import signed_in
+from federation.people.models import User
+from routing.bridge.load import current_load
+from routing.dispatch.frames import Load
+from routing.dispatch.messages import ModelLoad
+
+
+@require_safe
+@login_required
+def models(request: HttpRequest) -> HttpResponse:
+    load = current_load()
+    cards = [(card, _load_of(card.model, load)) for card in model_cards(signed_in(request))]
+    context = {"cards": cards, "router_is_away": load is None}
+    return render(request, "dashboards/models.html", context)
+
+
+@require_safe
+@login_required
+def model(request: HttpRequest, name: str) -> HttpResponse:
+    """One model, under its public name; an alias or another case leads there."""
+    user = signed_in(request)
+    found = _named(name, user)
+    if found.slug != name:
+        return redirect("model", name=found.slug, permanent=False)
+    load = current_load()
+    card = next(card for card in model_cards(user) if card.model == found)
+    context = {
+        "card": card,
+        "rows": [
+            (serving, ServerRow(serving.server, observed(serving.server, load)))
+            for serving in card.servings
+        ],
+        "health_texts": health_texts(),
+        "load": _load_of(found, load),
+        "router_is_away": load is None,
+        "aliases": Alias.objects.for_user(user).filter(model=found).select_related("successor"),
+        "base_url": base_url(),
+        "snippets": snippets(found.slug, found.capabilities, _("YOUR_KEY")),
+    }
+    return render(request, "dashboards/model.html", context)
+
+
+def _named(name: str, user: User) -> AIModel:
+    """Return the model that clients reach by `name`. Raises `Http404`."""
+    if re.fullmatch(PUBLIC_NAME, name):
+        visible = AIModel.objects.for_user(user)
+        aliases = Alias.objects.filter(name__iexact=name)
+        found = visible.filter(Q(slug__iexact=name) | Q(pk__in=aliases.values("model"))).first()
+        if found:
+            return found
+    raise Http404(_("No model has this name."))
+
+
+def _load_of(model: AIModel, load: Load | None) -> ModelLoad | None:
+    return load.view.models.get(str(model.pk)) if load else None

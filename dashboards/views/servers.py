@@ -1,0 +1,42 @@
+"""The servers of the federation, by institution, with what the router observes of them now."""
+
+from itertools import groupby
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from dashboards.observed import ServerRow, health_texts, observed
+from dashboards.queries import addresses, server_cards, servings
+from federation.people.guards import signed_in
+from federation.people.models import User
+from federation.people.scope import institution_ids_for
+from routing.bridge.load import current_load
+
+
+@require_safe
+@login_required
+def servers(request: HttpRequest) -> HttpResponse:
+    user, load = signed_in(request), current_load()
+    run, models = addresses(user), _models_by_server(user)
+    rows = [
+        ServerRow(card, observed(card, load), tuple(models.get(card.id, ())), run.get(card.id))
+        for card in server_cards(user)
+    ]
+    own = institution_ids_for(user)
+    by_institution = groupby(rows, key=lambda row: (row.card.institution_id, row.card.institution))
+    context = {
+        "groups": [(name, pk in own, list(group)) for (pk, name), group in by_institution],
+        "router_is_away": load is None,
+        "health_texts": health_texts(),
+    }
+    return render(request, "dashboards/servers.html", context)
+
+
+def _models_by_server(user: User) -> dict[UUID, list[str]]:
+    models: dict[UUID, list[str]] = {}
+    for serving in servings(user):
+        models.setdefault(serving.server.id, []).append(serving.model)
+    return models

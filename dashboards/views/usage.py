@@ -1,0 +1,98 @@
+"""My usage: totals, one chart with the same numbers as a table, keys, latest requests, and all of it as CSV."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from itertools import islice
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from billing.queries import csv_rows, recent_requests, totals, usage_by_day, usage_by_key
+from dashboards.exports import csv_lines
+from dashboards.figures.usage import usage_chart
+from dashboards.forms import UsageForm
+from federation.access.models import ApiKey
+from federation.people.guards import signed_in
+
+LATEST = 20
+LINES_AT_ONCE = 500
+LISTEN_FOR = timedelta(hours=1)
+"""How long the page of a new key waits for its first call."""
+
+
+@require_safe
+@login_required
+def usage(request: HttpRequest) -> HttpResponse:
+    user, form = signed_in(request), _form(request)
+    period, narrow = form.period, form.narrowing
+    chart = usage_chart(
+        usage_by_day(user, period, **narrow),
+        period.days,
+        of_tokens=form.counts_tokens,
+    )
+    counted, latest = totals(user, period, **narrow), recent_requests(user, LATEST, **narrow)
+    context = {
+        "form": form,
+        "period": period,
+        "totals": counted,
+        "has_demo": counted.has_demo or any(request.is_demo for request in latest),
+        "has_keys": ApiKey.objects.for_user(user).exists(),
+        "chart": chart,
+        "keys": usage_by_key(user, period, **narrow),
+        "latest": latest,
+    }
+    return render(request, "dashboards/usage.html", context)
+
+
+@require_safe
+@login_required
+def usage_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """Every request of the chosen period, as it comes from the database."""
+    form = _form(request)
+    period = form.period
+    requests = csv_rows(signed_in(request), period, **form.narrowing)
+    lines = csv_lines(requests, get_language() or "")
+    name = f"usage_{period.start_day}_{period.end_day}.csv"
+    return StreamingHttpResponse(
+        _encoded(lines),
+        content_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+@require_safe
+@login_required
+@never_cache
+def first_call(request: HttpRequest, key_id: UUID) -> HttpResponse:
+    """A part of the page that shows a new key: whether its first call has come, asked again until it has."""
+    user = signed_in(request)
+    key = get_object_or_404(ApiKey.objects.for_user(user), pk=key_id)
+    latest = recent_requests(user, 1, key=key.pk)
+    context = {
+        "key": key,
+        "call": latest[0] if latest else None,
+        "is_over": timezone.now() - key.created_at > LISTEN_FOR,
+    }
+    return render(request, "dashboards/_first_call.html", context)
+
+
+def _form(request: HttpRequest) -> UsageForm:
+    form = UsageForm(request.GET.dict(), user=signed_in(request))
+    form.is_valid()  # a choice that cannot be read stays at its default, and the form says so
+    return form
+
+
+async def _encoded(lines: Iterator[str]) -> AsyncIterator[bytes]:
+    """Yield `lines` in pieces, each fetched in a thread: the portal serves other pages meanwhile."""
+    while piece := await sync_to_async(lambda: "".join(islice(lines, LINES_AT_ONCE)))():
+        yield piece.encode()

@@ -1,0 +1,111 @@
+"""A first call, ready to paste: the same request for curl, Python and JavaScript. Text only; nothing is sent."""
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from django.conf import settings
+
+from federation.catalogue.enums import Capability
+
+_CURL = """\
+curl {base}/{path} \\
+  -H "Authorization: Bearer {key}" \\
+  -H "Content-Type: application/json" \\
+  -d '{body}'
+"""
+_PYTHON = """\
+# pip install openai
+from openai import OpenAI
+
+client = OpenAI(base_url="{base}", api_key="{key}")
+{call}
+"""
+_JAVASCRIPT = """\
+// npm install openai
+import OpenAI from "openai";
+
+const client = new OpenAI({{ baseURL: "{base}", apiKey: "{key}" }});
+{call}
+"""
+
+
+class Snippet(NamedTuple):
+    """`language` names it in addresses and highlighters, `title` on the page."""
+
+    language: str
+    title: str
+    code: str
+
+
+class _Call(NamedTuple):
+    """How one endpoint is asked. `{model}` is filled in; the clients of OpenAI know no reranking."""
+
+    path: str
+    body: str
+    python: str = ""
+    javascript: str = ""
+
+
+_CHAT = _Call(
+    path="chat/completions",
+    body='{{"model": "{model}", "messages": [{{"role": "user", "content": "Bonjour !"}}]}}',
+    python="""\
+answer = client.chat.completions.create(
+    model="{model}",
+    messages=[{{"role": "user", "content": "Bonjour !"}}],
+)
+print(answer.choices[0].message.content)""",
+    javascript="""\
+const answer = await client.chat.completions.create({{
+  model: "{model}",
+  messages: [{{ role: "user", content: "Bonjour !" }}],
+}});
+console.log(answer.choices[0].message.content);""",
+)
+_EMBEDDINGS = _Call(
+    path="embeddings",
+    body='{{"model": "{model}", "input": ["Bonjour !"]}}',
+    python="""\
+answer = client.embeddings.create(model="{model}", input=["Bonjour !"])
+print(answer.data[0].embedding[:5])""",
+    javascript="""\
+const answer = await client.embeddings.create({{ model: "{model}", input: ["Bonjour !"] }});
+console.log(answer.data[0].embedding.slice(0, 5));""",
+)
+_RERANK = _Call(
+    path="rerank",
+    body='{{"model": "{model}", "query": "Bonjour", "documents": ["Salut !", "Au revoir."]}}',
+)
+
+
+def base_url() -> str:
+    """Return the address that clients are given."""
+    return f"{settings.PUBLIC_URL}/v1"
+
+
+def snippets(model: str, capabilities: Collection[str], key: str) -> list[Snippet]:
+    """Return the calls that suit what the model can do; `key` stands in them as it is."""
+    call = _call_for(capabilities)
+    known = {"base": base_url(), "key": key, "path": call.path}
+    templates = (
+        ("bash", "curl", _CURL, call.body),
+        ("python", "Python", _PYTHON, call.python),
+        ("javascript", "JavaScript", _JAVASCRIPT, call.javascript),
+    )
+    return [
+        Snippet(
+            language,
+            title,
+            template.format(**known, body=text.format(model=model), call=text.format(model=model)),
+        )
+        for language, title, template, text in templates
+        if text
+    ]
+
+
+def _call_for(capabilities: Collection[str]) -> _Call:
+    if Capability.CHAT in capabilities:
+        return _CHAT
+    if Capability.EMBEDDINGS in capabilities:
+        return _EMBEDDINGS
+    return _RERANK if Capability.RERANK in capabilities else _CHAT

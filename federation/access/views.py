@@ -1,0 +1,99 @@
+"""My keys: list, make, show once, revoke. The operations decide; a key's text is only ever in one answer."""
+
+from itertools import groupby
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from federation.access.forms import KeyForm, RevocationForm
+from federation.access.models import ApiKey
+from federation.access.operations import revoke_key
+from federation.access.policies import check_manage_application
+from federation.access.queries import (
+    can_manage_application,
+    issuing_institutions,
+    keys_to_list,
+    model_for_a_first_call,
+)
+from federation.access.snippets import base_url, snippets
+from federation.people.guards import signed_in
+from routing.upstream.credentials import Secret
+
+PAGE = 50
+
+
+@require_safe
+@login_required
+def keys(request: HttpRequest) -> HttpResponse:
+    """The keys one may see, by application: those in use, or with `?ended` those that are over."""
+    user, ended = signed_in(request), "ended" in request.GET
+    listed = keys_to_list(user)
+    usable = listed.usable()
+    shown = listed.exclude(pk__in=usable.values("pk")) if ended else usable
+    page = Paginator(shown, PAGE).get_page(request.GET.get("page"))
+    groups = [
+        (application, can_manage_application(user, application), list(group))
+        for application, group in groupby(page, key=lambda key: key.application)
+    ]
+    context = {
+        "groups": groups,
+        "page": page,
+        "ended": ended,
+        "may_issue": bool(issuing_institutions(user)),
+    }
+    return render(request, "access/keys.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@never_cache
+def new_key(request: HttpRequest) -> HttpResponse:
+    """The form; the answer to it is the only page that ever shows the key, so it is kept nowhere."""
+    form = KeyForm(request.POST or None, by=signed_in(request))
+    if request.method == "POST" and not form.may_issue:
+        raise PermissionDenied
+    if request.method == "POST" and form.is_valid() and (made := form.issue()):
+        return _shown_once(request, *made)
+    return render(request, "access/new_key.html", {"form": form})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def revoke(request: HttpRequest, key_id: UUID) -> HttpResponse:
+    """Ask for the reason, then end the key for good."""
+    user = signed_in(request)
+    visible = ApiKey.objects.for_user(user).select_related(
+        "application__institution", "application__owner"
+    )
+    key = get_object_or_404(visible, pk=key_id)
+    check_manage_application(user, key.application)
+    form = RevocationForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            revoke_key(by=user, key=key, reason=form.cleaned_data["reason"])
+        except ValidationError as refusal:
+            form.add_error(None, refusal.messages)
+        else:
+            messages.success(request, _("The key “%(key)s” is revoked.") % {"key": key.name})
+            return redirect("keys")
+    return render(request, "access/revoke.html", {"key": key, "form": form})
+
+
+def _shown_once(request: HttpRequest, key: ApiKey, secret: Secret) -> HttpResponse:
+    model = model_for_a_first_call(key)
+    context = {
+        "key": key,
+        "text": secret.reveal(),
+        "base_url": base_url(),
+        "model": model,
+        "snippets": snippets(model.slug, model.capabilities, secret.reveal()) if model else [],
+    }
+    return render(request, "access/key_made.html", context)

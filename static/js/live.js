@@ -1,0 +1,73 @@
+// Live numbers: follows the router's load and writes it where the page asks for it. Without it the page keeps
+// what was true when it was made.
+//   data-live="servers/ID/in_flight"    the number (–: not known)
+//   data-live-health="ID"               the badge of a server's health; texts in #health-texts
+//   data-live-meter="ID"                <meter> of requests in flight against the limit
+//   data-live-away                      shown while the router is away
+//   data-live-status                    whether the page is live; its texts in data-live-on and data-live-off
+"use strict";
+
+const RETRY_MS = 5000;
+const language = document.documentElement.lang;
+const healths = JSON.parse(document.getElementById("health-texts")?.textContent ?? "{}");
+
+function write(told) {
+  for (const place of document.querySelectorAll("[data-live]")) {
+    const value = place.dataset.live.split("/").reduce((part, key) => part?.[key], told);
+    setText(place, value == null ? "–" : value.toLocaleString(language));
+  }
+  for (const badge of document.querySelectorAll("[data-live-health]")) {
+    showHealth(badge, told.servers[badge.dataset.liveHealth]?.health);
+  }
+  for (const meter of document.querySelectorAll("[data-live-meter]")) {
+    showMeter(meter, told.servers[meter.dataset.liveMeter]);
+  }
+  for (const notice of document.querySelectorAll("[data-live-away]")) notice.hidden = told.router;
+}
+
+function setText(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}
+
+function showHealth(badge, health) {
+  const { label, tone } = healths[health] ?? healths[""];
+  badge.className = `status ${tone}`;
+  setText(badge.querySelector("[data-live-label]"), label);
+}
+
+function showMeter(meter, server) {
+  meter.hidden = !server?.limit;
+  if (meter.hidden) return;
+  meter.max = server.limit;
+  meter.value = server.in_flight;
+}
+
+function announce(isLive) {
+  for (const place of document.querySelectorAll("[data-live-status]")) {
+    place.hidden = false;
+    place.classList.toggle("status-green", isLive);
+    setText(place.querySelector("[data-live-label]"), isLive ? place.dataset.liveOn : place.dataset.liveOff);
+  }
+}
+
+// A hidden page gives its connection back: over HTTP/1.1 a browser has six for the whole site. The browser
+// connects again by itself, except after an answer such as 502 while the portal restarts.
+let source = null;
+
+function follow() {
+  if (document.hidden) return;
+  source = new EventSource("/live/");
+  source.addEventListener("open", () => announce(true));
+  source.addEventListener("message", (event) => write(JSON.parse(event.data)));
+  source.addEventListener("error", () => {
+    announce(false);
+    if (source?.readyState === EventSource.CLOSED) setTimeout(follow, RETRY_MS);
+  });
+}
+
+document.addEventListener("visibilitychange", () => {
+  source?.close();
+  source = null;
+  follow();
+});
+follow();
