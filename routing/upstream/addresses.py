@@ -59,11 +59,12 @@ _RANGES: tuple[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, RefusalReaso
 def canonical(text: str) -> IPAddress:
     """Return the address in its one spelling; an IPv4 address mapped into IPv6 becomes itself.
 
-    Raises `ValueError` on anything but a strictly written address.
+    The scope (`%eth0`) is left out: only link-local addresses need one, and no list below knows any. Raises
+    `ValueError` on anything but a strictly written address.
     """
     address = ipaddress.ip_address(text)
     if isinstance(address, ipaddress.IPv6Address):
-        return address.ipv4_mapped or address
+        return address.ipv4_mapped or ipaddress.IPv6Address(int(address))
     return address
 
 

@@ -4,27 +4,30 @@ On `asyncio.Protocol` and httptools, because relaying is what the router exists 
 JSON and no retry beyond a stale idle connection; every address passes the egress guard first.
 """
 
+import asyncio
+import re
 from collections.abc import Sequence
+from functools import lru_cache, partial
 
 import msgspec
 
-from routing.upstream.credentials import Secret
-from routing.upstream.egress import EgressPolicy, Grants, Target
-from routing.upstream.resolving import Lookup
+from routing.upstream.connection import Connection
+from routing.upstream.destinations import Destination
+from routing.upstream.egress import EgressPolicy
+from routing.upstream.errors import ConnectCause, ConnectFailed, ConnectionLost
+from routing.upstream.opening import Opener
+from routing.upstream.patience import Patience
+from routing.upstream.pool import Key, Pool, key_of
+from routing.upstream.resolving import CachedLookup, Lookup
+from routing.upstream.response import Response
+
+__all__ = ["TIMEOUTS", "Client", "Destination", "Headers", "Response", "Timeouts"]
 
 Headers = Sequence[tuple[bytes, bytes]]
 
-
-class Destination(msgspec.Struct, frozen=True, kw_only=True):
-    """How to reach one server. With `unix_path` the socket there is used and the guard has no say (the portal)."""
-
-    target: Target
-    grants: Grants = ()
-    token: Secret | None = None
-    """Sent as `Authorization: Bearer`."""
-    ca_bundle: str | None = None
-    """PEM text to trust instead of the system's authorities."""
-    unix_path: str | None = None
+_PATH = re.compile(r"/[!-~]*")
+_HAS_BODY = frozenset({"POST", "PUT", "PATCH"})
+_IDENTITY = b"accept-encoding: identity\r\n"
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,34 +41,17 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
 TIMEOUTS = Timeouts()
 
 
-class Response:
-    """An answer whose head has come. Names of headers are in lower case, hop-by-hop ones left out."""
-
-    status: int
-    headers: tuple[tuple[bytes, bytes], ...]
-
-    def header(self, name: bytes) -> bytes | None:
-        raise NotImplementedError
-
-    async def read(self) -> bytes:
-        """Return all bytes that have come since the last call, at least one; b"" at the end. Raises `UpstreamError`.
-
-        While the caller does not read, the server is held back (64 kB).
-        """
-        raise NotImplementedError
-
-    def abort(self) -> None:
-        """Close the connection at once; after the end of the body it does nothing."""
-        raise NotImplementedError
-
-
 class Client:
-    """One per router process."""
+    """One per router process, and per policy: another policy is another client."""
 
     def __init__(
         self, policy: EgressPolicy, *, lookup: Lookup | None = None, max_idle_per_target: int = 256
     ) -> None:
-        raise NotImplementedError
+        self._opener = Opener(policy, lookup or CachedLookup())
+        self._pool = Pool(max_idle_per_target)
+        self._patience = Patience()
+        self._connections: set[Connection] = set()
+        self._closed = False
 
     async def request(
         self,
@@ -78,11 +64,76 @@ class Client:
     ) -> Response:
         """Send a request and return once its head is there; cancelling closes the connection.
 
-        `path` starts with a slash and follows the target's prefix; Host, Content-Length, Authorization and
-        Accept-Encoding are the client's. Raises `EgressRefused`, `ConnectFailed`, `ConnectionLost`,
-        `HeadTimeout`, `BadResponse`.
+        `path` starts with a slash and follows the target's prefix. Host, Content-Length and, with a token,
+        Authorization are the client's; Accept-Encoding is `identity` unless the caller says otherwise. Raises
+        `EgressRefused`, `ConnectFailed`, `ConnectionLost`, `HeadTimeout`, `BadResponse`, and `ValueError` on
+        a path or header that would break the framing.
         """
-        raise NotImplementedError
+        head = _head(destination, method, path, headers, len(body))
+        key = key_of(destination)
+        if (connection := self._pool.take(key)) is not None:
+            try:
+                return await _send(connection, method, head, body, timeouts)
+            except ConnectionLost as lost:
+                if not lost.stale:
+                    raise
+        connection = await self._open(destination, key, timeouts.connect)
+        return await _send(connection, method, head, body, timeouts)
 
     async def close(self) -> None:
-        raise NotImplementedError
+        """Close every connection at once; requests under way are lost, later ones fail."""
+        self._closed = True
+        ending = [connection.gone for connection in self._connections]
+        for connection in tuple(self._connections):
+            connection.abort()
+        await asyncio.gather(*ending)
+
+    async def _open(self, destination: Destination, key: Key, seconds: float) -> Connection:
+        if self._closed:
+            raise ConnectFailed(ConnectCause.REFUSED, "The router is stopping.")
+        make = partial(
+            Connection, self._patience, partial(self._pool.put, key), partial(self._gone, key)
+        )
+        connection = await self._opener.open(destination, make, seconds)
+        if connection.usable:
+            self._connections.add(connection)
+        if self._closed:
+            connection.abort()
+        return connection
+
+    def _gone(self, key: Key, connection: Connection) -> None:
+        self._pool.remove(key, connection)
+        self._connections.discard(connection)
+
+
+async def _send(
+    connection: Connection, method: str, head: bytes, body: bytes, timeouts: Timeouts
+) -> Response:
+    return await connection.exchange(
+        head, body, bodiless=method == "HEAD", head_s=timeouts.head, idle_s=timeouts.idle
+    )
+
+
+def _head(destination: Destination, method: str, path: str, headers: Headers, length: int) -> bytes:
+    """Return the head of a request. Raises `ValueError`."""
+    prefix, fixed = _fixed_parts(destination)
+    lines = b"".join([b"%b: %b\r\n" % pair for pair in headers])
+    if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
+        raise ValueError("a header holds a line break")
+    if not _PATH.fullmatch(path) or not method.isalpha():
+        raise ValueError("a method or path that would break the request line")
+    if not any(name == b"accept-encoding" for name, _ in headers):
+        lines += _IDENTITY
+    if length or method in _HAS_BODY:
+        lines += b"content-length: %d\r\n" % length
+    return b"%b %b%b%b%b\r\n" % (method.encode(), prefix, path.encode(), fixed, lines)
+
+
+@lru_cache(maxsize=1024)
+def _fixed_parts(destination: Destination) -> tuple[bytes, bytes]:
+    """Return what stands before the path, and what stands between the path and the headers of a request."""
+    host = destination.target.authority.encode()
+    fixed = b" HTTP/1.1\r\nhost: %b\r\n" % host
+    if destination.token:
+        fixed += b"authorization: Bearer %b\r\n" % destination.token.reveal().encode()
+    return destination.target.prefix.encode(), fixed

@@ -13,7 +13,7 @@ import msgspec
 
 from routing.upstream.addresses import IPAddress, canonical, reason_against
 from routing.upstream.errors import EgressRefused, RefusalReason
-from routing.upstream.resolving import Lookup, system_lookup
+from routing.upstream.resolving import Lookup, system_lookup, unknown
 
 Grants = tuple[tuple[str, int], ...]
 """Exact (address, port) pairs that may be reached though they are not public, or without TLS."""
@@ -118,11 +118,13 @@ async def resolve(
     """
     literal = _literal(target.host)
     found = (target.host,) if literal else await lookup(target.host, target.port)
+    if not found:
+        raise unknown(target.host)
     return tuple(policy.check(ip, target.port, tls=target.tls, grants=grants) for ip in found)
 
 
 def _granted(address: IPAddress, port: int, grants: Grants) -> bool:
-    return any(port == granted and canonical(ip) == address for ip, granted in grants)
+    return any(port == granted and _literal(ip) == address for ip, granted in grants)
 
 
 def _host(text: str) -> str:

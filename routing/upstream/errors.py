@@ -66,20 +66,21 @@ class ConnectFailed(UpstreamError):
 
 
 class ConnectionLost(UpstreamError):
-    """The connection ended before the answer did.
-
-    With `reused` and no byte received the server had most likely closed an idle connection: the same
-    request may be sent again on a new one.
-    """
+    """The connection ended before the answer did."""
 
     def __init__(self, *, reused: bool, bytes_received: int) -> None:
         super().__init__(f"connection lost after {bytes_received} bytes of the answer")
         self.reused = reused
         self.bytes_received = bytes_received
 
+    @property
+    def stale(self) -> bool:
+        """Whether the server had most likely closed an idle connection: the same request may go on a new one."""
+        return self.reused and self.bytes_received == 0
+
 
 class HeadTimeout(UpstreamError):
-    """The head of the answer did not come in time."""
+    """The head of the answer, or more of its body, did not come in time."""
 
 
 class BadResponse(UpstreamError):

@@ -41,15 +41,21 @@ class CachedLookup:
 
     async def __call__(self, host: str, port: int) -> tuple[str, ...]:
         now = asyncio.get_running_loop().time()
-        since, task = self._asked.get((host, port), (0.0, None))
-        if task is None or now - since > CACHE_S or _failed(task):
+        self._asked = {
+            asked: (since, task)
+            for asked, (since, task) in self._asked.items()
+            if not task.done() or (not _failed(task) and now - since <= CACHE_S)
+        }
+        if (host, port) not in self._asked:
             task = asyncio.ensure_future(self._ask(host, port))
+            task.add_done_callback(_failed)
             self._asked[host, port] = (now, task)
-        return await asyncio.shield(task)
+        return await asyncio.shield(self._asked[host, port][1])
 
     async def _ask(self, host: str, port: int) -> tuple[str, ...]:
         return await self._lookup(host, port)
 
 
 def _failed(task: asyncio.Task[tuple[str, ...]]) -> bool:
-    return task.done() and (task.cancelled() or task.exception() is not None)
+    """Say whether a lookup brought nothing; having looked, nobody else needs to."""
+    return task.cancelled() or task.exception() is not None
