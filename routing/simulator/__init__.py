@@ -6,7 +6,12 @@ router meets these servers as it meets any other. See docs/simulator.md.
 
 from routing.simulator.config import Config, ConfigError, ServerConfig
 from routing.simulator.faults import Fault
-from routing.simulator.serve import Simulated, simulated, simulated_in_thread
+from routing.simulator.serve import (
+    Simulated,
+    SimulatedInThread,
+    simulated,
+    simulated_in_thread,
+)
 
 __all__ = [
     "Config",
@@ -14,6 +19,7 @@ __all__ = [
     "Fault",
     "ServerConfig",
     "Simulated",
+    "SimulatedInThread",
     "simulated",
     "simulated_in_thread",
 ]

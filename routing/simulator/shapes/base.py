@@ -19,6 +19,16 @@ from routing.simulator.shapes.asking import Body, Invalid
 from routing.simulator.text import Ask, compose
 
 DONE = b"data: [DONE]\n\n"
+PLAIN = "text/plain; charset=utf-8"
+PREFLIGHT: Headers = (
+    (
+        "vary",
+        "Origin, Access-Control-Request-Method, Access-Control-Request-Headers, "
+        "Access-Control-Request-Private-Network",
+    ),
+    ("access-control-allow-methods", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, QUERY"),
+    ("access-control-max-age", "600"),
+)
 # Longest text that an error message repeats.
 SHOWN = 80
 
@@ -79,6 +89,8 @@ class Shape:
 
     # Whether a stream's head is sent before its first token is there, so that a refusal comes with 200.
     head_first = False
+    # Origins that may call from a browser, as the answer to OPTIONS tells them.
+    origins = "*"
     # Headers that every JSON answer and stream of this engine carries.
     headers: Headers = ()
 
@@ -145,9 +157,13 @@ class Shape:
         return self.error(ApiError(status, message, "InternalServerError"))
 
     def preflight(self, request: Request) -> Answer:
-        origin = request.headers.get("origin", "*")
-        allowed = ("access-control-allow-origin", origin)
-        return Answer(200, b"OK", "text/plain; charset=utf-8", (*self.headers, allowed))
+        """The answer to OPTIONS, as the middleware gives it that all the Python servers use."""
+        asked = request.headers.get("access-control-request-headers", "")
+        server = tuple(pair for pair in self.headers if pair[0] != "vary")
+        headers = (*server, *PREFLIGHT, ("access-control-allow-headers", asked))
+        if not self.origins:
+            return Answer(400, b"Disallowed CORS origin", PLAIN, headers)
+        return Answer(200, b"OK", PLAIN, (*headers, ("access-control-allow-origin", self.origins)))
 
     def not_found(self) -> Answer:
         return self.json({"detail": "Not Found"}, 404)

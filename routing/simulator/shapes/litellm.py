@@ -44,7 +44,10 @@ NEEDED = {
 }
 # The kind of the proxy's own errors; all others come from the server behind it.
 OWN = "invalid_request_error"
-COOLING = "all_deployments_in_cooldown"
+COOLING, NO_DATABASE = "all_deployments_in_cooldown", "no_db_connection"
+# The parameter of an error about a body that is no JSON.
+UNREADABLE = "request_body"
+ANTHROPIC_KINDS = {429: "rate_limit_error"}
 NAMES = {
     404: "NotFoundError: NotFoundError",
     503: "ServiceUnavailableError: ServiceUnavailableError",
@@ -58,6 +61,7 @@ class LiteLLM(VLLM):
     chat_writer = ChatWriter
     completion_writer = CompletionWriter
     head_first = False
+    origins = "*"
     headers = HEADERS
 
     def __init__(self, config: ServerConfig, engine: Engine) -> None:
@@ -83,8 +87,9 @@ class LiteLLM(VLLM):
 
     async def answer(self, request: Request) -> Answer | Stream:
         answer = await super().answer(request)
-        if request.method == "POST" and (isinstance(answer, Stream) or answer.status == 200):
-            headers = (*answer.headers, *self._told())
+        relayed = request.method == "POST" and request.path != "/v1/messages/count_tokens"
+        if relayed and (isinstance(answer, Stream) or answer.status == 200):
+            headers = (*answer.headers, *_call(), *self._server(), *_provider())
             answer = msgspec.structs.replace(answer, headers=headers)
         return answer if isinstance(answer, Stream) else _compressed(answer, request)
 
@@ -102,21 +107,22 @@ class LiteLLM(VLLM):
             return Answer(500, text, "text/plain; charset=utf-8", closing, last=True)
         if self.has_key(request) or self.is_key(request.headers.get("x-api-key", "")):
             return None
-        return self.error(ApiError(400, "No connected db.", "no_db_connection"))
+        return self.error(ApiError(400, "No connected db.", NO_DATABASE))
 
     def error(self, error: ApiError, request: Request | None = None) -> Answer:
-        if error.kind in (OWN, COOLING, "no_db_connection"):
-            said: Body = {"message": error.message, "type": error.kind, "param": error.param}
-        else:
-            said = {"message": self._wrapped(error), "type": OWN, "param": None}
+        own = error.kind in (OWN, COOLING, NO_DATABASE)
+        kind, param = (error.kind, error.param) if own else (OWN, None)
+        message = error.message if own else self._wrapped(error)
+        headers = () if kind == NO_DATABASE or param == UNREADABLE else _call()
+        if not own:
+            headers += _provider()
         if request is not None and request.path == "/v1/messages":
-            kind = "rate_limit_error" if error.status == 429 else OWN
-            wrong = {"type": kind, "message": said["message"]}
-            return self.json({"type": "error", "error": wrong}, error.status)
-        whole = {**said, "code": str(error.status)}
-        if error.kind == OWN and error.param is None:
-            whole["provider_specific_fields"] = {"error": error.message}
-        return self.json({"error": whole}, error.status)
+            said = {"type": ANTHROPIC_KINDS.get(error.status, OWN), "message": message}
+            return self.json({"type": "error", "error": said}, error.status, headers)
+        wrong: Body = {"message": message, "type": kind, "param": param, "code": str(error.status)}
+        if own and kind == OWN and param is None:
+            wrong["provider_specific_fields"] = {"error": message}
+        return self.json({"error": wrong}, error.status, headers)
 
     def _wrapped(self, error: ApiError) -> str:
         """The server's own error, as a string inside the proxy's sentence."""
@@ -127,10 +133,6 @@ class LiteLLM(VLLM):
         return (
             f"litellm.{name}: Hosted_vllmException - {text}\n\n{group} No fallback was attempted."
         )
-
-    def preflight(self, request: Request) -> Answer:
-        headers = (*self.headers, ("access-control-allow-origin", "*"))
-        return Answer(200, b"OK", "text/plain; charset=utf-8", headers)
 
     def read(self, request: Request) -> Body:
         body = self._decoded(request)
@@ -152,7 +154,7 @@ class LiteLLM(VLLM):
         try:
             body = asking.decoded(request.body)
         except ValueError as error:
-            raise ApiError(400, f"Invalid JSON payload: {error}", OWN, "request_body") from error
+            raise ApiError(400, f"Invalid JSON payload: {error}", OWN, UNREADABLE) from error
         return body if isinstance(body, dict) else {}
 
     def _check_cooldown(self) -> None:
@@ -208,21 +210,26 @@ class LiteLLM(VLLM):
     def _id(self) -> str:
         return uuid.uuid5(uuid.NAMESPACE_DNS, self.config.name).hex * 2
 
-    def _told(self) -> Headers:
+    def _server(self) -> Headers:
         """Headers that name the server behind, which nobody outside should learn."""
-        provider = uuid.uuid4().hex
         return (
-            ("x-litellm-call-id", str(uuid.uuid4())),
             ("x-litellm-model-id", self._id()),
             ("x-litellm-model-name", f"hosted_vllm/{self.config.model}"),
             ("x-litellm-model-api-base", "http://vllm.internal.example.org:8000/v1"),
             ("x-litellm-version", VERSION),
-            ("x-litellm-key-spend", "0.0"),
             ("x-litellm-model-group", self.config.model),
-            ("llm_provider-server", "uvicorn"),
-            ("llm_provider-x-request-id", provider),
-            ("request-id", provider),
         )
+
+
+def _call() -> Headers:
+    return (("x-litellm-call-id", str(uuid.uuid4())), ("x-litellm-key-spend", "0.0"))
+
+
+def _provider() -> Headers:
+    """What the server behind said, under other names."""
+    ident = uuid.uuid4().hex
+    names = ("llm_provider-x-request-id", "llm_provider-request-id", "request-id")
+    return (("llm_provider-server", "uvicorn"), *((name, ident) for name in names))
 
 
 def _compressed(answer: Answer, request: Request) -> Answer:

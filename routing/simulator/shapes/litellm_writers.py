@@ -37,7 +37,8 @@ class LiteLLMWriter(Writer):
         if not self.usage_asked:
             return DONE
         said = {"reasoning_tokens": 0, "text_tokens": self.job.completion_tokens}
-        usage = {**self.usage(), "completion_tokens_details": said, **self.cached()}
+        details = {} if self.job.scripts[0].tool else {"completion_tokens_details": said}
+        usage = {**self.usage(), **details, **self.cached()}
         return self.chunk(0, self.nothing, usage=usage) + DONE
 
     def cached(self) -> dict[str, Any]:
@@ -110,7 +111,12 @@ class CompletionWriter(LiteLLMWriter):
         }
 
     def delta(self, index: int, start: int, end: int) -> bytes:
-        return self.chunk(index, {"text": self.text(index, start, end)})
+        """A piece of any of the prompts: in a stream they all have the index 0."""
+        return self.chunk(0, {"text": self.text(index, start, end)})
+
+    def finish(self, index: int) -> bytes:
+        """The first prompt's end; the proxy forgets the others."""
+        return b"" if index else super().finish(index)
 
     def cached(self) -> dict[str, Any]:
         return {"prompt_tokens_details": {"cached_tokens": 0}}

@@ -177,6 +177,9 @@ class LlamaCpp(OpenAI):
             if each.get("role") not in ROLES:
                 sentence = f"Input should be one of {ROLES}"
                 raise Invalid(f"messages.{index}.role", "literal_error", sentence, each.get("role"))
+            if each["role"] == "assistant" and not isinstance(each.get("content"), str):
+                place, sentence = f"messages.{index}.content", "Input should be a valid string"
+                raise Invalid(place, "string_type", sentence, each.get("content"))
         match body.get("response_format"):
             case {"type": str(kind)} if kind not in FORMATS:
                 sentence = "Input should be 'text' or 'json_object'"

@@ -3,6 +3,7 @@
 Compared with captures of a real server. What it writes is in `vllm_writers` and `dialects`.
 """
 
+import json
 import uuid
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ from routing.simulator.http import Answer, Headers, Request, Stream
 from routing.simulator.metrics import CONTENT_TYPE
 from routing.simulator.shapes import asking
 from routing.simulator.shapes.asking import Body, Invalid
-from routing.simulator.shapes.base import DONE, ApiError, Routes, Writer, shown, sse
+from routing.simulator.shapes.base import DONE, ApiError, Routes, Writer, shown
 from routing.simulator.shapes.dialects import MessagesWriter, ResponsesWriter
 from routing.simulator.shapes.openai import OpenAI, digest
 from routing.simulator.shapes.vllm_writers import ChatWriter, CompletionWriter, whole_usage
@@ -37,6 +38,7 @@ class VLLM(OpenAI):
     chat_writer: ClassVar[type[Writer]] = ChatWriter
     completion_writer: ClassVar[type[Writer]] = CompletionWriter
     head_first = True
+    origins = ""
     headers: Headers = (("server", "uvicorn"), ("vary", "Origin"))
 
     def build_routes(self) -> Routes:
@@ -98,17 +100,7 @@ class VLLM(OpenAI):
         return ApiError(503, BUSY, "Service Unavailable")
 
     def refusal_in_stream(self) -> bytes:
-        return sse(self.error_body(self.full())) + DONE
-
-    def preflight(self, request: Request) -> Answer:
-        asked = request.headers.get("access-control-request-headers", "")
-        vary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
-        headers: Headers = (
-            ("server", "uvicorn"),
-            ("vary", vary),
-            ("access-control-allow-headers", asked),
-        )
-        return Answer(400, b"Disallowed CORS origin", "text/plain; charset=utf-8", headers)
+        return f"data: {json.dumps(self.error_body(self.full()))}\n\n".encode() + DONE
 
     def read(self, request: Request) -> Body:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
