@@ -1,5 +1,7 @@
 """Django's settings: one file, every choice that differs between places read from the environment."""
 
+import tomllib
+
 from psycopg.conninfo import conninfo_to_dict
 
 from config import env
@@ -15,6 +17,9 @@ RUN_DIR = env.text("RUN_DIR", "")
 SITE_NAME = env.text("SITE_NAME", "ILaaS")
 SITE_TAGLINE = env.text("SITE_TAGLINE", "")
 SITE_LOGO = env.text("SITE_LOGO", "img/logo.svg")
+SITE_CONTACT = env.text("SITE_CONTACT", "")
+SITE_SOURCE = env.text("SITE_SOURCE", "")
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 PUBLIC_URL = env.text("PUBLIC_URL", f"http://127.0.0.1:{env.integer('PORT', default=8000)}").rstrip(
     "/"
 )
@@ -71,6 +76,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "config.urls"
+CSRF_FAILURE_VIEW = "dashboards.errors.csrf_failure"
 ASGI_APPLICATION = "config.asgi.application"
 TEMPLATES = [
     {

@@ -4,11 +4,15 @@ from django.urls import path
 
 from dashboards.views.about import accessibility
 from dashboards.views.health import portal
+from dashboards.views.home import home
 from dashboards.views.models import model, models
 from dashboards.views.servers import servers
+from dashboards.views.style import style
 from dashboards.views.usage import first_call, usage, usage_csv
 
 urlpatterns = [
+    path("", home, name="home"),
+    path("style/", style, name="style"),
     path("health/portal", portal, name="health_portal"),
     path("accessibility/", accessibility, name="accessibility"),
     path("servers/", servers, name="servers"),

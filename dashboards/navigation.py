@@ -1,0 +1,65 @@
+"""Where a person can go: the entries of the header, by role."""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AnonymousUser
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from federation.people.enums import Role
+from federation.people.models import User
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A page by the name of its URL; `icon` is one of the sprite's."""
+
+    name: str
+    label: str | Promise
+    icon: str
+
+    @property
+    def address(self) -> str:
+        return reverse(self.name)
+
+
+@dataclass(frozen=True)
+class Shown:
+    entry: Entry
+    is_current: bool
+
+
+HOME = Entry("home", _("Home"), "home")
+SIGNED_IN = (
+    Entry("models", _("Models"), "sparkles"),
+    Entry("servers", _("Servers"), "server"),
+    Entry("keys", _("My keys"), "key"),
+    Entry("usage", _("My usage"), "chart-bar"),
+)
+FEDERATION = (Entry("admin:index", _("Register"), "table"),)
+ACCOUNT = (
+    Entry("account_email", _("E-mail address"), "mail"),
+    Entry("account_change_password", _("Password"), "lock"),
+    Entry("mfa_index", _("Two-step sign-in"), "shield-lock"),
+    Entry("usersessions_list", _("Sessions"), "devices"),
+)
+
+
+def main_entries(user: User | AnonymousUser, path: str) -> list[Shown]:
+    """Return the header's entries for `user`, the one that `path` lies under marked."""
+    entries = [HOME]
+    if isinstance(user, User):
+        entries += SIGNED_IN
+        if user.is_staff and user.has_role(Role.FEDERATION_ADMIN):
+            entries += FEDERATION
+    return [Shown(entry, _lies_under(path, entry.address)) for entry in entries]
+
+
+def account_entries(path: str) -> list[Shown]:
+    """Return the pages of one's own account."""
+    return [Shown(entry, _lies_under(path, entry.address)) for entry in ACCOUNT]
+
+
+def _lies_under(path: str, address: str) -> bool:
+    return path == address if address == "/" else path.startswith(address)

@@ -1,0 +1,50 @@
+"""The few template tags of the common design."""
+
+from django import forms, template
+from django.forms.boundfield import BoundField, BoundWidget
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+register = template.Library()
+
+
+@register.simple_block_tag
+def capture(content: SafeString) -> SafeString:
+    """`{% capture as title %}…{% endcapture %}`: says a thing once that the page shows twice."""
+    return mark_safe(content.strip())  # noqa: S308  # rendered, hence escaped, already
+
+
+@register.simple_tag
+def icon(name: str, css: str = "") -> SafeString:
+    """Draw an icon of the sprite. It is ornament: the words beside it say what is meant."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        css,
+        static("vendor/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def widget(field: BoundField) -> SafeString:
+    """Draw a field's input in the design; labels, help and errors are `_field.html`'s."""
+    css = f"{_css_of(field.field.widget)} {'is-invalid' if field.errors else ''}"
+    return field.as_widget(attrs={"class": css.strip()})
+
+
+@register.simple_tag
+def choice(option: BoundWidget) -> SafeString:
+    """Draw one of a field's radio buttons or tick boxes in the design."""
+    option.data["attrs"]["class"] = "form-check-input"
+    return option.tag(wrap_label=False)
+
+
+def _css_of(widget: forms.Widget) -> str:
+    match widget:
+        case forms.CheckboxInput():
+            return "form-check-input"
+        case forms.Select():
+            return "form-select"
+        case _:
+            return "form-control"

@@ -1,0 +1,123 @@
+"""What the home page tells: the federation's size to anybody, and to a person what to do next."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NamedTuple
+
+from allauth.mfa.utils import is_mfa_enabled
+from django.core.cache import cache
+from django.utils import timezone
+
+from billing.enums import Scope
+from billing.models import UsageRecord
+from billing.periods import last_days
+from billing.queries import totals
+from billing.usage import Totals
+from dashboards.observed import observed
+from dashboards.queries import server_cards
+from federation.access.models import ApiKey
+from federation.access.queries import issuing_institutions
+from federation.catalogue.models import AIModel
+from federation.fleet.models import InferenceServer
+from federation.members.models import Institution
+from federation.people.enums import Role
+from federation.people.models import User
+from routing.bridge.load import current_load
+from routing.core.enums import Health, ServerState
+from routing.core.ids import uuid7_floor
+
+RECENT_DAYS = 30
+NUMBERS_FOR_SECONDS = 60
+"""Anybody may ask for the home page: the records are counted once a minute at most."""
+
+
+class Numbers(NamedTuple):
+    """Counts that the federation tells anybody; nobody's rows can be read out of them."""
+
+    members: int
+    servers: int
+    models: int
+    requests: int
+    has_demo: bool
+
+
+class ServersNow(NamedTuple):
+    """Servers that the reader's pages list; `healthy` is None while the router is away."""
+
+    total: int
+    healthy: int | None
+
+
+class Post(NamedTuple):
+    """A role someone holds, and where."""
+
+    role: str
+    institution: str
+
+
+@dataclass(frozen=True)
+class Welcome:
+    """`may_issue`: whether the person may create keys somewhere."""
+
+    posts: list[Post]
+    may_issue: bool
+    has_key: bool
+    is_protected: bool
+    usage: Totals
+    servers: ServersNow
+
+    @property
+    def has_called(self) -> bool:
+        return self.usage.counts.requests > 0
+
+
+def numbers() -> Numbers:
+    found: Numbers = cache.get_or_set("home.numbers", _count, NUMBERS_FOR_SECONDS)
+    return found
+
+
+def welcome(user: User) -> Welcome:
+    keys = ApiKey.objects.for_user(user).filter(application__owner=user)
+    return Welcome(
+        posts=_posts(user),
+        may_issue=bool(issuing_institutions(user)),
+        has_key=keys.usable().exists(),
+        is_protected=is_mfa_enabled(user),
+        usage=totals(user, last_days(RECENT_DAYS), scope=Scope.MINE),
+        servers=_servers_now(user),
+    )
+
+
+def _count() -> Numbers:
+    since = uuid7_floor(timezone.now() - timedelta(days=RECENT_DAYS))
+    recent = UsageRecord.objects.filter(id__gte=since)
+    return Numbers(
+        members=Institution.objects.approved().count(),
+        servers=InferenceServer.objects.filter(state=ServerState.LIVE).count(),
+        models=AIModel.objects.served().count(),
+        requests=recent.count(),
+        has_demo=recent.filter(is_demo=True).exists(),
+    )
+
+
+def _posts(user: User) -> list[Post]:
+    """Return the roles held, those for the whole federation first."""
+    names = dict(
+        Institution.objects.filter(pk__in=user.institution_ids()).values_list("pk", "short_name")
+    )
+    posts = [
+        Post(str(Role(grant.role).label), names.get(grant.institution_id, ""))
+        for grant in user.grants
+    ]
+    return sorted(posts, key=lambda post: (post.institution, post.role))
+
+
+def _servers_now(user: User) -> ServersNow:
+    load = current_load()
+    cards = [card for card in server_cards(user) if card.in_service]
+    if load is None:
+        return ServersNow(len(cards), None)
+    seen = [observed(card, load) for card in cards]
+    return ServersNow(
+        len(cards), sum(row is not None and row.health == Health.HEALTHY for row in seen)
+    )
