@@ -2,7 +2,8 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.i18n import set_language
+
+from federation.people.views import choose_language
 
 handler400 = "dashboards.errors.bad_request"
 handler403 = "dashboards.errors.permission_denied"
@@ -14,6 +15,6 @@ urlpatterns = [
     path("keys/", include("federation.access.urls")),
     path("people/", include("federation.people.urls")),
     path("account/", include("allauth.urls")),
-    path("language/", set_language, name="set_language"),
+    path("language/", choose_language, name="set_language"),
     path("register/", admin.site.urls),
 ]

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NamedTuple
+from typing import NamedTuple, cast
+from uuid import UUID
 
 from allauth.mfa.utils import is_mfa_enabled
 from django.core.cache import cache
@@ -72,8 +73,7 @@ class Welcome:
 
 
 def numbers() -> Numbers:
-    found: Numbers = cache.get_or_set("home.numbers", _count, NUMBERS_FOR_SECONDS)
-    return found
+    return cast(Numbers, cache.get_or_set("home.numbers", _count, NUMBERS_FOR_SECONDS))
 
 
 def welcome(user: User) -> Welcome:
@@ -102,7 +102,7 @@ def _count() -> Numbers:
 
 def _posts(user: User) -> list[Post]:
     """Return the roles held, those for the whole federation first."""
-    names = dict(
+    names: dict[UUID | None, str] = dict(
         Institution.objects.filter(pk__in=user.institution_ids()).values_list("pk", "short_name")
     )
     posts = [

@@ -7,9 +7,10 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import override
 
+from federation.people.language import remember_language
 from federation.people.models import User
 
 
@@ -18,6 +19,12 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def post_login(self, request: HttpRequest, user: User, **details: Any) -> HttpResponse:
+        """Go on in the person's own language, whatever the sign-in page spoke."""
+        response: HttpResponse = super().post_login(request, user, **details)
+        remember_language(response, user.language)
+        return response
 
     def send_mail(self, template_prefix: str, email: str, context: Mapping[str, Any]) -> None:
         """Write in the addressee's language, which need not be that of whoever caused the e-mail."""

@@ -47,6 +47,15 @@ def grant_role(
 
 
 @transaction.atomic
+def choose_language(*, by: User, language: str) -> None:
+    """Speak to a person in another language, on pages and in e-mails. Raises `ValidationError` on an unknown one."""
+    by.language = language
+    by.clean_fields(exclude={field.name for field in User._meta.fields if field.name != "language"})
+    by.save(update_fields=["language"])
+    record(by=by, verb="people.choose_language", obj=by, diff={"language": language})
+
+
+@transaction.atomic
 def make_first_admin_link(*, by: Actor) -> str:
     """Return the token of a new one-time link, valid 24 hours; only its digest is kept."""
     policies.check_make_first_admin_link(by)

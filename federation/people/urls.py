@@ -1,5 +1,7 @@
 """Accounts: the first administrator's one-time link."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from federation.people.views import first_admin
+
+urlpatterns = [path("first-admin/<str:token>/", first_admin, name="first_admin")]
