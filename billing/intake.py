@@ -89,9 +89,9 @@ def _usage_line(ended: Closed) -> str:
         f"{ended.deployment_id or _NULL}\t{asked.model_id}\t{_text(asked.model_asked, 200)}\t"
         f"{_text(ended.model_served, 200)}\t{_text(asked.endpoint, 64)}\t{asked.stream}\t"
         f"{asked.priority}\t{ended.prompt_tokens}\t{ended.cached_tokens}\t"
-        f"{ended.completion_tokens}\t{ended.reasoning_tokens}\t{ended.usage_source.value}\t"
+        f"{ended.completion_tokens}\t{ended.reasoning_tokens}\t{ended.usage_source}\t"
         f"{asked.received_at}\t{_NULL if ended.first_token_at is None else ended.first_token_at}\t"
-        f"{ended.finished_at}\t{ended.status.value}\t{ended.http_status}\t"
+        f"{ended.finished_at}\t{ended.status}\t{ended.http_status}\t"
         f"{_text(ended.error_code, 64)}\t{len(ended.attempts)}\n"
     )
 
@@ -106,4 +106,6 @@ def _attempt_lines(ended: Sequence[Closed]) -> Iterable[str]:
 
 
 def _text(value: str, limit: int) -> str:
-    return value[:limit].translate(_ESCAPED)
+    """Return the text cut to `limit` and escaped for COPY; most need none, and asking is the cheaper part."""
+    text = value[:limit]
+    return text if text.isprintable() and "\\" not in text else text.translate(_ESCAPED)

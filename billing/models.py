@@ -4,6 +4,7 @@ Both tables are partitioned by month of the request's id (`billing.partitions`) 
 they name is never deleted, and a record whose key or server is unknown is still kept. `billing.intake` writes.
 """
 
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from django.contrib.auth.models import AnonymousUser
@@ -26,6 +27,9 @@ FAILED = (
     RequestStatus.INTERRUPTED,
 )
 """Statuses counted as errors; a client that leaves (`abandoned`) is none."""
+
+OUR_TIMES = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+"""A moment is a router's word: one that is infinite, or beyond Python's calendar, could not be read back."""
 
 STATUS_LABELS = {
     RequestStatus.OK.value: _("answered"),
@@ -126,6 +130,11 @@ class UsageRecord(models.Model):
                 ),
                 name="tokens_are_never_negative",
             ),
+            models.CheckConstraint(
+                condition=Q(received_at__range=OUR_TIMES, finished_at__range=OUR_TIMES)
+                & (Q(first_token_at__isnull=True) | Q(first_token_at__range=OUR_TIMES)),
+                name="a_request_lies_in_our_times",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -153,6 +162,11 @@ class Attempt(models.Model):
     class Meta:
         verbose_name = _("attempt")
         verbose_name_plural = _("attempts")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(started_at__range=OUR_TIMES), name="an_attempt_lies_in_our_times"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.request_id} {self.n}"

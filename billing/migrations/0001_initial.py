@@ -4,6 +4,8 @@ Django cannot write PARTITION BY: the tables are plain SQL, the state beside it 
 (`tests/integration/billing` compares the two). Rows of a month without a partition go to DEFAULT.
 """
 
+from datetime import UTC, datetime
+
 from django.db import migrations, models
 
 import routing.core.ids
@@ -39,6 +41,11 @@ CREATE TABLE billing_usagerecord (
     is_demo boolean NOT NULL,
     CONSTRAINT tokens_are_never_negative CHECK (
         prompt_tokens >= 0 AND cached_tokens >= 0 AND completion_tokens >= 0 AND reasoning_tokens >= 0
+    ),
+    CONSTRAINT a_request_lies_in_our_times CHECK (
+        received_at BETWEEN '2000-01-01 00:00+00' AND '2200-01-01 00:00+00'
+        AND finished_at BETWEEN '2000-01-01 00:00+00' AND '2200-01-01 00:00+00'
+        AND (first_token_at IS NULL OR first_token_at BETWEEN '2000-01-01 00:00+00' AND '2200-01-01 00:00+00')
     )
 ) PARTITION BY RANGE (id);
 CREATE INDEX usage_by_key ON billing_usagerecord (key_id, id);
@@ -53,10 +60,14 @@ CREATE TABLE billing_attempt (
     deployment_id uuid NOT NULL,
     started_at timestamptz NOT NULL,
     outcome varchar(64) NOT NULL,
-    PRIMARY KEY (request_id, n)
+    PRIMARY KEY (request_id, n),
+    CONSTRAINT an_attempt_lies_in_our_times CHECK (
+        started_at BETWEEN '2000-01-01 00:00+00' AND '2200-01-01 00:00+00'
+    )
 ) PARTITION BY RANGE (request_id);
 CREATE TABLE billing_attempt_default PARTITION OF billing_attempt DEFAULT;
 """
+OUR_TIMES = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 BACKWARD = """
 DROP TABLE billing_attempt;
 DROP TABLE billing_usagerecord;
@@ -94,6 +105,12 @@ class Migration(migrations.Migration):
                     options={
                         "verbose_name": "attempt",
                         "verbose_name_plural": "attempts",
+                        "constraints": [
+                            models.CheckConstraint(
+                                condition=models.Q(("started_at__range", OUR_TIMES)),
+                                name="an_attempt_lies_in_our_times",
+                            )
+                        ],
                     },
                 ),
                 migrations.CreateModel(
@@ -213,7 +230,19 @@ class Migration(migrations.Migration):
                                     ("reasoning_tokens__gte", 0),
                                 ),
                                 name="tokens_are_never_negative",
-                            )
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    ("received_at__range", OUR_TIMES),
+                                    ("finished_at__range", OUR_TIMES),
+                                    models.Q(
+                                        ("first_token_at__isnull", True),
+                                        ("first_token_at__range", OUR_TIMES),
+                                        _connector="OR",
+                                    ),
+                                ),
+                                name="a_request_lies_in_our_times",
+                            ),
                         ],
                     },
                 ),

@@ -1,7 +1,10 @@
-"""What the clerk remembers: which register rows changed, how far the spool is stored, which requests are open.
+"""What the clerk remembers: which register rows changed, which versions routers run, how far the spool is
+stored, which requests are open.
 
-Nothing here is shown to members; triggers and the clerk are the only writers.
+Nothing here belongs to a member, so there is no `for_user`; triggers and the clerk are the only writers.
 """
+
+from datetime import timedelta
 
 from django.db import models
 from django.db.models.functions import Now
@@ -17,6 +20,25 @@ class RoutingChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk} {self.section} {self.object_type} {self.object_id}"
+
+
+class RouterProcessQuerySet(models.QuerySet["RouterProcess"]):
+    def present(self) -> "RouterProcessQuerySet":
+        """Routers that gave a sign of life in the last 10 s."""
+        return self.filter(seen_at__gt=Now() - timedelta(seconds=10))
+
+
+class RouterProcess(models.Model):
+    """A router, and by section the version of the table that it decides from. Gone routers stay for a day."""
+
+    incarnation = models.CharField(max_length=64, primary_key=True)
+    versions = models.JSONField()
+    seen_at = models.DateTimeField()
+
+    objects = RouterProcessQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.incarnation
 
 
 class SpoolCheckpoint(models.Model):

@@ -6,6 +6,7 @@ made the next. Knows no database.
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ import msgspec
 from routing.core.accounting import Record, read_frames
 
 _NAME = re.compile(r"(?P<incarnation>.+)-(?P<number>\d{6,})\.spool")
-_CHUNK = 2 * 1024 * 1024  # many times the longest line: a whole one is always within reach
+_BATCH_BYTES = 2 * 1024 * 1024  # many times the longest line, and a tenth of a second's work
 
 
 class Segment(NamedTuple):
@@ -27,48 +28,47 @@ class Segment(NamedTuple):
         return self.path.name
 
 
-class Line(NamedTuple):
-    record: Record
-    end: int
-    """Offset in the segment of the first byte behind the line."""
+Line = tuple[int, Record]
+"""Where the line ends, counted from the start of its batch, and what it says."""
 
 
 class Batch(NamedTuple):
+    start: int
+    """Offset in the segment of the first line."""
     lines: list[Line]
     rest: int
     """Bytes of the segment behind the last line."""
     has_more: bool
-    """Whether reading stopped at a bound of its own: there is more to read at once."""
+    """Whether reading stopped at the bound of a batch: there is more to read at once."""
+
+    @property
+    def end(self) -> int:
+        """Offset in the segment of the first byte behind the last line."""
+        return self.start + (self.lines[-1][0] if self.lines else 0)
 
 
-def find_segments(folder: Path, incarnation: str | None) -> list[Segment]:
-    """Return the segments in the order in which they were written.
-
-    Incarnations sort by time; that of the router which runs now comes last, whatever its clock says.
-    """
+def find_segments(folder: Path) -> list[Segment]:
+    """Return the segments, those of a router in the order in which it wrote them."""
     found = []
     for name in os.listdir(folder) if folder.exists() else ():
         if match := _NAME.fullmatch(name):
             found.append(Segment(match["incarnation"], int(match["number"]), folder / name))
-    return sorted(found, key=lambda segment: (segment.incarnation == incarnation, segment))
+    return sorted(found)
 
 
-def read_batch(path: Path, offset: int, limit: int) -> Batch:
-    """Read up to `limit` lines from `offset`. No line but a rest: the next line is broken, or not whole yet."""
+def read_batch(path: Path, offset: int) -> Batch:
+    """Read lines from `offset`. No line but a rest: the next line is broken, or not whole yet."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(offset)
-        data = file.read(_CHUNK)
+        data = file.read(_BATCH_BYTES)
     lines: list[Line] = []
-    try:
-        for end, record in read_frames(data):
-            lines.append(Line(record, offset + end))
-            if len(lines) == limit:
-                break
-    except msgspec.DecodeError:
-        pass  # whole by its checksum, yet no record of ours: as broken as any other
-    read_to = lines[-1].end if lines else offset
-    return Batch(lines, size - read_to, len(lines) == limit or len(data) == _CHUNK)
+    with suppress(
+        msgspec.DecodeError
+    ):  # whole by its checksum, yet no record of ours: as broken as any other
+        lines.extend(read_frames(data))
+    batch = Batch(offset, lines, 0, bool(lines) and len(data) == _BATCH_BYTES)
+    return batch._replace(rest=size - batch.end)
 
 
 def put_aside(segment: Segment) -> Path:

@@ -5,7 +5,7 @@ left open is accounted as interrupted once all that this router wrote has been r
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 from billing import intake
 from routing.bridge.models import SpoolCheckpoint, SpoolOpen
 from routing.bridge.segments import (
+    Batch,
     Line,
     Segment,
     find_segments,
@@ -25,17 +26,19 @@ from routing.bridge.segments import (
 from routing.core.accounting import Closed, Opened, Ticked, frame
 from routing.core.enums import RequestStatus, UsageSource
 
-BATCH_LINES = 2000
+# Ids and records travel as one text each, in hexadecimal: five times cheaper than as arrays.
 _OPEN = """
 INSERT INTO routing_spoolopen (id, incarnation, opened)
-SELECT id, %s, opened FROM unnest(%s::uuid[], %s::bytea[]) AS new (id, opened)
+SELECT id, %s, decode(opened, 'hex')
+FROM unnest(string_to_array(%s, ' ')::uuid[], string_to_array(%s, ' ')) AS new (id, opened)
 ON CONFLICT (id) DO NOTHING
 """
 _TICK = """
-UPDATE routing_spoolopen SET ticked = new.ticked
-FROM unnest(%s::uuid[], %s::bytea[]) AS new (id, ticked) WHERE routing_spoolopen.id = new.id
+UPDATE routing_spoolopen SET ticked = decode(new.ticked, 'hex')
+FROM unnest(string_to_array(%s, ' ')::uuid[], string_to_array(%s, ' ')) AS new (id, ticked)
+WHERE routing_spoolopen.id = new.id
 """
-_CLOSE = "DELETE FROM routing_spoolopen WHERE id = ANY(%s::uuid[])"
+_CLOSE = "DELETE FROM routing_spoolopen WHERE id = ANY(string_to_array(%s, ' ')::uuid[])"
 _ADVANCE = """
 INSERT INTO routing_spoolcheckpoint (segment, "offset") VALUES (%s, %s)
 ON CONFLICT (segment) DO UPDATE SET "offset" = excluded."offset"
@@ -48,63 +51,83 @@ Item = TypeVar("Item")
 
 
 class Drain:
-    """Follows the spool's folder. What it remembers is a copy: after an error, make another one."""
+    """Follows the spool's folder. What it remembers is a copy: after an error, make another one.
 
-    def __init__(self, folder: Path) -> None:
+    `running` tells which router runs at this moment, None when that is not known: then no other router counts
+    as dead, and the last segment of each is only read.
+    """
+
+    def __init__(self, folder: Path, running: Callable[[], str | None]) -> None:
         self._folder = folder
+        self._running = running
         self._offsets: dict[str, int] = {}
-        self._unread: frozenset[str] | None = None
+        self._settled: frozenset[str] | None = None
 
-    def step(self, incarnation: str | None = None) -> bool:
-        """Store the next batch, or be done with a segment; return whether there is more to do at once.
+    def step(self) -> bool:
+        """Store up to a batch of each segment and be done with ended ones; return whether there is more now."""
+        segments = find_segments(self._folder)
+        incarnations = frozenset(segment.incarnation for segment in segments)
+        # Asked before reading: what a router wrote that is dead by then is all there is.
+        running = self._running() if incarnations != self._settled else None
+        ended = _ended(segments, running)
+        for segment in segments:
+            if self._store_batch(segment, is_ended=segment in ended):
+                return True
+        if running is not None:
+            still_there = find_segments(self._folder)
+            self._settled = frozenset(segment.incarnation for segment in still_there)
+            close_interrupted(self._settled | {running})
+        return False
 
-        `incarnation` is the running router's, as far as it is known.
-        """
-        segments = find_segments(self._folder, incarnation)
-        if not segments:
-            return False
-        self._close_interrupted(segments, incarnation)
-        segment = segments[0]
+    def _store_batch(self, segment: Segment, *, is_ended: bool) -> bool:
+        """Return whether the segment has more to read at once."""
         offset = self._offset(segment)
-        batch = read_batch(segment.path, offset, BATCH_LINES)
+        batch = read_batch(segment.path, offset)
         if batch.lines:
-            store_lines(segment, batch.lines)
-            self._offsets[segment.name] = batch.lines[-1].end
-        elif len(segments) > 1:
-            leave(segment, offset, batch.rest)
-        return batch.has_more or len(segments) > 1
+            store_batch(segment, batch)
+            self._offsets[segment.name] = batch.end
+        if is_ended and not batch.has_more:
+            leave(segment, batch)
+            del self._offsets[segment.name]
+        return batch.has_more
 
     def _offset(self, segment: Segment) -> int:
         if segment.name not in self._offsets:
             stored = SpoolCheckpoint.objects.filter(segment=segment.name).values_list("offset")
-            self._offsets = {segment.name: stored[0][0] if stored else 0}
+            self._offsets[segment.name] = stored[0][0] if stored else 0
         return self._offsets[segment.name]
 
-    def _close_interrupted(self, segments: Sequence[Segment], incarnation: str | None) -> None:
-        """Look for requests left open whenever another router's segments have been read to their end."""
-        unread = frozenset(segment.incarnation for segment in segments)
-        if unread != self._unread:
-            close_interrupted(unread | {incarnation or ""})
-            self._unread = unread
+
+def _ended(segments: Sequence[Segment], running: str | None) -> set[Segment]:
+    """Return those to which nothing will be added: a later one exists, or another router runs."""
+    last = {segment.incarnation: segment for segment in segments}
+    return {
+        segment
+        for segment in segments
+        if segment != last[segment.incarnation] or running not in (None, segment.incarnation)
+    }
 
 
-def store_lines(segment: Segment, lines: Sequence[Line]) -> None:
+def store_batch(segment: Segment, batch: Batch) -> None:
     """Store lines of a segment and advance its checkpoint; a line that the database refuses is kept aside."""
 
-    def put_aside_alone(line: Line, error: Exception) -> None:
-        path = put_line_aside(segment, frame(line.record))
+    def store(lines: Sequence[Line]) -> None:
+        _commit(segment, lines, batch.start + lines[-1][0])
+
+    def keep_aside(line: Line, error: Exception) -> None:
+        end, record = line
+        path = put_line_aside(segment, frame(record))
         logger.error("a line of %s is refused and kept in %s: %s", segment.name, path.name, error)
-        with connection.cursor() as cursor:
-            cursor.execute(_ADVANCE, [segment.name, line.end])
+        _advance(segment, batch.start + end)
 
-    store_or_halve(lines, lambda part: _commit(segment, part), put_aside_alone)
+    store_or_halve(batch.lines, store, keep_aside)
 
 
-def leave(segment: Segment, offset: int, rest: int) -> None:
-    """Be done with a segment that has a successor: delete what is stored whole, keep what is not."""
-    if rest > 0:
+def leave(segment: Segment, batch: Batch) -> None:
+    """Be done with a segment after its last batch: delete what is stored whole, keep what is not."""
+    if batch.rest > 0:
         path = put_aside(segment)
-        logger.error("%s is broken at byte %d; kept as %s", segment.name, offset, path.name)
+        logger.error("%s is broken at byte %d; kept as %s", segment.name, batch.end, path.name)
         return
     segment.path.unlink(missing_ok=True)
     SpoolCheckpoint.objects.filter(segment=segment.name).delete()
@@ -172,30 +195,50 @@ def store_or_halve(
         store_or_halve(items[middle:], store, refuse)
 
 
-def _commit(segment: Segment, lines: Sequence[Line]) -> None:
-    opened: dict[str, Opened] = {}
-    ticked: dict[str, Ticked] = {}
-    closed: dict[str, Closed] = {}
-    ended_before = []  # opened in an earlier batch
-    for record, _ in lines:
-        match record:
-            case Opened():
-                opened[record.id] = record
-            case Ticked():
-                ticked[record.id] = record
-            case Closed():
-                closed.setdefault(record.opened.id, record)
-                if opened.pop(record.opened.id, None) is None:
-                    ended_before.append(record.opened.id)
-                ticked.pop(record.opened.id, None)
+class _Sorted:
+    """Lines by what they say, the last word of each request only. `ended_before`: opened in an earlier batch."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self.opened: dict[str, Opened] = {}
+        self.ticked: dict[str, Ticked] = {}
+        self.closed: dict[str, Closed] = {}
+        self.ended_before: list[str] = []
+        for _end, record in lines:
+            match record:
+                case Opened():
+                    self.opened[record.id] = record
+                case Ticked():
+                    self.ticked[record.id] = record
+                case Closed():
+                    self._close(record)
+
+    def _close(self, record: Closed) -> None:
+        request_id = record.opened.id
+        self.closed.setdefault(request_id, record)
+        self.ticked.pop(request_id, None)
+        if self.opened.pop(request_id, None) is None:
+            self.ended_before.append(request_id)
+
+
+def _commit(segment: Segment, lines: Sequence[Line], end: int) -> None:
+    batch = _Sorted(lines)
     with transaction.atomic(), connection.cursor() as cursor:
-        if closed:
-            intake.store(list(closed.values()))
-        if opened:
-            records = [_encode(record) for record in opened.values()]
-            cursor.execute(_OPEN, [segment.incarnation, list(opened), records])
-        if ticked:
-            cursor.execute(_TICK, [list(ticked), [_encode(tick) for tick in ticked.values()]])
-        if ended_before:
-            cursor.execute(_CLOSE, [ended_before])
-        cursor.execute(_ADVANCE, [segment.name, lines[-1].end])
+        if batch.closed:
+            intake.store(list(batch.closed.values()))
+        if batch.opened:
+            cursor.execute(_OPEN, [segment.incarnation, *_joined(batch.opened)])
+        if batch.ticked:
+            cursor.execute(_TICK, _joined(batch.ticked))
+        if batch.ended_before:
+            cursor.execute(_CLOSE, [" ".join(batch.ended_before)])
+        _advance(segment, end)
+
+
+def _joined(records: Mapping[str, Opened] | Mapping[str, Ticked]) -> list[str]:
+    """Return the ids, and the records, as one text each."""
+    return [" ".join(records), " ".join(_encode(record).hex() for record in records.values())]
+
+
+def _advance(segment: Segment, offset: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_ADVANCE, [segment.name, offset])

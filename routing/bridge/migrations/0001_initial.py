@@ -25,6 +25,17 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="RouterProcess",
+            fields=[
+                (
+                    "incarnation",
+                    models.CharField(max_length=64, primary_key=True, serialize=False),
+                ),
+                ("versions", models.JSONField()),
+                ("seen_at", models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
             name="SpoolCheckpoint",
             fields=[
                 ("segment", models.CharField(max_length=128, primary_key=True, serialize=False)),

@@ -1,0 +1,188 @@
+"""The router's table, section by section, from the register: whole sections, a constant number of queries each.
+
+It follows the register to the letter: who is approved, what is served, what is live. What changes by the clock
+alone (a key's expiry) is in the rows, and the router's to decide.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Max, QuerySet
+
+from federation.access.models import ApiKey
+from federation.catalogue.models import AIModel, Alias, ModelVersion
+from federation.fleet.models import (
+    Deployment,
+    EgressGrant,
+    InferenceServer,
+    UpstreamCredential,
+)
+from federation.members.enums import MembershipState
+from federation.members.models import Membership
+from routing.bridge.models import RoutingChange
+from routing.core import table
+from routing.core.enums import LifecycleStage, RoutingMode, ServerState, Strategy
+from routing.core.table import SECTIONS, NamesSection, PrincipalsSection, Section, ServersSection
+
+OWNER_UNKNOWN = "unknown"
+"""For `owned_by`, which clients expect to be a text, of a model whose publisher the catalogue does not name."""
+
+
+def read_versions() -> dict[str, int]:
+    """Return each section's version: the id of its last change, 1 before the first."""
+    last = RoutingChange.objects.values_list("section").annotate(Max("pk"))
+    return dict.fromkeys(SECTIONS, 1) | dict(last.order_by())
+
+
+def read_sections(names: Iterable[str] = SECTIONS) -> list[Section]:
+    """Return sections, and their versions, as of one moment. Not inside a transaction."""
+    with one_moment():
+        versions = read_versions()
+        return [BUILDERS[name](versions[name]) for name in names]
+
+
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """What is read inside is one state of the database, whatever is committed meanwhile."""
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+def build_principals(version: int) -> PrincipalsSection:
+    """Every key that is usable now, of an approved member, under its digest."""
+    members = Membership.objects.filter(state=MembershipState.APPROVED)
+    keys = ApiKey.objects.usable().filter(
+        application__institution__in=members.values("institution")
+    )
+    chosen = _gathered(
+        ApiKey.models.through.objects.filter(apikey__in=keys)
+        .order_by("aimodel_id")
+        .values_list("apikey_id", "aimodel_id")
+    )
+    found = {
+        key.digest: table.Principal(
+            key_id=str(key.pk),
+            institution_id=str(key.application.institution_id),
+            application_id=str(key.application_id),
+            priority=key.priority,
+            routing_mode=RoutingMode(key.routing_mode),
+            models=tuple(map(str, chosen[key.pk])) if key.pk in chosen else None,
+            expires_at=key.expires_at.timestamp() if key.expires_at else None,
+            origins=tuple(key.origins),
+            answers_200_when_full=key.answers_200_when_full,
+        )
+        for key in keys.select_related("application").order_by("pk")
+    }
+    return PrincipalsSection(version=version, by_digest=found)
+
+
+def build_names(version: int) -> NamesSection:
+    """Every model that is served under its names, with what runs it; one that nobody runs stays listed."""
+    served = AIModel.objects.served()
+    contexts = dict(
+        ModelVersion.objects.filter(model__in=served, current=True).values_list(
+            "model_id", "context_length"
+        )
+    )
+    running: dict[UUID, list[table.Deployment]] = defaultdict(list)
+    for row in _deployments().select_related("version").order_by("pk"):
+        running[row.version.model_id].append(_deployment(row))
+    models = {
+        str(model.pk): _model(model, contexts.get(model.pk), tuple(running[model.pk]))
+        for model in served.order_by("pk")
+    }
+    aliases = Alias.objects.filter(model__in=served).order_by("pk").values_list("name", "model_id")
+    names = {name.lower(): str(model_id) for name, model_id in aliases}
+    names |= {model.name.lower(): key for key, model in models.items()}
+    return NamesSection(version=version, names=table.Names(models=models, aliases=names))
+
+
+def build_servers(version: int) -> ServersSection:
+    """Every server that an approved contributor has in the register, in any state but retired."""
+    servers = _servers()
+    credentials = dict(
+        UpstreamCredential.objects.current()
+        .filter(server__in=servers)
+        .values_list("server_id", "ciphertext")
+    )
+    grants = defaultdict(list)
+    for row in EgressGrant.objects.in_force().filter(server__in=servers).order_by("pk"):
+        grants[row.server_id].append((row.address, row.port))
+    found = {
+        str(server.pk): _server(server, credentials.get(server.pk), tuple(grants[server.pk]))
+        for server in servers.select_related("site__institution").order_by("pk")
+    }
+    return ServersSection(version=version, servers=found)
+
+
+BUILDERS: Mapping[str, Callable[[int], Section]] = {
+    "principals": build_principals,
+    "names": build_names,
+    "servers": build_servers,
+}
+
+
+def _servers() -> QuerySet[InferenceServer]:
+    contributors = Membership.objects.filter(state=MembershipState.APPROVED, is_contributor=True)
+    return InferenceServer.objects.present().filter(
+        site__institution__in=contributors.values("institution")
+    )
+
+
+def _deployments() -> QuerySet[Deployment]:
+    return Deployment.objects.live().filter(server__in=_servers())
+
+
+def _deployment(row: Deployment) -> table.Deployment:
+    return table.Deployment(
+        id=str(row.pk),
+        server_id=str(row.server_id),
+        served_name=row.served_name,
+        endpoints=tuple(row.endpoints),
+    )
+
+
+def _model(
+    model: AIModel, context: int | None, deployments: tuple[table.Deployment, ...]
+) -> table.Model:
+    return table.Model(
+        id=str(model.pk),
+        name=model.slug,
+        stage=LifecycleStage(model.stage),
+        created=int(model.created_at.timestamp()),
+        owned_by=model.publisher or OWNER_UNKNOWN,
+        strategy=Strategy(model.strategy),
+        max_model_len=context,
+        capabilities=tuple(model.capabilities),
+        deployments=deployments,
+    )
+
+
+def _server(
+    server: InferenceServer, credential: str | None, grants: tuple[tuple[str, int], ...]
+) -> table.Server:
+    return table.Server(
+        id=str(server.pk),
+        name=server.name,
+        institution_id=str(server.institution.pk),
+        institution=server.institution.short_name,
+        site=server.site.name,
+        engine=server.engine,
+        base_url=server.base_url,
+        state=ServerState(server.state),
+        credential=credential,
+        max_parallel=server.max_parallel,
+        ca_bundle=server.ca_bundle or None,
+        grants=grants,
+    )
+
+
+def _gathered(pairs: Iterable[tuple[UUID, UUID]]) -> dict[UUID, list[UUID]]:
+    found: dict[UUID, list[UUID]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found
