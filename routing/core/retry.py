@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from routing.core.windows import RecentCount
+
 
 class Failure(StrEnum):
     """An attempt that brought nothing to pass on to the client."""
@@ -24,16 +26,36 @@ class Failure(StrEnum):
     """The server does not have this endpoint or does not know its own served name."""
 
 
-HARMS_HEALTH = frozenset(
-    {
-        Failure.CONNECT,
-        Failure.LOST,
-        Failure.TIMEOUT,
-        Failure.SERVER_ERROR,
-        Failure.BAD_ANSWER,
-        Failure.DENIED,
-    }
-)
+HARMS_HEALTH = frozenset(Failure) - {Failure.FULL, Failure.NO_ENDPOINT}
 """Failures that speak against the server. Fullness is no fault, a missing endpoint is no ill health."""
 
 MAX_ATTEMPTS = 4
+
+RETRY_SHARE = 0.2
+RETRY_FLOOR = 50
+RETRY_WINDOW_SECONDS = 60.0
+
+
+class RetryBudget:
+    """Keeps the retries of a model to a share of its recent requests, so that a bad day brings no storm.
+
+    Spent only on failures that harm health: fullness and missing endpoints hold their server back themselves.
+    The floor lets all that a dying server held be tried elsewhere, also in a quiet minute.
+    """
+
+    __slots__ = ("_requests", "_retries")
+
+    def __init__(self) -> None:
+        self._requests = RecentCount(RETRY_WINDOW_SECONDS)
+        self._retries = RecentCount(RETRY_WINDOW_SECONDS)
+
+    def note_request(self, now: float) -> None:
+        self._requests.add(now)
+
+    def take(self, now: float) -> bool:
+        """Take leave for one retry, if there is any."""
+        allowed = max(RETRY_FLOOR, RETRY_SHARE * self._requests.total(now))
+        if self._retries.total(now) + 1 > allowed:
+            return False
+        self._retries.add(now)
+        return True

@@ -7,7 +7,10 @@ from routing.dispatch.messages import Event, Grant, LoadView, Refusal, Ticket
 
 
 class Dispatcher(Protocol):
-    """Offers tickets, receives events. Repeated grants, events and withdrawals are ignored."""
+    """Offers tickets, receives events. Repeated grants, events and withdrawals are ignored.
+
+    A grant ends in exactly one of three ways: `report(Ended)`, `retry`, or `report(Withdrawn)`.
+    """
 
     def offer(self, ticket: Ticket) -> Grant | Refusal | None:
         """Decide at once; None means that the ticket must wait: call `acquire`."""
@@ -15,8 +18,14 @@ class Dispatcher(Protocol):
     async def acquire(self, ticket: Ticket) -> Grant | Refusal:
         """Wait for a decision. Cancelling the await withdraws the ticket."""
 
-    async def retry(self, ticket: Ticket, grant: Grant, why: Failure) -> Grant | Refusal:
-        """Ask for the next attempt after `grant` failed before the first byte; its server is excluded."""
+    async def retry(
+        self, ticket: Ticket, grant: Grant, why: Failure, retry_after_ms: int = 0
+    ) -> Grant | Refusal:
+        """Ask for the next attempt after `grant` failed before the first byte; its server is excluded.
+
+        This ends the attempt: no `Ended` is reported for it. A server that was only full is not excluded but
+        held back, for `retry_after_ms` if it named a time. Cancelling the await withdraws the ticket.
+        """
 
     def report(self, event: Event) -> None:
         """Tell what happened. Never blocks, never raises."""

@@ -1,0 +1,312 @@
+"""`Decider`: the one place where anything about requests and servers changes. Events in, decisions out.
+
+Synchronous, and told the time: `now` is in seconds, of any clock that never goes back. What holds at any time:
+
+* a ticket that is not decided at once is granted, refused or expired, exactly once, unless it is withdrawn;
+* no server is given more than its limit, counts never fall below 0 and are 0 when nothing runs;
+* an ejected server gets nothing but one trial at a time;
+* nobody waits while a server is open to it, so within a model the head of the room goes first;
+* a retry goes to no server that failed it, keeps its place in the line, and is at most the fourth attempt;
+* what is told twice, late, or of an unknown attempt changes nothing.
+
+A full server has not failed a request: it takes nothing from anybody for a while, then the request may be its
+again. Not here: waiting itself, timers and futures (`routing.dispatch`).
+"""
+
+from collections.abc import Sequence
+from heapq import heapify, heappop, heappush
+
+from routing.core.candidates import Host, Route, all_down, find_candidates, open_among
+from routing.core.enums import Health
+from routing.core.fleet import Fleet
+from routing.core.queueing import Request, Room
+from routing.core.request import (
+    OK,
+    Decision,
+    Ended,
+    Event,
+    FirstToken,
+    Grant,
+    LoadView,
+    Refusal,
+    RefusalCode,
+    Ticket,
+    Withdrawn,
+)
+from routing.core.retry import HARMS_HEALTH, MAX_ATTEMPTS, Failure
+from routing.core.table import Table
+
+MAX_WAITING = 1000
+"""Tickets that may wait for one model; their bodies wait in memory with them."""
+_SPARE_DEADLINES = 1000
+
+
+class Decider:
+    """Every method that changes something returns the decisions it brought about, of whichever tickets."""
+
+    def __init__(self, epoch: int = 1) -> None:
+        self._epoch = epoch
+        self._fleet = Fleet()
+        self._requests: dict[str, Request] = {}
+        self._deadlines: list[tuple[float, str]] = []
+        self._waiting = 0
+        self._arrivals = 0
+
+    # What is asked.
+
+    def offer(self, ticket: Ticket, now: float) -> list[Decision]:
+        """Decide about a new ticket, or let it wait. One that is known gets the grant that it holds."""
+        if known := self._requests.get(ticket.id):
+            return [known.grant] if known.grant else []
+        room = self._fleet.rooms.get(ticket.model_id)
+        if room is None:
+            return [Refusal(id=ticket.id, code=RefusalCode.NO_SERVER, retry_after_ms=0)]
+        self._arrivals += 1
+        request = self._requests[ticket.id] = Request(ticket, room, self._arrivals, now)
+        room.budget.note_request(now)
+        decisions = self._serve(room, now) if room else []
+        decision = self._decide(request, now) or self._let_wait(request, now)
+        return [*decisions, decision] if decision else decisions
+
+    def retry(
+        self, ticket_id: str, attempt: int, why: Failure, now: float, retry_after_ms: int = 0
+    ) -> list[Decision]:
+        """End a failed attempt and decide about the next; the ticket waits when no decision on it is returned.
+
+        `retry_after_ms` is what a full server asked for, 0 when it said nothing.
+        """
+        request = self._running(ticket_id, attempt)
+        if request is None:
+            return [Refusal(id=ticket_id, code=RefusalCode.ATTEMPTS, retry_after_ms=0)]
+        self._release(request, why, now, retry_after_ms / 1000)
+        request.attempt += 1
+        if why is not Failure.FULL:
+            request.excluded = (*request.excluded, _host(request).entry.id)
+        request.grant = None
+        decision = self._refuse_retry(request, why, now)
+        if decision is None:
+            self._enter(request)
+        decisions = self._serve_all(now, recheck=True)
+        return [*decisions, decision] if decision else decisions
+
+    def withdraw(self, ticket_id: str, now: float) -> list[Decision]:
+        """Forget a ticket whose client has left; what it ran is over."""
+        request = self._requests.pop(ticket_id, None)
+        if request is None:
+            return []
+        if request.grant is None:
+            self._leave(request)
+            return []
+        self._release(request, "", now)
+        return self._serve_all(now)
+
+    # What is told.
+
+    def report(self, event: Event, now: float) -> list[Decision]:
+        """Take note of what happened to an attempt."""
+        match event:
+            case FirstToken():
+                if request := self._running(event.id, event.attempt):
+                    _host(request).health.succeeded(event.id, now)
+                    return self._serve_all(now)
+            case Ended():
+                return self._end(event, now)
+            case Withdrawn():
+                return self.withdraw(event.id, now)
+        return []
+
+    def replace_table(self, table: Table, now: float) -> list[Decision]:
+        """Decide from `table` from now on: who waits is looked at again, what runs goes on."""
+        before = self._fleet.table
+        if table.names is before.names and table.servers is before.servers:
+            self._fleet.table = table
+            return []
+        self._fleet.replace(table)
+        decisions = self._serve_all(now, recheck=True)
+        self._fleet.drop_empty_rooms()
+        return decisions
+
+    def probes_due(self, now: float) -> tuple[str, ...]:
+        """Return the servers that should be looked after, once: `probed` is expected for each."""
+        due = [host for host in self._fleet.hosts_in_service if host.health.probe_is_due(now)]
+        for host in due:
+            host.health.begin_probe(now)
+        return tuple(host.entry.id for host in due)
+
+    def probed(
+        self, server_id: str, *, ok: bool, failure: Failure | None, now: float
+    ) -> list[Decision]:
+        """Take note of what a probe found. A server that answers that it is full, or lacks the list, lives."""
+        host = self._fleet.hosts.get(server_id)
+        if host is None:
+            return []
+        harm = failure or Failure.CONNECT
+        host.health.probed(None if ok or harm not in HARMS_HEALTH else harm, now)
+        return self._serve_all(now, recheck=True)
+
+    # Time.
+
+    def tick(self, now: float) -> list[Decision]:
+        """Answer those whose deadline has come and use what time has opened."""
+        decisions: list[Decision] = []
+        while self._deadlines and self._deadlines[0][0] <= now:
+            expires_at, ticket_id = heappop(self._deadlines)
+            request = self._requests.get(ticket_id)
+            if request and request.grant is None and request.expires_at == expires_at:
+                self._leave(request)
+                decisions.append(self._refuse(request, RefusalCode.FULL, now))
+        return decisions + self._serve_all(now)
+
+    def wake_at(self, now: float) -> float | None:
+        """Return when `tick` is to be called, None when nobody waits."""
+        if not self._waiting:
+            return None
+        while not self._is_awaited(self._deadlines[0]):
+            heappop(self._deadlines)
+        openings = [room.opens_at(now) for room in self._fleet.rooms.values() if room]
+        return min(self._deadlines[0][0], *(time for time in openings if time is not None))
+
+    def load(self, now: float) -> LoadView:
+        """Return the present load of servers and models."""
+        return self._fleet.load(now)
+
+    # How it is decided.
+
+    def _serve_all(self, now: float, *, recheck: bool = False) -> list[Decision]:
+        """Serve every room in which somebody waits, that with the oldest head first."""
+        if not self._waiting:
+            return []
+        rooms = sorted((room for room in self._fleet.rooms.values() if room), key=_since)
+        return [decision for room in rooms for decision in self._serve(room, now, recheck=recheck)]
+
+    def _serve(self, room: Room, now: float, *, recheck: bool = False) -> list[Decision]:
+        """Decide about those who wait, from the head. `recheck`: hope may have been lost, not only won."""
+        if not recheck and not room.is_open(now):
+            return []
+        decisions: list[Decision] = []
+        hopeless: set[tuple[object, ...]] = set()
+        for request in room:
+            if request.needs in hopeless:
+                continue  # Grants only take room away, so that its like has looked for it in vain.
+            if decision := self._decide(request, now):
+                self._leave(request)
+                decisions.append(decision)
+            else:
+                hopeless.add(request.needs)
+        return decisions
+
+    def _decide(self, request: Request, now: float) -> Decision | None:
+        """Return a grant, a refusal, or None when a server may come free."""
+        ticket = request.ticket
+        found = find_candidates(ticket, request.room.routes, request.excluded, now)
+        if isinstance(found, RefusalCode):
+            return self._refuse(request, found, now)
+        if options := open_among(found, ticket, now):
+            return self._grant(request, options, len(found))
+        if all_down(found):
+            return self._refuse(request, RefusalCode.ALL_DOWN, now)
+        return None
+
+    def _grant(self, request: Request, options: Sequence[Route], candidates: int) -> Grant:
+        room, ticket = request.room, request.ticket
+        route = request.route = room.choose(options)
+        host = route.host
+        if host.health.state is not Health.HEALTHY:
+            host.health.begin_trial(ticket.id)
+        explain = (
+            f"{room.model.strategy}: {len(options)} of {candidates} servers free, "
+            f"{host.in_flight} in flight here"
+        )
+        host.in_flight += 1
+        room.in_flight += 1
+        request.grant = Grant(
+            id=ticket.id,
+            attempt=request.attempt,
+            server_id=host.entry.id,
+            deployment_id=route.deployment.id,
+            epoch=self._epoch,
+            explain=explain,
+        )
+        return request.grant
+
+    def _refuse(self, request: Request, code: RefusalCode, now: float) -> Refusal:
+        """Forget `request`; it is in no room."""
+        del self._requests[request.ticket.id]
+        later = code in (RefusalCode.FULL, RefusalCode.ALL_DOWN, RefusalCode.ATTEMPTS)
+        seconds = request.room.wait_seconds(now) if later else 0.0
+        return Refusal(id=request.ticket.id, code=code, retry_after_ms=round(seconds * 1000))
+
+    def _refuse_retry(self, request: Request, why: Failure, now: float) -> Refusal | None:
+        if request.attempt > MAX_ATTEMPTS:
+            return self._refuse(request, RefusalCode.ATTEMPTS, now)
+        if request.expires_at <= now:
+            return self._refuse(request, RefusalCode.FULL, now)
+        if why in HARMS_HEALTH and not request.room.budget.take(now):
+            return self._refuse(request, RefusalCode.RETRY_BUDGET, now)
+        return None
+
+    def _let_wait(self, request: Request, now: float) -> Refusal | None:
+        if len(request.room) >= MAX_WAITING or request.expires_at <= now:
+            return self._refuse(request, RefusalCode.FULL, now)
+        self._enter(request)
+        return None
+
+    # What each change is made of.
+
+    def _running(self, ticket_id: str, attempt: int) -> Request | None:
+        request = self._requests.get(ticket_id)
+        if request is None or request.grant is None or request.attempt != attempt:
+            return None
+        return request
+
+    def _end(self, event: Ended, now: float) -> list[Decision]:
+        request = self._running(event.id, event.attempt)
+        if request is None:
+            return []
+        del self._requests[event.id]
+        self._release(request, event.outcome, now)
+        return self._serve_all(now, recheck=event.outcome != OK)
+
+    def _release(
+        self, request: Request, outcome: str, now: float, retry_after: float = 0.0
+    ) -> None:
+        """Give back the place that `request` held and note what its server made of it."""
+        host, room, ticket = _host(request), request.room, request.ticket
+        host.in_flight -= 1
+        room.in_flight -= 1
+        room.ended.add(now)
+        if outcome == OK:
+            host.health.succeeded(ticket.id, now)
+        elif outcome == Failure.FULL:
+            host.health.was_full(ticket.id, host.in_flight, retry_after, now)
+        elif outcome in HARMS_HEALTH:
+            host.health.failed(Failure(outcome), ticket.id, ticket.key_id, now)
+        else:
+            host.health.was_unused(ticket.id)
+        if outcome == Failure.NO_ENDPOINT and request.route:
+            request.route.note_missing(ticket.endpoint, now)
+
+    def _enter(self, request: Request) -> None:
+        request.room.enter(request)
+        self._waiting += 1
+        if len(self._deadlines) > 2 * self._waiting + _SPARE_DEADLINES:
+            self._deadlines = [entry for entry in self._deadlines if self._is_awaited(entry)]
+            heapify(self._deadlines)
+        heappush(self._deadlines, (request.expires_at, request.ticket.id))
+
+    def _leave(self, request: Request) -> None:
+        request.room.leave(request)
+        self._waiting -= 1
+
+    def _is_awaited(self, deadline: tuple[float, str]) -> bool:
+        request = self._requests.get(deadline[1])
+        return bool(request and request.grant is None and request.expires_at == deadline[0])
+
+
+def _host(request: Request) -> Host:
+    assert request.route is not None
+    return request.route.host
+
+
+def _since(room: Room) -> tuple[float, int]:
+    return room.since

@@ -1,0 +1,89 @@
+"""The servers and rooms of the table in force, with what is known of each kept when the table is replaced.
+
+Changed only by `assignment`.
+"""
+
+from routing.core.candidates import NO_LIMIT, Host, Route
+from routing.core.queueing import Room
+from routing.core.request import LoadView, ModelLoad, ServerLoad
+from routing.core.table import EMPTY, Model, Table
+
+
+class Fleet:
+    """`hosts` also holds servers that have left the table but still run something."""
+
+    def __init__(self) -> None:
+        self.table: Table = EMPTY
+        self.hosts: dict[str, Host] = {}
+        self.rooms: dict[str, Room] = {}
+
+    @property
+    def hosts_in_service(self) -> list[Host]:
+        return [host for host in self._listed_hosts() if host.takes_requests]
+
+    def replace(self, table: Table) -> None:
+        """Take over `table`. Rooms of models that are gone stay, without servers, until `drop_empty_rooms`."""
+        self.table = table
+        self._update_hosts()
+        for model in table.names.names.models.values():
+            room = self.rooms.setdefault(model.id, Room(model))
+            room.model = model
+            room.routes = self._routes(model)
+        for model_id in self.rooms.keys() - table.names.names.models.keys():
+            self.rooms[model_id].routes = ()
+
+    def drop_empty_rooms(self) -> None:
+        gone = self.rooms.keys() - self.table.names.names.models.keys()
+        for model_id in gone:
+            if not self.rooms[model_id]:
+                del self.rooms[model_id]
+
+    def load(self, now: float) -> LoadView:
+        """Return the servers and models of the table as they are now."""
+        servers = {host.entry.id: _server_load(host, now) for host in self._listed_hosts()}
+        models = {model_id: _model_load(room) for model_id, room in self.rooms.items()}
+        return LoadView(servers=servers, models=models)
+
+    def _listed_hosts(self) -> list[Host]:
+        return [self.hosts[server_id] for server_id in self.table.servers.servers]
+
+    def _update_hosts(self) -> None:
+        entries = self.table.servers.servers
+        for server_id in self.hosts.keys() - entries.keys():
+            if not self.hosts[server_id].in_flight:
+                del self.hosts[server_id]
+        for server_id, entry in entries.items():
+            if host := self.hosts.get(server_id):
+                host.update(entry)
+            else:
+                self.hosts[server_id] = Host(entry)
+
+    def _routes(self, model: Model) -> list[Route]:
+        """Return the ways to serve `model` by servers in service, sorted by key; unknown servers are left out."""
+        entries = self.table.servers.servers
+        routes = [
+            Route(deployment, self.hosts[deployment.server_id])
+            for deployment in model.deployments
+            if deployment.server_id in entries
+        ]
+        return sorted(
+            (route for route in routes if route.host.takes_requests), key=lambda route: route.key
+        )
+
+
+def _server_load(host: Host, now: float) -> ServerLoad:
+    ceiling = host.health.ceiling(now)
+    limit = min(host.limit, NO_LIMIT if ceiling is None else ceiling)
+    opens_at = host.health.opens_at(now) or now
+    return ServerLoad(
+        health=host.health.state,
+        in_flight=host.in_flight,
+        limit=None if limit == NO_LIMIT else limit,
+        failures=host.health.failures,
+        retry_in_ms=max(0, round((opens_at - now) * 1000)) if ceiling == 0 else 0,
+    )
+
+
+def _model_load(room: Room) -> ModelLoad:
+    available = {route.host.entry.id for route in room.routes if route.host.is_available}
+    return ModelLoad(in_flight=room.in_flight, waiting=len(room), available_servers=len(available))

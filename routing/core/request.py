@@ -1,0 +1,134 @@
+"""A request as the decisions see it: the ticket that asks, what is decided, what is told afterwards.
+
+Serialisable structs from the first day, because they are also the messages of `routing.dispatch`: ids and
+durations, never a time of day, a socket or a body. `(id, attempt)` names an attempt everywhere.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from routing.core.enums import RoutingMode
+
+
+class Ticket(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A request that wants a server. Durations in milliseconds, estimates in tokens."""
+
+    id: str
+    gateway: str
+    incarnation: str
+    model_id: str
+    institution_id: str
+    application_id: str
+    key_id: str
+    priority: int
+    mode: RoutingMode
+    endpoint: str
+    stream: bool
+    prompt_estimate: int
+    waited_ms: int = 0
+    deadline_in_ms: int = 570_000
+    attempt: int = 1
+    excluded: tuple[str, ...] = ()
+
+
+class Grant(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Leave to try one server. `(id, attempt)` names it everywhere."""
+
+    id: str
+    attempt: int
+    server_id: str
+    deployment_id: str
+    epoch: int
+    explain: str
+
+
+class RefusalCode(StrEnum):
+    """Why a ticket gets no server."""
+
+    NO_SERVER = "no_server"
+    """Nobody serves the model."""
+    NOT_HOSTED = "not_hosted"
+    """Only own servers were allowed, and the institution has none for this model."""
+    ENDPOINT = "endpoint"
+    """No server of the model answers this endpoint."""
+    ALL_DOWN = "all_down"
+    """Every server that could serve it is ejected."""
+    FULL = "full"
+    """The deadline passed, or the room is too long to enter."""
+    ATTEMPTS = "attempts"
+    """No attempt is left, or no server that has not failed it yet; or the attempt named is none that runs."""
+    RETRY_BUDGET = "retry_budget"
+    """Too many of the model's recent requests were retries: more would only add to the load."""
+
+
+class Refusal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """No server for this ticket. `retry_after_ms` is 0 when nothing says how long it will last."""
+
+    id: str
+    code: RefusalCode
+    retry_after_ms: int
+
+
+Decision = Grant | Refusal
+
+
+class Started(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="started"):
+    id: str
+    attempt: int
+
+
+class FirstToken(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="first_token"):
+    id: str
+    attempt: int
+    after_ms: int
+
+
+OK = "ok"
+"""The server answered, were it to refuse a client's mistake."""
+UNUSED = "unused"
+"""Nothing was learnt of the server: it was not asked, or the client left before it could answer."""
+
+
+class Ended(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="ended"):
+    """The attempt is over, and the request with it. `outcome` is `OK`, `UNUSED`, or a `retry.Failure`."""
+
+    id: str
+    attempt: int
+    outcome: str
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Withdrawn(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="withdrawn"):
+    """The client left before a grant was used."""
+
+    id: str
+
+
+Event = Started | FirstToken | Ended | Withdrawn
+
+
+class ServerLoad(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A server as the dispatcher sees it now. `limit` is None when nothing limits it."""
+
+    health: str
+    in_flight: int
+    limit: int | None
+    failures: int
+    retry_in_ms: int
+
+
+class ModelLoad(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A model now. `available_servers` are live and healthy; they may be full."""
+
+    in_flight: int
+    waiting: int
+    available_servers: int
+
+
+class LoadView(msgspec.Struct, frozen=True, kw_only=True):
+    """For `/v1/models`, Retry-After and the live pages. Keys are ids."""
+
+    servers: dict[str, ServerLoad]
+    models: dict[str, ModelLoad]

@@ -1,0 +1,12 @@
+"""The server with the fewest requests in flight."""
+
+from collections.abc import Sequence
+
+from routing.core.selection.choice import O
+from routing.core.selection.round_robin import round_robin
+
+
+def least_busy(options: Sequence[O], last: str) -> O:
+    """Return the option with the fewest requests in flight; equals take turns, so that idle servers share."""
+    fewest = min(option.in_flight for option in options)
+    return round_robin([option for option in options if option.in_flight == fewest], last)
