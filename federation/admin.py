@@ -24,6 +24,12 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no generic c
     def get_exclude(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         return self.hidden
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Refuse to search by what is hidden: with `?digest__startswith=` it could be guessed."""
+        if lookup.split("__")[0] in self.hidden:
+            return False
+        return bool(super().lookup_allowed(lookup, value, request))
+
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return self.admin_site.has_permission(request)
 

@@ -1,23 +1,50 @@
 """The base of the operator's commands: English, and one line with exit code 1 for whatever is refused."""
 
+import unicodedata
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
 from django.utils.translation import override
+from psycopg.errors import UndefinedColumn, UndefinedTable, UniqueViolation
+
+UNWRITABLE = frozenset({"Cc", "Cs"})
+"""Unicode's control characters, and the surrogates that stand for bytes which are no UTF-8."""
 
 
 class OperatorCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> str | None:
-        try:
-            with override(None):
+        # Around the handlers, too: the texts of a refusal are translated when they are read.
+        with override(None):
+            check_texts(options)
+            try:
                 return super().execute(*args, **options)
-        except ValidationError as refusal:
-            raise CommandError(one_line(refusal)) from None
-        except OperationalError as fault:
-            reason = str(fault).strip().splitlines()[0]
-            raise CommandError(f"The database does not answer: {reason}") from None
+            except ValidationError as refusal:
+                raise CommandError(one_line(refusal)) from None
+            except DatabaseError as fault:
+                raise explained(fault) from None
+
+
+def explained(fault: DatabaseError) -> Exception:
+    """Return what to tell the operator of a database's error; the error itself when it is our mistake."""
+    cause = fault.__cause__
+    if isinstance(fault, OperationalError):
+        return CommandError(f"The database does not answer: {str(fault).strip().splitlines()[0]}")
+    if isinstance(cause, UndefinedTable | UndefinedColumn):
+        return CommandError("The tables are not those of this version: run manage.py migrate")
+    if isinstance(cause, UniqueViolation):
+        return CommandError("Somebody else wrote the same at this moment: look, and run it again")
+    return fault
+
+
+def check_texts(options: dict[str, Any]) -> None:
+    """Raise `CommandError` on a text that the database cannot hold, or that would break a line."""
+    for name, value in options.items():
+        if isinstance(value, str) and not UNWRITABLE.isdisjoint(map(unicodedata.category, value)):
+            raise CommandError(
+                f"--{name.replace('_', '-')} holds a character that is none to print"
+            )
 
 
 def one_line(refusal: ValidationError) -> str:

@@ -2,7 +2,7 @@
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
@@ -127,7 +127,9 @@ class ModelVersion(Row):
     )
     revision = models.CharField(_("weights"), max_length=200)
     quantisation = models.CharField(_("quantisation"), max_length=32, blank=True)
-    context_length = models.PositiveIntegerField(_("context, in tokens"), null=True, blank=True)
+    context_length = models.PositiveIntegerField(
+        _("context, in tokens"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
     template = models.CharField(_("conversation template"), max_length=128, blank=True)
     current = models.BooleanField(_("current"), default=False)
 

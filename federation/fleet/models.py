@@ -2,7 +2,7 @@
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -31,7 +31,14 @@ class Site(Row):
     )
     name = models.CharField(_("name"), max_length=100)
     city = models.CharField(_("city"), max_length=100, blank=True)
-    pue = models.DecimalField("PUE", max_digits=4, decimal_places=2, null=True, blank=True)
+    pue = models.DecimalField(
+        "PUE",
+        max_digits=4,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+    )
     labels = ArrayField(
         models.CharField(max_length=40), verbose_name=_("labels"), default=list, blank=True
     )
@@ -78,7 +85,9 @@ class InferenceServer(Row):
         choices=SERVER_STATE_LABELS,
         default=ServerState.STAGING.value,
     )
-    max_parallel = models.PositiveIntegerField(_("most requests at once"), null=True, blank=True)
+    max_parallel = models.PositiveIntegerField(
+        _("most requests at once"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
     ca_bundle = models.TextField(_("certificate authority"), blank=True)
 
     objects = InferenceServerQuerySet.as_manager()

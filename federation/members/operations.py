@@ -11,10 +11,18 @@ from federation.transitions import check_transition
 
 
 @transaction.atomic
-def add_institution(*, by: Actor, slug: str, name: str, short_name: str = "") -> Institution:
+def add_institution(
+    *, by: Actor, slug: str, name: str, short_name: str = "", uai: str = "", siret: str = ""
+) -> Institution:
     """Write an institution into the register; it is no member yet."""
     policies.check_decide_membership(by)
-    institution = Institution(slug=slug, name=name, short_name=short_name or name[:40])
+    institution = Institution(
+        slug=slug,
+        name=name.strip(),
+        short_name=short_name.strip() or name.strip()[:40].rstrip(),
+        uai=uai,
+        siret=siret,
+    )
     institution.full_clean()
     institution.save()
     record(by=by, verb="members.add_institution", obj=institution, institution=institution)

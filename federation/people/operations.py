@@ -38,6 +38,17 @@ def create_user(
 
 
 @transaction.atomic
+def set_password(*, by: Actor, user: User, password: str) -> User:
+    """Replace a password; sessions opened with the old one end. Raises `ValidationError` on a weak one."""
+    policies.check_manage_people(by)
+    validate_password(password, user)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    record(by=by, verb="people.set_password", obj=user)
+    return user
+
+
+@transaction.atomic
 def grant_role(
     *, by: Actor, user: User, role: str, institution_id: UUID | None = None
 ) -> RoleGrant:

@@ -266,7 +266,10 @@ class Migration(migrations.Migration):
                 (
                     "context_length",
                     models.PositiveIntegerField(
-                        blank=True, null=True, verbose_name="context, in tokens"
+                        blank=True,
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="context, in tokens",
                     ),
                 ),
                 (

@@ -35,7 +35,12 @@ class Migration(migrations.Migration):
                 (
                     "pue",
                     models.DecimalField(
-                        blank=True, decimal_places=2, max_digits=4, null=True, verbose_name="PUE"
+                        blank=True,
+                        decimal_places=2,
+                        max_digits=4,
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="PUE",
                     ),
                 ),
                 (
@@ -121,7 +126,10 @@ class Migration(migrations.Migration):
                 (
                     "max_parallel",
                     models.PositiveIntegerField(
-                        blank=True, null=True, verbose_name="most requests at once"
+                        blank=True,
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="most requests at once",
                     ),
                 ),
                 ("ca_bundle", models.TextField(blank=True, verbose_name="certificate authority")),

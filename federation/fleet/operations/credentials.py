@@ -1,4 +1,4 @@
-"""A server's access token: kept sealed, replaced as a whole, never read back by a page."""
+"""A server's access token: kept sealed, replaced as a whole, never shown by a page."""
 
 from django.conf import settings
 from django.db import transaction
@@ -9,7 +9,7 @@ from federation.fleet.models import InferenceServer, UpstreamCredential
 from federation.fleet.operations.servers import locked_server
 from federation.journal.actors import Actor
 from federation.journal.operations import record
-from routing.upstream.credentials import Secret, load_keys, seal, unseal
+from routing.upstream.credentials import Secret, UnsealError, load_keys, seal, unseal
 
 
 @transaction.atomic
@@ -38,10 +38,12 @@ def rotate_credential(
     return row
 
 
-def is_current_credential(server: InferenceServer, credential: Secret) -> bool:
-    """Whether the server's current token is this one already."""
+def current_credential(server: InferenceServer) -> Secret | None:
+    """Return the server's token, None when it has none that the present keys open."""
     row = server.credentials.current().first()
     if row is None:
-        return False
-    held = unseal(str(server.pk), row.ciphertext, load_keys(settings.ENCRYPTION_KEY))
-    return held.reveal() == credential.reveal()
+        return None
+    try:
+        return unseal(str(server.pk), row.ciphertext, load_keys(settings.ENCRYPTION_KEY))
+    except UnsealError:
+        return None

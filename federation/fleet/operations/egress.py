@@ -1,7 +1,5 @@
 """Leave for the router to reach an address beyond the public Internet, for one server."""
 
-from ipaddress import ip_address
-
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -13,19 +11,21 @@ from federation.fleet.operations.servers import locked_server
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.people.models import User
+from routing.upstream.addresses import canonical, reason_against
+from routing.upstream.errors import GRANTABLE
 
 
 @transaction.atomic
 def grant_egress(
     *, by: Actor, server: InferenceServer, address: str, port: int, reason: str
 ) -> EgressGrant:
-    """Allow exactly this address and port for this server."""
+    """Allow exactly this address and port for this server. Raises `ValidationError` on one never allowed."""
     policies.check_grant_egress(by)
     locked = locked_server(server)
     policies.check_manage_server(by, locked)
     grant = EgressGrant(
         server=locked,
-        address=str(ip_address(address)),
+        address=_grantable(address),
         port=port,
         granted_by=by if isinstance(by, User) else None,
         reason=reason,
@@ -40,6 +40,26 @@ def grant_egress(
         diff={"server": locked.pk, "address": grant.address, "port": port},
     )
     return grant
+
+
+def _grantable(text: str) -> str:
+    """Return the address in its one spelling. Metadata services, multicast and the like serve no model."""
+    try:
+        address = canonical(text)
+    except ValueError:
+        raise ValidationError({"address": _("This is no IP address.")}) from None
+    reason = reason_against(address)
+    if reason is not None and reason not in GRANTABLE:
+        raise ValidationError(
+            {
+                "address": ValidationError(
+                    _("The router never connects to %(address)s (%(reason)s)."),
+                    code="never_granted",
+                    params={"address": address, "reason": reason},
+                )
+            }
+        )
+    return str(address)
 
 
 @transaction.atomic

@@ -6,7 +6,6 @@ leaves out stays; a server that was drained or suspended since then stays so.
 
 import socket
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -16,12 +15,13 @@ from federation.catalogue.models import AIModel, ModelVersion
 from federation.catalogue.operations import add_version, register_model
 from federation.fleet.enums import Engine
 from federation.fleet.models import Deployment, EgressGrant, InferenceServer, Site
-from federation.fleet.operations.credentials import is_current_credential, rotate_credential
+from federation.fleet.operations.credentials import current_credential, rotate_credential
 from federation.fleet.operations.deployments import deploy_model
 from federation.fleet.operations.egress import grant_egress
 from federation.fleet.operations.servers import (
     add_site,
     canonical_url,
+    change_engine,
     change_server_state,
     limit_server,
     register_server,
@@ -29,15 +29,20 @@ from federation.fleet.operations.servers import (
 from federation.journal.actors import Actor
 from federation.members.models import Institution
 from routing.core.enums import LifecycleStage, ServerState
+from routing.upstream.addresses import canonical
 from routing.upstream.credentials import Secret
-from routing.upstream.egress import parse_base_url
+from routing.upstream.egress import EgressPolicy, Target, parse_base_url
+from routing.upstream.errors import EgressRefused
 
 GRANT_REASON = "registered by an operator"
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A server as its institution describes it. `served_name` is the model's name on the server itself."""
+    """A server as its institution describes it. `served_name` is the model's name on the server itself.
+
+    A new server without a name or a slug gets one after its institution and engine.
+    """
 
     institution: Institution
     url: str
@@ -48,6 +53,7 @@ class Offer:
     max_parallel: int | None = None
     site: Site | None = None
     server_name: str = ""
+    server_slug: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,12 +71,11 @@ def publish_server(*, by: Actor, offer: Offer) -> Publication:
     Raises `ValidationError` when the address is refused, its host unknown, or the served name already
     stands for another model.
     """
+    # One at a time per institution: of two at once, the second finds what the first has written.
+    Institution.objects.select_for_update(no_key=True).get(pk=offer.institution.pk)
     server = _find_server(offer) or _register(by, offer)
-    granted = _grant_private_addresses(by, server)
-    if offer.credential and not is_current_credential(server, offer.credential):
-        rotate_credential(by=by, server=server, credential=offer.credential)
-    if offer.max_parallel not in (None, server.max_parallel):
-        server = limit_server(by=by, server=server, max_parallel=offer.max_parallel)
+    granted = _grant_addresses(by, server)
+    server = _update(by, server, offer)
     deployment = _deploy(by, server, offer)
     if server.state == ServerState.STAGING:
         change_server_state(by=by, server=server, state=ServerState.LIVE)
@@ -85,9 +90,24 @@ def _find_server(offer: Offer) -> InferenceServer | None:
     )
 
 
+def _update(by: Actor, server: InferenceServer, offer: Offer) -> InferenceServer:
+    if offer.credential and not _is_current(offer.credential, server):
+        rotate_credential(by=by, server=server, credential=offer.credential)
+    if offer.engine != server.engine:
+        server = change_engine(by=by, server=server, engine=offer.engine)
+    if offer.max_parallel not in (None, server.max_parallel):
+        server = limit_server(by=by, server=server, max_parallel=offer.max_parallel)
+    return server
+
+
+def _is_current(credential: Secret, server: InferenceServer) -> bool:
+    held = current_credential(server)
+    return held is not None and held.reveal() == credential.reveal()
+
+
 def _register(by: Actor, offer: Offer) -> InferenceServer:
     site = offer.site or Site.objects.filter(institution=offer.institution).first()
-    slug = _free_slug(f"{offer.institution.slug}-{offer.engine}")
+    slug = offer.server_slug or _free_slug(f"{offer.institution.slug}-{offer.engine}")
     return register_server(
         by=by,
         site=site
@@ -110,27 +130,36 @@ def _free_slug(stem: str) -> str:
     return f"{stem}-{number}"
 
 
-def _grant_private_addresses(by: Actor, server: InferenceServer) -> tuple[EgressGrant, ...]:
+def _grant_addresses(by: Actor, server: InferenceServer) -> tuple[EgressGrant, ...]:
     """Grant each address of the server's host, now, that the guard would refuse otherwise."""
     target = parse_base_url(server.base_url)
     return tuple(
         grant_egress(by=by, server=server, address=address, port=target.port, reason=GRANT_REASON)
-        for address in _private_addresses(target.host, target.port)
+        for address in _refused_addresses(target)
         if not server.egress_grants.in_force().filter(address=address, port=target.port).exists()
     )
 
 
-def _private_addresses(host: str, port: int) -> list[str]:
+def _refused_addresses(target: Target) -> list[str]:
+    refused = []
+    for address in _addresses(target):
+        try:
+            EgressPolicy().check(address, target.port, tls=target.tls)
+        except EgressRefused:
+            refused.append(address)
+    return refused
+
+
+def _addresses(target: Target) -> list[str]:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
+        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
         raise ValidationError(
             _("The host “%(host)s” is unknown here: check its name and this machine's DNS."),
             code="unknown_host",
-            params={"host": host},
+            params={"host": target.host},
         ) from None
-    addresses = {str(address[0]) for *_rest, address in found}
-    return sorted(address for address in addresses if not ip_address(address).is_global)
+    return sorted({str(canonical(str(address[0]))) for *_rest, address in found})
 
 
 def _deploy(by: Actor, server: InferenceServer, offer: Offer) -> Deployment:

@@ -107,6 +107,24 @@ def limit_server(
     return locked
 
 
+@transaction.atomic
+def change_engine(*, by: Actor, server: InferenceServer, engine: Engine) -> InferenceServer:
+    """Say that other software answers at this address."""
+    locked = locked_server(server)
+    policies.check_manage_server(by, locked)
+    before, locked.engine = locked.engine, engine.value
+    locked.full_clean()
+    locked.save(update_fields=["engine"])
+    record(
+        by=by,
+        verb="fleet.change_engine",
+        obj=locked,
+        institution=locked.institution,
+        diff={"engine": [before, engine]},
+    )
+    return locked
+
+
 def locked_server(server: InferenceServer) -> InferenceServer:
     """Return the row as it is now, held until the transaction ends."""
     rows = InferenceServer.objects.select_related("site__institution")

@@ -22,6 +22,8 @@ class Command(OperatorCommand):
         parser.add_argument("slug", help="short identifier, such as rennes")
         parser.add_argument("--name", required=True, help="such as “Université de Rennes”")
         parser.add_argument("--short-name", default="", help="such as Rennes")
+        parser.add_argument("--uai", default="", help="seven digits and a letter")
+        parser.add_argument("--siret", default="", help="fourteen digits")
         parser.add_argument("--contributor", action="store_true", help="it brings servers")
         parser.add_argument("--consumer", action="store_true", help="it uses those of others")
 
@@ -30,7 +32,12 @@ class Command(OperatorCommand):
         by = CommandActor("add_institution")
         both = not options["contributor"] and not options["consumer"]
         institution = add_institution(
-            by=by, slug=options["slug"], name=options["name"], short_name=options["short_name"]
+            by=by,
+            slug=options["slug"],
+            name=options["name"],
+            short_name=options["short_name"],
+            uai=options["uai"],
+            siret=options["siret"],
         )
         membership = propose_membership(
             by=by,

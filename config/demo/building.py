@@ -1,0 +1,219 @@
+"""Makes the demonstration's register, through the operations; a second time it finds everything and adds nothing.
+
+What was changed since by hand stays: only what is missing is made. Usage is `history`, files are `files`.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from cryptography.fernet import InvalidToken
+from django.conf import settings
+from django.utils.crypto import get_random_string
+
+from config.demo.catalogue import MODELS, DemoModel
+from config.demo.files import Remembered, free_ports
+from config.demo.fleet import SERVERS, DemoServer
+from config.demo.members import (
+    ACCOUNTS,
+    APPLICATIONS,
+    INSTITUTIONS,
+    DemoAccount,
+    DemoApplication,
+    DemoInstitution,
+)
+from federation.access.models import ApiKey, Application
+from federation.access.operations import create_application, issue_key, revoke_key
+from federation.catalogue.models import AIModel
+from federation.catalogue.operations import add_alias, add_version, register_model
+from federation.fleet.models import InferenceServer
+from federation.fleet.operations.credentials import current_credential, rotate_credential
+from federation.fleet.operations.publication import Offer, publish_server
+from federation.fleet.operations.servers import add_site
+from federation.journal.actors import CommandActor
+from federation.members.enums import MembershipState
+from federation.members.models import Institution
+from federation.members.operations import (
+    add_institution,
+    change_membership_state,
+    propose_membership,
+)
+from federation.people.models import User
+from federation.people.operations import create_user, grant_role, set_password
+from routing.core.enums import LifecycleStage, ServerState
+from routing.core.keys import digest
+from routing.upstream.credentials import Secret
+
+BY = CommandActor("demo")
+PASSWORD_LENGTH, TOKEN_LENGTH = 16, 40
+"""Of letters and digits: 95 and 238 bits."""
+
+
+class Account(NamedTuple):
+    """An account as `demo.json` tells of it."""
+
+    email: str
+    password: str
+    totp_secret: str | None
+
+
+class Register(NamedTuple):
+    """What the demonstration has in the register, by the names of its own tables."""
+
+    accounts: dict[str, Account]
+    keys: dict[str, str]
+    applications: list[tuple[DemoApplication, ApiKey]]
+    servers: list[tuple[DemoServer, InferenceServer]]
+
+
+def build_register(remembered: Remembered) -> Register:
+    institutions = {plan.slug: _institution(plan) for plan in INSTITUTIONS}
+    people = {plan.reference: _person(plan, institutions) for plan in ACCOUNTS}
+    accounts = {
+        plan.reference: _account(plan, people[plan.reference], remembered) for plan in ACCOUNTS
+    }
+    for model in MODELS:
+        _model(model)
+    servers = _servers(institutions)
+    keys: dict[str, str] = {}
+    applications = []
+    for plan in APPLICATIONS:
+        owner = people[plan.owner] if plan.owner else None
+        key, text = _key(plan, _application(plan, institutions, owner), remembered)
+        applications.append((plan, key))
+        if plan.reference:
+            keys[plan.reference] = text
+    return Register(accounts, keys, applications, servers)
+
+
+def _institution(plan: DemoInstitution) -> Institution:
+    if found := Institution.objects.filter(slug=plan.slug).first():
+        return found
+    institution = add_institution(by=BY, slug=plan.slug, name=plan.name, short_name=plan.short_name)
+    membership = propose_membership(
+        by=BY, institution=institution, is_contributor=plan.city is not None, is_consumer=True
+    )
+    change_membership_state(by=BY, membership=membership, state=MembershipState.APPROVED)
+    if plan.city:
+        add_site(
+            by=BY, institution=institution, name=f"Centre de {plan.short_name}", city=plan.city
+        )
+    return institution
+
+
+def _person(plan: DemoAccount, institutions: Mapping[str, Institution]) -> User:
+    user: User | None = User.objects.filter(email=plan.email).first()
+    if user is None:
+        user = create_user(
+            by=BY, email=plan.email, name=plan.name, password=get_random_string(PASSWORD_LENGTH)
+        )
+        institution_id = institutions[plan.institution].pk if plan.institution else None
+        grant_role(by=BY, user=user, role=plan.role, institution_id=institution_id)
+    return user
+
+
+def _account(plan: DemoAccount, user: User, remembered: Remembered) -> Account:
+    """Keep the password that is known; put a new one in the place of one that is not."""
+    password = remembered.password(plan.reference)
+    if not password or not user.check_password(password):
+        password = get_random_string(PASSWORD_LENGTH)
+        set_password(by=BY, user=user, password=password)
+    return Account(user.email, password, _totp_secret(user) if plan.has_totp else None)
+
+
+def _totp_secret(user: User) -> str:
+    """Return the secret of the account's one-time codes, a new one if none can be read."""
+    held = Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).first()
+    if held is not None:
+        try:
+            return str(get_adapter().decrypt(held.data["secret"]))
+        except InvalidToken:  # sealed with a key that is no longer there
+            held.delete()
+    secret: str = generate_totp_secret()
+    TOTP.activate(user, secret)
+    return secret
+
+
+def _model(plan: DemoModel) -> AIModel:
+    if found := AIModel.objects.filter(slug=plan.slug).first():
+        return found
+    model = register_model(by=BY, slug=plan.slug, stage=LifecycleStage.PRODUCTION, facts=plan.facts)
+    add_version(
+        by=BY,
+        model=model,
+        revision=plan.revision,
+        quantisation=plan.quantisation,
+        context_length=plan.context_length,
+    )
+    for name in plan.aliases:
+        add_alias(by=BY, model=model, name=name)
+    return model
+
+
+def _servers(institutions: Mapping[str, Institution]) -> list[tuple[DemoServer, InferenceServer]]:
+    """The register knows each server's address and token from the first run on."""
+    known = {row.slug: row for row in InferenceServer.objects.filter(slug__in=SLUGS)}
+    ports = iter(free_ports(len(SERVERS) - len(known)))
+    for plan in SERVERS:
+        if plan.slug not in known:
+            known[plan.slug] = _publish(plan, institutions[plan.institution], next(ports))
+    for row in known.values():
+        if row.state != ServerState.RETIRED and current_credential(row) is None:
+            rotate_credential(by=BY, server=row, credential=_new_token())
+    return [(plan, known[plan.slug]) for plan in SERVERS]
+
+
+SLUGS = tuple(plan.slug for plan in SERVERS)
+
+
+def _publish(plan: DemoServer, institution: Institution, port: int) -> InferenceServer:
+    token = _new_token()
+    for model_name, served_name in plan.serves.items():
+        offer = Offer(
+            institution=institution,
+            url=f"http://127.0.0.1:{port}",
+            engine=plan.engine,
+            model_name=model_name,
+            served_name=served_name,
+            credential=token,
+            max_parallel=plan.max_parallel,
+            server_name=plan.name,
+            server_slug=plan.slug,
+        )
+        published = publish_server(by=BY, offer=offer)
+    return InferenceServer.objects.get(pk=published.deployment.server_id)
+
+
+def _new_token() -> Secret:
+    return Secret(get_random_string(TOKEN_LENGTH))
+
+
+def _application(
+    plan: DemoApplication, institutions: Mapping[str, Institution], owner: User | None
+) -> Application:
+    institution = institutions[plan.institution]
+    found = Application.objects.filter(institution=institution, name=plan.name).first()
+    return found or create_application(by=BY, institution=institution, name=plan.name, owner=owner)
+
+
+def _key(
+    plan: DemoApplication, application: Application, remembered: Remembered
+) -> tuple[ApiKey, str]:
+    """Return the application's first key and its text, which is empty when nobody keeps it.
+
+    A key whose text should be known and is not gives way to a new one.
+    """
+    text = remembered.key(plan.reference) if plan.reference else ""
+    usable = application.keys.usable().filter(name=plan.name)
+    if plan.reference is None:
+        held = application.keys.filter(name=plan.name).first()
+    else:
+        held = usable.filter(digest=digest(settings.PEPPER.encode(), text)).first()
+    if held is not None:
+        return held, text
+    for lost in usable:
+        revoke_key(by=BY, key=lost, reason="its text was lost")
+    key, secret = issue_key(by=BY, application=application, name=plan.name, priority=plan.priority)
+    return key, secret.reveal()

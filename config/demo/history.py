@@ -1,0 +1,77 @@
+"""Stores the demonstration's past usage: 60 days at first, later the days since the last run."""
+
+from datetime import datetime
+
+from billing import intake, partitions
+from billing.models import UsageRecord
+from config.demo.building import Register
+from config.demo.catalogue import MODELS
+from config.demo.usage import PERIOD, Asker, Offered, Runner, requests_between
+from federation.catalogue.enums import Capability
+from federation.catalogue.models import AIModel
+from federation.fleet.models import Deployment
+from routing.core.accounting import Closed
+
+BATCH = 5_000
+
+
+def make_room(now: datetime) -> None:
+    """Make the months' partitions. In a transaction of its own: it keeps readers waiting."""
+    partitions.ensure((now - PERIOD).date(), now.date())
+
+
+def fill(register: Register, now: datetime) -> int:
+    """Store what is missing up to `now`; return how many requests that are."""
+    last = UsageRecord.objects.filter(is_demo=True).order_by("-pk").first()
+    since = max(last.received_at, now - PERIOD) if last else now - PERIOD
+    stored, batch = 0, list[Closed]()
+    for request in requests_between(since, now, _askers(register), _offered(register)):
+        batch.append(request)
+        if len(batch) == BATCH:
+            stored += intake.store(batch, is_demo=True)
+            batch.clear()
+    return stored + intake.store(batch, is_demo=True)
+
+
+def _askers(register: Register) -> list[Asker]:
+    return [
+        Asker(plan, str(key.pk), str(key.application_id), str(key.application.institution_id))
+        for plan, key in register.applications
+    ]
+
+
+def _offered(register: Register) -> dict[str, Offered]:
+    runners = _runners(register)
+    rows = AIModel.objects.in_bulk([plan.slug for plan in MODELS], field_name="slug")
+    return {
+        plan.slug: Offered(
+            id=str(rows[plan.slug].pk),
+            slug=plan.slug,
+            context_length=plan.context_length,
+            reasons=Capability.REASONING in plan.facts["capabilities"],
+            runners=tuple(runners[plan.slug]),
+        )
+        for plan in MODELS
+    }
+
+
+def _runners(register: Register) -> dict[str, list[Runner]]:
+    """Who serves each model, in the order of the demonstration's servers."""
+    found: dict[str, list[Runner]] = {plan.slug: [] for plan in MODELS}
+    rows = {
+        (row.server_id, row.served_name): row
+        for row in Deployment.objects.filter(server__in=[row for _plan, row in register.servers])
+    }
+    for plan, server in register.servers:
+        for model_name, served_name in plan.serves.items():
+            found[model_name].append(
+                Runner(
+                    server_id=str(server.pk),
+                    deployment_id=str(rows[server.pk, served_name].pk),
+                    served_name=served_name,
+                    institution=plan.institution,
+                    speed=plan.speed,
+                    tells_usage=plan.simulated != "llamacpp",
+                )
+            )
+    return found

@@ -1,0 +1,33 @@
+"""The demonstration in a folder of the test's own."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from pytest_django import Settings
+
+PUBLIC_URL = "http://127.0.0.1:8000"
+
+
+class Demonstration:
+    """Runs the command as `make run` does, and reads what it left."""
+
+    def __init__(self, var: Path) -> None:
+        self.var = var
+
+    def run(self) -> dict[str, Any]:
+        call_command("demo")
+        return self.read("demo.json")
+
+    def read(self, name: str) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.var / name).read_text())
+        return content
+
+
+@pytest.fixture
+def demonstration(db: None, settings: Settings, tmp_path: Path) -> Demonstration:
+    settings.VAR = tmp_path / "var"
+    settings.PUBLIC_URL = PUBLIC_URL
+    return Demonstration(settings.VAR)
