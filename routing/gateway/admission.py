@@ -1,0 +1,174 @@
+"""From a request's body to an order that can be tried at servers: the model, and what the key allows.
+
+Limits and budgets are not decided here but behind the dispatcher's door.
+"""
+
+from typing import Any
+
+import msgspec
+
+from routing.core.accounting import Opened
+from routing.core.enums import LifecycleStage, PriorityClass, RoutingMode
+from routing.core.table import Model, Principal, Table
+from routing.dispatch.messages import Ticket
+from routing.gateway.errors import ApiError, Code
+from routing.gateway.multipart import FormBody
+from routing.gateway.schemas import (
+    MODEL,
+    PRIORITY,
+    ROUTING_MODE,
+    STREAM,
+    STREAM_OPTIONS,
+    JsonBody,
+)
+
+Body = JsonBody | FormBody
+JSON_TYPE = b"application/json"
+_OPEN_TO_ALL = frozenset({LifecycleStage.PRODUCTION, LifecycleStage.DEPRECATED})
+_SHOWN = 100  # characters of a client's own words repeated to it
+
+
+class Order(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What is asked for, by whom, in which class."""
+
+    principal: Principal
+    model: Model
+    model_asked: str
+    endpoint: str
+    content_type: bytes
+    stream: bool
+    wants_usage: bool
+    priority: int
+    mode: RoutingMode
+
+
+def may_use(principal: Principal, model: Model) -> bool:
+    """Say whether a key may use a model: those that it names, else every model open to all."""
+    if principal.models is None:
+        return model.stage in _OPEN_TO_ALL
+    return model.id in principal.models
+
+
+def read_order(
+    table: Table, principal: Principal, endpoint: str, data: bytes, content_type: bytes
+) -> tuple[Order, Body]:
+    """Return what a request's body orders, and the body, which is dropped earlier. Raises `ApiError`."""
+    is_form = content_type.lower().startswith(b"multipart/")
+    body: Body = FormBody(data, content_type) if is_form else JsonBody(data)
+    asked = _model_name(body)
+    stream = _stream(body)
+    order = Order(
+        principal=principal,
+        model=_model(table, principal, asked),
+        model_asked=asked,
+        endpoint=endpoint,
+        content_type=content_type if is_form else JSON_TYPE,
+        stream=stream,
+        wants_usage=stream and _wants_usage(body),
+        priority=_priority(body, principal),
+        mode=_mode(body, principal),
+    )
+    return order, body
+
+
+def _model_name(body: Body) -> str:
+    asked = body.get(MODEL)
+    if asked is None or asked == "":
+        raise ApiError(Code.NO_MODEL)
+    if not isinstance(asked, str):
+        raise _wrong(MODEL, "it takes a text")
+    return asked
+
+
+def _model(table: Table, principal: Principal, asked: str) -> Model:
+    model = table.model_named(asked)
+    if model is None:
+        raise ApiError(
+            Code.UNKNOWN_MODEL,
+            f"Unknown model `{asked[:_SHOWN]}`; GET /v1/models lists those of this key",
+        )
+    if not may_use(principal, model):
+        raise ApiError(Code.MODEL_NOT_ALLOWED, f"This key may not use the model `{model.name}`")
+    return model
+
+
+def _stream(body: Body) -> bool:
+    value = body.get(STREAM)
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise _wrong(STREAM, "it takes true or false")
+
+
+def _wants_usage(body: Body) -> bool:
+    options = body.get(STREAM_OPTIONS)
+    if options is None:
+        return False
+    if not isinstance(options, dict):
+        raise _wrong(STREAM_OPTIONS, "it takes an object")
+    return options.get("include_usage") is True
+
+
+def _priority(body: Body, principal: Principal) -> int:
+    """Return the class: a request may lower its key's, never raise it. 5 is served first."""
+    value: Any = body.get(PRIORITY)
+    if value is None:
+        return principal.priority
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _wrong(PRIORITY, "it takes a whole number from 1 to 5")
+    return max(PriorityClass.P1.value, min(value, principal.priority))
+
+
+def _mode(body: Body, principal: Principal) -> RoutingMode:
+    value = body.get(ROUTING_MODE)
+    if value is None:
+        return principal.routing_mode
+    try:
+        return RoutingMode(value)
+    except ValueError:
+        raise _wrong(
+            ROUTING_MODE, "must either be 'any', 'private-first' or 'private-only'"
+        ) from None
+
+
+def _wrong(field: str, what: str) -> ApiError:
+    return ApiError(Code.INVALID_FIELD, f"Wrong value of `{field}`: {what}", param=field)
+
+
+def opening(
+    order: Order, body: Body, request_id: str, client_id: str, received_at: float
+) -> Opened:
+    """Return the line that opens a request in the accounts."""
+    principal = order.principal
+    return Opened(
+        id=request_id,
+        client_request_id=client_id,
+        key_id=principal.key_id,
+        application_id=principal.application_id,
+        institution_id=principal.institution_id,
+        model_id=order.model.id,
+        model_asked=order.model_asked,
+        endpoint=order.endpoint,
+        stream=order.stream,
+        priority=order.priority,
+        received_at=received_at,
+        prompt_estimate=body.prompt_estimate,
+    )
+
+
+def ticket(opened: Opened, order: Order, incarnation: str, wait_seconds: float) -> Ticket:
+    """Return what is handed in at the dispatcher's door."""
+    return Ticket(
+        id=opened.id,
+        gateway=incarnation,
+        incarnation=incarnation,
+        model_id=opened.model_id,
+        institution_id=opened.institution_id,
+        application_id=opened.application_id,
+        key_id=opened.key_id,
+        priority=opened.priority,
+        mode=order.mode,
+        endpoint=opened.endpoint,
+        stream=opened.stream,
+        prompt_estimate=opened.prompt_estimate,
+        deadline_in_ms=round(wait_seconds * 1000),
+    )

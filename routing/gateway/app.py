@@ -1,0 +1,116 @@
+"""The ASGI application: which path is whose. API paths end here, all others go to the portal.
+
+Raw ASGI: no framework stands between a request and its answer. Errors leave in one place, in the shape of the
+protocol that the path belongs to; a page's HTML never answers an API path.
+"""
+
+import asyncio
+import logging
+import time
+
+from routing.core.table import Principal
+from routing.gateway.admission import read_order
+from routing.gateway.auth import authenticate
+from routing.gateway.endpoints.health import LIVE, readiness
+from routing.gateway.endpoints.models import list_models, one_model
+from routing.gateway.errors import ApiError, Code
+from routing.gateway.exchange import Exchange, Receive, Scope, Send
+from routing.gateway.gateway import Gateway
+from routing.gateway.journey import Journey
+from routing.gateway.paths import endpoint_of, is_api, model_in
+from routing.gateway.portal import Portal
+
+TEXT = (b"content-type", b"text/plain; charset=utf-8")
+logger = logging.getLogger(__name__)
+
+
+class Application:
+    """One per process, for all connections."""
+
+    def __init__(self, gateway: Gateway, portal: Portal) -> None:
+        self._gateway = gateway
+        self._portal = portal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(scope, receive, send)
+        self._gateway.exchanges.add(exchange)
+        try:
+            await self._answer(exchange)
+        except ApiError as error:
+            await exchange.fail(error)
+        except asyncio.CancelledError:
+            await exchange.tell_cut()
+        except Exception:
+            # The last stop: whatever it is, the client hears of it in its own terms.
+            logger.exception("a request for %s failed", exchange.endpoint or "a page")
+            await exchange.fail(ApiError(Code.INTERNAL))
+        finally:
+            self._gateway.exchanges.discard(exchange)
+            exchange.end()
+
+    async def _answer(self, exchange: Exchange) -> None:
+        path = exchange.path
+        if is_api(path):
+            await self._answer_api(exchange)
+        elif path == "/health/liveness":
+            await exchange.answer(200, LIVE.encode(), (TEXT,))
+        elif path == "/health/readiness":
+            status, text = readiness(self._gateway)
+            await exchange.answer(status, text.encode(), (TEXT,))
+        elif path == "/" and exchange.method == "HEAD":
+            await exchange.answer(200, b"", (TEXT,))  # Claude Code asks whether anybody is there
+        else:
+            await self._portal.relay(exchange, self._gateway.bodies)
+
+    async def _answer_api(self, exchange: Exchange) -> None:
+        origin = exchange.header(b"origin")
+        if exchange.method == "OPTIONS":
+            asked = exchange.header(b"access-control-request-headers")
+            return await exchange.answer(204, b"", self._gateway.origins.preflight(origin, asked))
+        exchange.endpoint = endpoint_of(exchange.path) or ""
+        principal = self._principal(exchange, origin)
+        if not exchange.endpoint:
+            raise ApiError(Code.UNKNOWN_PATH)
+        if (name := model_in(exchange.endpoint)) is not None:
+            return await self._answer_models(exchange, principal, name)
+        if exchange.method != "POST":
+            exchange.add_header(b"allow", b"POST, OPTIONS")
+            raise ApiError(Code.WRONG_METHOD)
+        journey = await self._begin_journey(exchange, principal)
+        return await journey.run()
+
+    def _principal(self, exchange: Exchange, origin: bytes) -> Principal:
+        """Return who asks; whatever happens next, the origin's page may read the answer if it is allowed to."""
+        gateway, principal = self._gateway, None
+        if not gateway.table.complete:
+            raise ApiError(Code.NOT_READY)
+        try:
+            by_digest = gateway.table.principals.by_digest
+            principal = authenticate(exchange.headers, gateway.pepper, by_digest, time.time())
+            return principal
+        finally:
+            if origin:
+                exchange.add_headers(gateway.origins.marks(origin, principal))
+
+    async def _answer_models(self, exchange: Exchange, principal: Principal, name: str) -> None:
+        if exchange.method not in ("GET", "HEAD"):
+            exchange.add_header(b"allow", b"GET, HEAD, OPTIONS")
+            raise ApiError(Code.WRONG_METHOD)
+        table, load = self._gateway.table, self._gateway.dispatcher.load()
+        if name:
+            return await exchange.answer(200, one_model(table, principal, load, name))
+        return await exchange.answer(200, list_models(table, principal, load))
+
+    async def _begin_journey(self, exchange: Exchange, principal: Principal) -> Journey:
+        """Read the order and write it down. The body is the journey's from here on, and nobody else's."""
+        gateway, received_at = self._gateway, time.time()
+        data = await exchange.read_body(gateway.limits.max_body_bytes, gateway.bodies)
+        try:
+            content_type = exchange.header(b"content-type")
+            order, body = read_order(
+                gateway.table, principal, exchange.endpoint, data, content_type
+            )
+            return Journey(gateway, exchange, order, body, received_at)
+        except BaseException:
+            gateway.bodies.give_back(len(data))
+            raise

@@ -1,0 +1,117 @@
+"""A client's connection: uvicorn's own, and what it leaves out. See docs/adr/0007.
+
+Heads that do not come or are too large are refused, a hang-up is told at once to the request that runs, and a
+client can be cut. Not here: what a request asks for (`app`).
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from routing.gateway.errors import ApiError, Code, error_body
+
+MAX_HEAD_BYTES = 32 * 1024
+MAX_DROPPED_BYTES = 64 * 1024 * 1024
+"""How much of a refused body is read and dropped, so that the client gets to see why."""
+SCOPE_KEY = "ilaas.connection"
+
+
+class Guest(Protocol):
+    """The request that runs on a connection."""
+
+    def hung_up(self) -> None:
+        """The client has left."""
+
+    def stopping(self) -> None:
+        """The router is about to end; what runs may finish within its patience."""
+
+
+class Connection(HttpToolsProtocol):
+    """`guest` is the running request, `head_since` when a head began that is not complete, 0 for none."""
+
+    guest: Guest | None = None
+    head_since = 0.0
+    _head_bytes = 0
+    _dropped_bytes = 0
+
+    def __init__(self, watched: set["Connection"], **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._watched = watched
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
+        super().connection_made(transport)
+        self._watched.add(self)
+        self.head_since = self.loop.time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._watched.discard(self)
+        if self.guest is not None:
+            self.guest.hung_up()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.head_since:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self.refuse(Code.HEAD_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {SCOPE_KEY: {"connection": self}}
+        self.head_since = self.loop.time()
+
+    def on_headers_complete(self) -> None:
+        self.head_since, self._head_bytes = 0.0, 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        if self.cycle.response_complete:
+            self._dropped_bytes += len(body)
+            if self._dropped_bytes > MAX_DROPPED_BYTES:
+                self.abort()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.guest is not None:
+            self.guest.stopping()
+
+    def send_400_response(self, msg: str) -> None:
+        self.refuse(Code.BAD_REQUEST)
+
+    def refuse(self, code: Code) -> None:
+        """End the connection with an error, or silently when an answer is under way."""
+        if self.transport.is_closing():
+            return None
+        if self.cycle is not None and not self.cycle.response_complete:
+            return self.abort()
+        error = ApiError(code)
+        body = error_body(error, "")
+        self.transport.write(
+            STATUS_LINE[error.status]
+            + b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+            % len(body)
+            + body
+        )
+        self.transport.close()
+        return None
+
+    def abort(self) -> None:
+        """End the connection at once; what was not sent yet is dropped."""
+        self.transport.abort()
+
+
+def connections(watched: set[Connection]) -> Callable[..., Connection]:
+    """Return what uvicorn calls for each new connection; those that live are in `watched`."""
+    return partial(Connection, watched)
+
+
+def refuse_slow_heads(watched: set[Connection], now: float, seconds: float) -> None:
+    """Refuse the connections whose head has been incomplete for longer than `seconds`."""
+    for connection in tuple(watched):
+        if connection.head_since and now - connection.head_since > seconds:
+            connection.refuse(Code.BODY_TIMEOUT)

@@ -1,0 +1,1 @@
+"""What the router answers from its own knowledge: models, health."""

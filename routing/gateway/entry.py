@@ -1,0 +1,138 @@
+"""One request as it is written down: its lines in the spool, and the events of its attempts to the dispatcher.
+
+The closing line and the end of an attempt are each told once, whoever comes first. The line repeats what was
+opened, so that it stands alone.
+"""
+
+import time
+
+from routing.core.accounting import Attempt, Closed, Opened, Ticked
+from routing.core.enums import RequestStatus
+from routing.core.retry import Failure
+from routing.core.usage import Usage
+from routing.dispatch.door import Dispatcher
+from routing.dispatch.messages import UNUSED, Ended, FirstToken, Grant, Started
+from routing.gateway.errors import ApiError, Code
+from routing.gateway.metrics import Metrics
+from routing.gateway.spool import Spool, SpoolFull
+
+
+class Entry:
+    """Opened by being made. Raises `ApiError` when nothing can be written down."""
+
+    def __init__(
+        self, spool: Spool, dispatcher: Dispatcher, metrics: Metrics, opened: Opened
+    ) -> None:
+        self._spool = spool
+        self._dispatcher = dispatcher
+        self._metrics = metrics
+        self._opened = opened
+        self._attempts: list[Attempt] = []
+        self._grant: Grant | None = None
+        self._attempt_began = 0.0
+        self._first_token_at: float | None = None
+        self._outcome = UNUSED
+        self._usage = Usage()
+        self.model_served = ""
+        self.closed = False
+        try:
+            spool.admit(opened)
+        except SpoolFull:
+            raise ApiError(Code.SPOOL_FULL) from None
+
+    @property
+    def is_trying(self) -> bool:
+        """Whether a server is being asked."""
+        return self._grant is not None
+
+    def begin_attempt(self, grant: Grant) -> None:
+        self._grant, self._attempt_began = grant, time.time()
+        self._dispatcher.report(Started(id=grant.id, attempt=grant.attempt))
+
+    def fail_attempt(self, failure: Failure) -> None:
+        """Note an attempt that another may follow; the dispatcher hears of it when it is asked for that."""
+        self._note_attempt(failure)
+        self._grant = None
+
+    def first_token(self, after_ms: int) -> None:
+        assert self._grant is not None
+        self._first_token_at = time.time()
+        self._dispatcher.report(
+            FirstToken(id=self._grant.id, attempt=self._grant.attempt, after_ms=after_ms)
+        )
+
+    def tick(self, completion_tokens: int) -> None:
+        """Write how far a running stream is."""
+        assert self._grant is not None
+        self._spool.write(
+            Ticked(
+                id=self._opened.id,
+                server_id=self._grant.server_id,
+                first_token_at=self._first_token_at,
+                completion_tokens=completion_tokens,
+                at=time.time(),
+            )
+        )
+
+    def close(
+        self,
+        outcome: str,
+        status: RequestStatus,
+        http_status: int,
+        usage: Usage,
+        error_code: str = "",
+    ) -> None:
+        """Write how the request ended; a second time it writes nothing."""
+        if self.closed:
+            return
+        self.closed = True
+        self._outcome, self._usage = outcome, usage
+        self._note_attempt(outcome if outcome != UNUSED else error_code)
+        last = self._attempts[-1] if self._attempts else None
+        self._spool.write(
+            Closed(
+                opened=self._opened,
+                status=status,
+                http_status=http_status,
+                server_id=last.server_id if last else None,
+                deployment_id=last.deployment_id if last else None,
+                model_served=self.model_served,
+                prompt_tokens=usage.prompt,
+                cached_tokens=usage.cached,
+                completion_tokens=usage.completion,
+                reasoning_tokens=usage.reasoning,
+                usage_source=usage.source,
+                first_token_at=self._first_token_at,
+                finished_at=time.time(),
+                attempts=tuple(self._attempts),
+                error_code=error_code,
+            )
+        )
+        self._metrics.count(self._opened.endpoint, status, usage)
+
+    def settle(self) -> None:
+        """Give the server back, once nothing more is read from it."""
+        grant, self._grant = self._grant, None
+        if grant is not None:
+            self._dispatcher.report(
+                Ended(
+                    id=grant.id,
+                    attempt=grant.attempt,
+                    outcome=self._outcome,
+                    prompt_tokens=self._usage.prompt,
+                    completion_tokens=self._usage.completion,
+                )
+            )
+
+    def _note_attempt(self, outcome: str) -> None:
+        if self._grant is None:
+            return
+        self._attempts.append(
+            Attempt(
+                server_id=self._grant.server_id,
+                deployment_id=self._grant.deployment_id,
+                started_at=self._attempt_began,
+                outcome=outcome,
+            )
+        )
+        self._metrics.attempts[outcome] += 1

@@ -1,0 +1,216 @@
+"""One request and its answer on a client's connection: the body read within limits, the answer written once.
+
+Not here: who asks, what for, and where the answer comes from.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from routing.core.ids import uuid7
+from routing.gateway.connection import SCOPE_KEY, Connection
+from routing.gateway.errors import ApiError, Code, error_body, error_event
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = Sequence[tuple[bytes, bytes]]
+
+JSON = (b"content-type", b"application/json")
+EVENT_STREAM = (b"content-type", b"text/event-stream; charset=utf-8")
+NO_BUFFERING = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
+NO_CONTENT = 204
+_SAFE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+
+
+class Cut(StrEnum):
+    """Why a request was ended from outside."""
+
+    HUNG_UP = "client_left"
+    SLOW_BODY = "slow_body"
+    SLOW_CLIENT = "slow_client"
+    TOO_LONG = "run_timeout"
+    STOPPING = "router_stopping"
+
+
+class Budget:
+    """Bytes that all requests may hold together."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.taken = 0
+
+    def take(self, size: int) -> bool:
+        """Take `size` bytes if they are there."""
+        if self.taken + size > self._limit:
+            return False
+        self.taken += size
+        return True
+
+    def give_back(self, size: int) -> None:
+        self.taken -= size
+
+
+class Exchange:
+    """Made by the application for each request, in the task that answers it."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.query: bytes = scope["query_string"]
+        self.headers: Headers = scope["headers"]
+        self.scope = scope
+        self.id = str(uuid7())
+        self.client_id = self._client_id()
+        self.endpoint = ""
+        self.started = False
+        self.is_stream = False
+        self.status = 0
+        self.cut_by: Cut | None = None
+        self.ends_at_stop = False
+        """Whether this answer has no end of its own (a live page), so that the router need not wait for it."""
+        self.reading_since = self.sending_since = 0.0
+        """Since when the client is waited for, in the loop's time; 0 when it is not."""
+        self._answer_headers: list[tuple[bytes, bytes]] = [
+            (b"x-request-id", (self.client_id or self.id).encode())
+        ]
+        self._receive, self._send = receive, send
+        self._loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None
+        self.task = task
+        self._connection: Connection = scope["extensions"][SCOPE_KEY]["connection"]
+        self._connection.guest = self
+
+    def header(self, name: bytes) -> bytes:
+        """Return the first header of this lower-case name, empty when there is none."""
+        return next((value for key, value in self.headers if key == name), b"")
+
+    def add_header(self, name: bytes, value: bytes) -> None:
+        """Add a header to whatever will be answered."""
+        self._answer_headers.append((name, value))
+
+    def add_headers(self, headers: Headers) -> None:
+        self._answer_headers += headers
+
+    def hung_up(self) -> None:
+        self.cut(Cut.HUNG_UP)
+
+    def stopping(self) -> None:
+        if self.ends_at_stop:
+            self.cut(Cut.STOPPING)
+
+    def cut(self, why: Cut) -> None:
+        """End the request from outside, by cancelling what it waits for."""
+        if self.cut_by is None:
+            self.cut_by = why
+            self.task.cancel()
+
+    async def read_body(self, limit: int, budget: Budget) -> bytes:
+        """Return the whole body; its size is then taken from the budget. Raises `ApiError`, having taken none."""
+        if self._declared_length() > limit:
+            raise _too_large(limit)
+        taken, parts, more = 0, [], True
+        try:
+            while more:
+                self.reading_since = self._loop.time()
+                message = await self._receive()
+                part, more = message.get("body", b""), message.get("more_body", False)
+                if taken + len(part) > limit:
+                    raise _too_large(limit)
+                if not budget.take(len(part)):
+                    raise ApiError(Code.ROUTER_BUSY)
+                taken += len(part)
+                parts.append(part)
+        except BaseException:
+            budget.give_back(taken)
+            raise
+        finally:
+            self.reading_since = 0.0
+        return b"".join(parts)
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send the answer's head; from here on its status is settled."""
+        self.started, self.status = True, status
+        await self._send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [*headers, *self._answer_headers],
+            }
+        )
+
+    async def start_stream(self) -> None:
+        """Send the head of an event stream, unless it is out already."""
+        if not self.started:
+            self.is_stream = True
+            await self.start(200, (EVENT_STREAM, *NO_BUFFERING))
+
+    async def write(self, data: bytes) -> None:
+        """Pass a part of the answer on; returns once the client has room for the next."""
+        self.sending_since = self._loop.time()
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        self.sending_since = 0.0
+
+    async def finish(self, data: bytes = b"") -> None:
+        self.sending_since = self._loop.time()
+        await self._send({"type": "http.response.body", "body": data, "more_body": False})
+        self.sending_since = 0.0
+
+    async def answer(self, status: int, body: bytes, headers: Headers = (JSON,)) -> None:
+        """Send a whole answer."""
+        length = ((b"content-length", b"%d" % len(body)),) if status != NO_CONTENT else ()
+        await self.start(status, (*headers, *length))
+        await self.finish(body)
+
+    async def fail(self, error: ApiError, *, status: int = 0) -> None:
+        """Tell the client what went wrong, in a way that still fits what it was told before."""
+        if not self.started:
+            if (seconds := error.retry_after) is not None:
+                self.add_header(b"retry-after", b"%d" % seconds)
+            await self.answer(status or error.status, error_body(error, self.endpoint))
+        elif self.is_stream:
+            await self.finish(error_event(error, self.endpoint))
+        else:
+            await self.drop_client()
+
+    async def drop_client(self) -> None:
+        """Close the connection: the only way left to say that an answer is not whole."""
+        self._connection.abort()
+        await asyncio.sleep(0)  # uvicorn sees the connection lost before the application returns
+
+    async def tell_cut(self) -> None:
+        """After the cancellation: tell the client why its request ends, if it is still there to hear it."""
+        if self.cut_by is None:
+            self.cut_by = Cut.STOPPING  # only the server's own end cancels without a word
+        else:
+            self.task.uncancel()
+        match self.cut_by:
+            case Cut.SLOW_BODY:
+                await self.fail(ApiError(Code.BODY_TIMEOUT))
+            case Cut.TOO_LONG:
+                await self.fail(ApiError(Code.TOO_LONG))
+            case Cut.STOPPING:
+                await self.fail(ApiError(Code.STOPPING))
+            case Cut.HUNG_UP | Cut.SLOW_CLIENT:
+                await self.drop_client()
+
+    def end(self) -> None:
+        """Nothing more will be sent: the connection may serve the next request."""
+        self._connection.guest = None
+
+    def _client_id(self) -> str:
+        given = self.header(b"x-request-id")
+        return given.decode() if _SAFE_ID.fullmatch(given) else ""
+
+    def _declared_length(self) -> int:
+        text = self.header(b"content-length")
+        return int(text) if text.isdigit() else 0
+
+
+def _too_large(limit: int) -> ApiError:
+    return ApiError(
+        Code.BODY_TOO_LARGE, f"The body is too large: at most {limit / 1e6:g} MB are taken"
+    )

@@ -1,0 +1,104 @@
+"""What the router's process holds: the table in force, the dispatcher, the client for servers, the spool.
+
+Put together once by `__main__` and by tests; every part of a request's path finds the others here.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from routing.core.enums import Health
+from routing.core.ids import uuid7
+from routing.core.table import Model, Section, Server, Table
+from routing.dispatch.frames import Load
+from routing.dispatch.local import LocalDispatcher
+from routing.dispatch.messages import Grant
+from routing.gateway.connection import Connection
+from routing.gateway.cors import Origins
+from routing.gateway.exchange import Budget, Exchange
+from routing.gateway.metrics import Metrics, Sample
+from routing.gateway.settings import Settings
+from routing.gateway.snapshot import load_table
+from routing.gateway.spool import Spool
+from routing.gateway.targets import Target, Targets
+from routing.upstream.client import Client, Destination, Timeouts
+from routing.upstream.egress import EgressPolicy
+
+if TYPE_CHECKING:
+    from routing.gateway.journey import Journey
+
+TABLE, SPOOL = "table", "spool"  # folders in VAR
+
+
+class Gateway:
+    """Starts from the table of the last run; `apply` replaces it section by section."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.limits = limits = settings.limits
+        self.pepper = settings.pepper.reveal().encode()
+        self.incarnation = uuid7().hex
+        self.dispatcher = LocalDispatcher()
+        self.client = Client(EgressPolicy())
+        self.timeouts = Timeouts(head=limits.run_seconds, idle=limits.server_idle_seconds)
+        self.spool = Spool(settings.var / SPOOL, self.incarnation, limits.min_free_disk_bytes)
+        self.bodies = Budget(limits.max_bodies_bytes)
+        self.origins = Origins(settings.cors_origins)
+        self.metrics = Metrics()
+        self.connections: set[Connection] = set()
+        self.exchanges: set[Exchange] = set()
+        self.journeys: set[Journey] = set()
+        self._targets = Targets(settings.encryption_keys)
+        self.table = Table()
+        self._enforce(load_table(settings.var / TABLE))
+
+    @property
+    def versions(self) -> dict[str, int]:
+        return self.table.versions
+
+    def apply(self, section: Section) -> None:
+        """Decide from this section from now on."""
+        self._enforce(self.table.replaced(section))
+
+    def target(self, model: Model, grant: Grant) -> Target:
+        """Return where a grant leads. Raises `Failed`."""
+        return self._targets.find(self.table, model, grant)
+
+    def destination(self, server: Server) -> Destination:
+        """Return how to reach a server. Raises `Failed`."""
+        return self._targets.destination(server)
+
+    def waiting(self, model_id: str) -> int:
+        """Return how many requests wait for a server of this model."""
+        load = self.dispatcher.load().models.get(model_id)
+        return load.waiting if load else 0
+
+    def load(self) -> Load:
+        return Load(
+            incarnation=self.incarnation,
+            versions=self.versions,
+            view=self.dispatcher.load(),
+            open_requests=len(self.journeys),
+            spool_bytes=self.spool.total_bytes(),
+        )
+
+    def samples(self) -> Iterable[Sample]:
+        """Return what `/metrics` shows."""
+        yield from self.metrics.samples()
+        yield "ilaas_open_requests", {}, len(self.journeys)
+        yield "ilaas_open_connections", {}, len(self.connections)
+        yield "ilaas_held_bytes", {}, self.bodies.taken
+        yield "ilaas_spool_bytes", {}, self.spool.total_bytes()
+        view = self.dispatcher.load()
+        for name, server in view.servers.items():
+            yield "ilaas_server_in_flight", {"server": name}, server.in_flight
+            yield "ilaas_server_healthy", {"server": name}, int(server.health == Health.HEALTHY)
+        for name, model in view.models.items():
+            yield "ilaas_model_waiting", {"model": name}, model.waiting
+
+    def _enforce(self, table: Table) -> None:
+        changed_keys = table.principals is not self.table.principals
+        self.table = table
+        self.dispatcher.set_table(table)
+        self._targets.forget_except(table)
+        if changed_keys:
+            self.origins.learn(table.principals.by_digest.values())

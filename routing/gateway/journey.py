@@ -1,0 +1,261 @@
+"""A request's journey: written down, given a server, sent, looked at, passed on, accounted.
+
+One `Journey` per admitted request. It asks for servers only through the dispatcher's door and may be cut at any
+await (the client leaves, the router ends); what it holds is settled synchronously, so nothing needs shielding.
+"""
+
+import asyncio
+import json
+
+from routing.core.enums import RequestStatus, UsageSource
+from routing.core.usage import READING, WRITING, Usage
+from routing.dispatch.messages import OK, UNUSED, Grant, Refusal, RefusalCode
+from routing.gateway.admission import Body, Order, opening, ticket
+from routing.gateway.entry import Entry
+from routing.gateway.errors import ApiError, Code
+from routing.gateway.exchange import Cut, Exchange
+from routing.gateway.gateway import Gateway
+from routing.gateway.paths import at_server
+from routing.gateway.relay import Interrupted, Passage
+from routing.gateway.renaming import Renaming
+from routing.gateway.targets import Target
+from routing.gateway.verdicts import Failed, refusal_error, reports_usage_when_asked
+from routing.upstream.client import Headers, Response
+from routing.upstream.errors import UpstreamError
+
+EXPLAIN = b"x-ilaas-explain"
+CLIENT_CLOSED_REQUEST = 499  # nginx's number for a client that left before there was a status
+_REFUSALS = frozenset({Code.BUSY, Code.NO_SERVER, Code.NOT_HOSTED, Code.NO_ENDPOINT})
+_SAID_WITH_200 = frozenset({Code.BUSY, Code.NO_SERVER})
+_PASSED_UPSTREAM = frozenset({b"accept", b"anthropic-version", b"anthropic-beta"})
+
+
+class Journey:
+    """Made once the order is known to be allowed. Being made writes the opening line; raises `ApiError`."""
+
+    def __init__(
+        self, gateway: Gateway, exchange: Exchange, order: Order, body: Body, received_at: float
+    ) -> None:
+        opened = opening(order, body, exchange.id, exchange.client_id, received_at)
+        self._entry = Entry(gateway.spool, gateway.dispatcher, gateway.metrics, opened)
+        self._ticket = ticket(opened, order, gateway.incarnation, gateway.limits.wait_seconds)
+        self._gateway = gateway
+        self._exchange = exchange
+        self._order = order
+        self._body: Body | None = body
+        self._loop = asyncio.get_running_loop()
+        self._began = self._last_sign = self._last_tick = self._loop.time()
+        self._queued = 0.0
+        self._grant: Grant | None = None
+        self._target: Target | None = None
+        self._passage: Passage | None = None
+
+    async def run(self) -> None:
+        """Bring the answer, or the error, to the client."""
+        self._gateway.journeys.add(self)
+        try:
+            await self._travel()
+        except ApiError as error:
+            status = self._status_told(error)
+            self._close_with(error, status)
+            await self._exchange.fail(error, status=status)
+        except Interrupted as broken:
+            self._close_broken(broken)
+            await self._exchange.fail(broken.error)
+        finally:
+            self._gateway.journeys.discard(self)
+            self._drop_body()
+            self._close_cut()
+            self._entry.settle()
+
+    async def _travel(self) -> None:
+        grant = await self._first_grant()
+        while True:
+            try:
+                return await self._attempt(grant)
+            except Failed as failed:
+                grant = await self._next_grant(grant, failed)
+
+    async def _first_grant(self) -> Grant:
+        dispatcher = self._gateway.dispatcher
+        decision = dispatcher.offer(self._ticket) or await dispatcher.acquire(self._ticket)
+        self._queued = self._loop.time() - self._began
+        if isinstance(decision, Refusal):
+            raise refusal_error(decision)
+        return decision
+
+    async def _next_grant(self, grant: Grant, failed: Failed) -> Grant:
+        """Ask for another server; where there is none, the failure is what the client hears of."""
+        self._entry.fail_attempt(failed.failure)
+        decision = await self._gateway.dispatcher.retry(
+            self._ticket, grant, failed.failure, failed.retry_after_ms
+        )
+        if isinstance(decision, Grant):
+            return decision
+        if decision.code is RefusalCode.FULL:
+            raise refusal_error(decision)
+        failed.error.retry_after_ms = decision.retry_after_ms
+        raise failed.error
+
+    async def _attempt(self, grant: Grant) -> None:
+        self._grant = grant
+        self._entry.begin_attempt(grant)
+        model = self._order.model
+        self._target = target = self._gateway.target(model, grant)
+        self._passage = passage = Passage(
+            self._exchange,
+            self,
+            Renaming(target.deployment.served_name, model.name),
+            target.hidden_words(model.name),
+            endpoint=self._order.endpoint,
+            strip_usage=not self._order.wants_usage,
+            prompt_estimate=self._ticket.prompt_estimate,
+        )
+        response = await self._send(target)
+        try:
+            limit = self._gateway.limits.max_held_answer_bytes
+            await passage.carry(response, self._gateway.bodies, limit)
+        finally:
+            response.abort()
+
+    async def _send(self, target: Target) -> Response:
+        assert self._body is not None
+        order, gateway = self._order, self._gateway
+        ask_usage = order.stream and reports_usage_when_asked(order.endpoint)
+        data = self._body.rewritten(target.deployment.served_name, ask_usage=ask_usage)
+        path = at_server(order.endpoint, self._exchange.query)
+        headers = self._headers_for_server()
+        try:
+            return await gateway.client.request(
+                target.destination, "POST", path, headers, data, gateway.timeouts
+            )
+        except UpstreamError as error:
+            raise Failed(error.failure) from None
+
+    def _headers_for_server(self) -> Headers:
+        """Return what a server is told. The id is ours: llama-cpp-python refuses any that is no UUID."""
+        passed = [pair for pair in self._exchange.headers if pair[0] in _PASSED_UPSTREAM]
+        return [
+            (b"content-type", self._order.content_type),
+            (b"x-request-id", self._ticket.id.encode()),
+            *passed,
+        ]
+
+    # What the passage tells, always before the client learns of it.
+
+    def commits(self) -> None:
+        self._drop_body()
+        if self._exchange.header(EXPLAIN) and not self._exchange.started:
+            self._exchange.add_header(EXPLAIN, self._explanation())
+
+    def first_token(self) -> None:
+        self._entry.first_token(round((self._loop.time() - self._began) * 1000))
+
+    def completes(self, http_status: int, usage: Usage) -> None:
+        self._close(OK, RequestStatus.OK, http_status, usage)
+
+    # Once a second, from the rounds.
+
+    async def look(self, now: float) -> None:
+        """Give who waits a sign of life, the accounts a tick, and what runs too long an end."""
+        limits, passage = self._gateway.limits, self._passage
+        if self._entry.closed:
+            return
+        if now - self._began - self._queued > limits.run_seconds:
+            self._exchange.cut(Cut.TOO_LONG)
+        elif passage is not None and passage.committed:
+            if now - self._last_tick >= limits.tick_seconds:
+                self._last_tick = now
+                self._entry.tick(passage.meter.content_events)
+        elif self._order.stream:
+            await self._show_life(now)
+
+    async def _show_life(self, now: float) -> None:
+        """Send a comment to a stream for which nothing has come yet.
+
+        Its status is held back for a while, so that a refusal can still be a true 503; the first comment
+        settles it.
+        """
+        limits, exchange = self._gateway.limits, self._exchange
+        patience = limits.comment_seconds if exchange.started else limits.hold_back_seconds
+        if now - self._last_sign >= patience:
+            self._last_sign = now
+            waiting = self._gateway.waiting(self._order.model.id)
+            await exchange.start_stream()
+            await exchange.write(b": in progress, %d waiting for this model\n\n" % waiting)
+
+    # How it ends: synchronous, the first that says so is believed.
+
+    def _close_with(self, error: ApiError, http_status: int) -> None:
+        """Account a request that ends with the client's mistake, for want of a server, or by a server's fault."""
+        if error.code in _REFUSALS:
+            status = RequestStatus.REFUSED
+        elif error.status >= 500:
+            status = RequestStatus.SERVER_ERROR
+        else:
+            status = RequestStatus.CLIENT_ERROR
+        told = self._exchange.status or http_status
+        self._close(OK, status, told, Usage(), error.code or "upstream_error")
+
+    def _close_broken(self, broken: Interrupted) -> None:
+        status, usage = self._exchange.status, self._usage_so_far()
+        code = broken.error.code or ""
+        self._close(broken.failure, RequestStatus.SERVER_ERROR, status, usage, code)
+
+    def _close_cut(self) -> None:
+        """Account what ended from outside, or by a bug of ours, by what the server had been asked for."""
+        cut = self._exchange.cut_by
+        left = cut in (Cut.HUNG_UP, Cut.SLOW_CLIENT)
+        answered = self._passage is not None and self._passage.committed
+        self._close(
+            OK if answered else UNUSED,
+            RequestStatus.ABANDONED if left else RequestStatus.INTERRUPTED,
+            self._exchange.status or CLIENT_CLOSED_REQUEST,
+            self._usage_so_far(),
+            cut or Code.STOPPING,
+        )
+
+    def _close(
+        self,
+        outcome: str,
+        status: RequestStatus,
+        http_status: int,
+        usage: Usage,
+        error_code: str = "",
+    ) -> None:
+        if self._passage is not None:
+            self._entry.model_served = self._passage.renaming.seen
+        self._entry.close(outcome, status, http_status, usage, error_code)
+
+    def _usage_so_far(self) -> Usage:
+        """Return what a cut request has used: what came, or at least the prompt that a server was sent."""
+        if self._passage is None or not self._entry.is_trying:
+            return Usage()
+        usage = self._passage.meter.usage
+        if usage.source is UsageSource.NONE and self._order.endpoint in WRITING | READING:
+            return Usage(prompt=self._ticket.prompt_estimate, source=UsageSource.ESTIMATED)
+        return usage
+
+    def _drop_body(self) -> None:
+        if self._body is not None:
+            self._gateway.bodies.give_back(self._body.size)
+            self._body = None
+
+    def _status_told(self, error: ApiError) -> int:
+        """Return the status to tell; some keys keep the 200 that chat pages were given instead of a 503."""
+        keeps_200 = self._order.principal.answers_200_when_full
+        return 200 if keeps_200 and error.code in _SAID_WITH_200 else error.status
+
+    def _explanation(self) -> bytes:
+        assert self._target is not None
+        assert self._grant is not None
+        explanation = {
+            "request": self._ticket.id,
+            "site": self._target.server.site,
+            "institution": self._target.server.institution,
+            "strategy": self._order.model.strategy,
+            "why": self._grant.explain,
+            "attempts": self._grant.attempt,
+            "queued_ms": round(self._queued * 1000),
+        }
+        return json.dumps(explanation).encode()

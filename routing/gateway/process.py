@@ -1,0 +1,108 @@
+"""The life of the router's process: what is started, in which order, and how it ends without losing anything."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import uvicorn
+
+from routing.gateway.app import Application
+from routing.gateway.connection import connections
+from routing.gateway.gateway import TABLE, Gateway
+from routing.gateway.link import Link
+from routing.gateway.metrics import serve_metrics
+from routing.gateway.portal import Portal
+from routing.gateway.probing import keep_probing
+from routing.gateway.rounds import make_rounds
+from routing.gateway.settings import Settings
+from routing.upstream.egress import EgressPolicy
+from routing.upstream.guarded import guarded_client
+
+CUT_SECONDS = 0.5
+"""How long cut requests have to tell their clients and to be written down."""
+BACKLOG = 2048
+logger = logging.getLogger(__name__)
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until a signal, let running answers end within their patience, cut and account the rest."""
+    gateway = Gateway(settings)
+    async with beside(gateway):
+        await server_of(gateway).serve()
+
+
+def server_of(gateway: Gateway) -> uvicorn.Server:
+    """Return the server for clients, not yet started."""
+    settings, limits = gateway.settings, gateway.limits
+    portal = Portal(gateway.client, settings.run_dir, settings.trusted_proxies, limits)
+    config = uvicorn.Config(
+        Application(gateway, portal),
+        host=settings.host,
+        port=settings.port,
+        http=cast(Any, connections(gateway.connections)),
+        ws="none",
+        loop="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=cast(int, limits.keep_alive_seconds),
+        timeout_graceful_shutdown=cast(int, limits.drain_seconds),
+    )
+    return uvicorn.Server(config)
+
+
+@asynccontextmanager
+async def beside(gateway: Gateway) -> AsyncGenerator[None]:
+    """Run what lives beside the requests: spool, link, rounds, probes, metrics."""
+    settings = gateway.settings
+    link = Link(gateway, settings.run_dir, settings.var / TABLE)
+    http = guarded_client(EgressPolicy())
+    exporter = None
+    tasks = [
+        _background(work)
+        for work in (
+            gateway.spool.keep(),
+            make_rounds(gateway),
+            keep_probing(gateway, http),
+        )
+    ]
+    try:
+        await link.open()
+        if settings.metrics_port is not None:
+            exporter = await serve_metrics(gateway.samples, settings.metrics_port)
+        logger.info("router %s: the table is at %s", gateway.incarnation, gateway.versions)
+        yield
+    finally:
+        await _end_requests(gateway)
+        if exporter is not None:
+            exporter.close()
+        await link.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await http.aclose()
+        await gateway.client.close()
+        gateway.spool.close()
+
+
+def _background(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Start work that lasts as long as the process; should it fail, the log says so."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_report)
+    return task
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        logger.error("a part of the router has ended", exc_info=error)
+
+
+async def _end_requests(gateway: Gateway) -> None:
+    """Wait until every request that was cut has been written down."""
+    if gateway.exchanges:
+        await asyncio.wait([each.task for each in gateway.exchanges], timeout=CUT_SECONDS)

@@ -1,0 +1,159 @@
+"""JSON request bodies: the few top-level fields that concern the router, read and changed in place.
+
+Every other byte passes as the client wrote it. Not here: what the values mean (`admission`), forms (`multipart`).
+"""
+
+import re
+from typing import Any, NamedTuple
+
+import msgspec
+
+from routing.core.usage import estimate_prompt_tokens
+from routing.gateway.errors import ApiError, Code
+
+MODEL, STREAM, STREAM_OPTIONS = "model", "stream", "stream_options"
+PRIORITY, ROUTING_MODE = "priority", "routing-mode"
+OURS = frozenset({MODEL, STREAM, STREAM_OPTIONS, PRIORITY, ROUTING_MODE})
+"""Fields that the router reads. Engines match names differently, some whatever the case: one spelling, once."""
+
+REMOVED = frozenset({PRIORITY, ROUTING_MODE})
+
+Edit = tuple[int, int, bytes]
+"""(start, end, replacement)"""
+
+_USAGE_ASKED = b'{"include_usage":true}'
+_NEXT_KEY = re.compile(rb'\s*[{,]\s*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
+_END = re.compile(rb"\s*}")
+_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_any = msgspec.json.Decoder().decode
+
+
+class Span(NamedTuple):
+    """Where a field stands in the body: from its key's quote to the end of its value, in bytes."""
+
+    key: int
+    value: int
+    end: int
+
+
+class JsonBody:
+    """A request body that is a JSON object. Raises `ApiError` when it is none, or is ambiguous."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        fields = _decode_fields(data)
+        _refuse_look_alikes(fields)
+        self._spans = _find_spans(data, fields)
+
+    @property
+    def size(self) -> int:
+        return len(self._data)
+
+    @property
+    def prompt_estimate(self) -> int:
+        """Return about how many tokens a model reads of it."""
+        return estimate_prompt_tokens(self._data)
+
+    def get(self, name: str) -> Any:
+        """Return the value of one of our fields, None when it is absent or null. Raises `ApiError`."""
+        span = self._spans.get(name)
+        if span is None:
+            return None
+        try:
+            return _decode_any(self._data[span.value : span.end])
+        except msgspec.DecodeError:
+            raise ApiError(
+                Code.INVALID_FIELD, f"The value of `{name}` cannot be read", param=name
+            ) from None
+
+    def rewritten(self, model: str, *, ask_usage: bool) -> bytes:
+        """Return the body for a server that knows the model as `model`, without what is only ours.
+
+        With `ask_usage` a stream is asked to report its usage, whatever the client wished.
+        """
+        edits = self._removals()
+        span = self._spans[MODEL]
+        edits.append((span.value, span.end, msgspec.json.encode(model)))
+        if ask_usage:
+            edits += self._usage_request()
+        return _apply(self._data, sorted(edits))
+
+    def _removals(self) -> list[Edit]:
+        """Return the edits that take out the fields that are only ours; `model` always stays.
+
+        A field goes up to the next one's key. Behind the last that stays, all go, with the comma in front.
+        """
+        edits: list[Edit] = []
+        last_kept = following = None
+        for name, span in reversed(self._spans.items()):
+            if name not in REMOVED:
+                last_kept = last_kept or span
+            elif last_kept is not None and following is not None:
+                edits.append((span.key, following.key, b""))
+            following = span
+        final = next(reversed(self._spans.values()))
+        if last_kept is not None and last_kept is not final:
+            edits.append((last_kept.end, final.end, b""))
+        return edits
+
+    def _usage_request(self) -> list[Edit]:
+        span = self._spans.get(STREAM_OPTIONS)
+        if span is None:
+            end = self._data.rindex(b"}")
+            return [(end, end, b',"stream_options":' + _USAGE_ASKED)]
+        options = self.get(STREAM_OPTIONS) or {}
+        if options.get("include_usage") is True:
+            return []
+        value = msgspec.json.encode(options | {"include_usage": True})
+        return [(span.value, span.end, value)]
+
+
+def _refuse_look_alikes(fields: dict[str, msgspec.Raw]) -> None:
+    for name in fields:
+        if name not in OURS and name.casefold() in OURS:
+            raise ApiError(
+                Code.AMBIGUOUS_FIELD, f"A field must be spelt `{name.casefold()}`, in this case"
+            )
+
+
+def _decode_fields(data: bytes) -> dict[str, msgspec.Raw]:
+    try:
+        if not data.isascii():
+            data.decode()
+        return _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ApiError(Code.INVALID_JSON) from None
+
+
+def _find_spans(data: bytes, fields: dict[str, msgspec.Raw]) -> dict[str, Span]:
+    """Return where each field stands. Raises `ApiError` when a key occurs twice.
+
+    Walks over the top level only, with the parsed values as strides. A value that is not where its key says,
+    or text that is left at the end, means that the parser kept a later field of the same name.
+    """
+    spans: dict[str, Span] = {}
+    position = 0
+    for name, raw in fields.items():
+        key = _NEXT_KEY.match(data, position)
+        value = bytes(raw)
+        if key is None or not data.startswith(value, start := key.end()):
+            raise _twice()
+        position = start + len(value)
+        spans[name] = Span(key.start(1), start, position)
+    if fields and not _END.match(data, position):
+        raise _twice()
+    return spans
+
+
+def _twice() -> ApiError:
+    return ApiError(Code.AMBIGUOUS_FIELD, "A field of the JSON body is given twice")
+
+
+def _apply(data: bytes, edits: list[Edit]) -> bytes:
+    """Return `data` with each (start, end, replacement) carried out; they are sorted and do not overlap."""
+    parts: list[bytes] = []
+    position = 0
+    for start, end, replacement in edits:
+        parts += (data[position:start], replacement)
+        position = end
+    return b"".join((*parts, data[position:]))

@@ -1,0 +1,49 @@
+"""The table on disk: what the router starts from while the clerk or the database is away.
+
+It holds ids, digests and sealed tokens, in files for this user alone, each replaced whole.
+"""
+
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from routing.core.table import EMPTY, SECTIONS, Section, Table, section_name
+
+logger = logging.getLogger(__name__)
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Section).decode
+
+
+def load_table(folder: Path) -> Table:
+    """Return the table of the last run; a section that is missing or cannot be read stays empty."""
+    table = EMPTY
+    for name in SECTIONS:
+        try:
+            section = _decode((folder / f"{name}.msgpack").read_bytes())
+            if section_name(section) != name:
+                raise ValueError(f"it holds the section {section_name(section)}")
+            table = table.replaced(section)
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            logger.error("the snapshot of %s is ignored: %s", name, error)
+    return table
+
+
+def save_section(folder: Path, section: Section) -> None:
+    """Write one section, whole or not at all. Raises `OSError`."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    name = section_name(section)
+    descriptor, draft = tempfile.mkstemp(prefix=f".{name}.", dir=folder)  # of mode 600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(_encode(section))
+            file.flush()
+            os.fsync(file.fileno())
+        Path(draft).replace(folder / f"{name}.msgpack")
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,59 @@
+"""Where a grant leads: the server's row, its deployment, and how to connect to it."""
+
+from collections.abc import Sequence
+
+import msgspec
+from cryptography.fernet import Fernet
+
+from routing.core.retry import Failure
+from routing.core.table import Deployment, Model, Server, Table
+from routing.dispatch.messages import Grant
+from routing.gateway.verdicts import Failed
+from routing.upstream.credentials import UnsealError
+from routing.upstream.destinations import Destination, destination_of
+from routing.upstream.errors import EgressRefused
+
+
+class Target(msgspec.Struct, frozen=True, gc=False):
+    server: Server
+    deployment: Deployment
+    destination: Destination
+
+    def hidden_words(self, public_name: str) -> dict[str, str]:
+        """Return the words of this server that clients must not see, and what stands for them."""
+        return {self.deployment.served_name: public_name, self.destination.target.host: ""}
+
+
+class Targets:
+    """Remembers what is costly to make of a server's row (opening its token) while the row stays the same."""
+
+    def __init__(self, keys: Sequence[Fernet]) -> None:
+        self._keys = keys
+        self._known: dict[str, tuple[Server, Destination]] = {}
+
+    def find(self, table: Table, model: Model, grant: Grant) -> Target:
+        """Return where `grant` leads. Raises `Failed` when the server is gone by now, or cannot be used."""
+        server = table.servers.servers.get(grant.server_id)
+        deployment = next(
+            (each for each in model.deployments if each.id == grant.deployment_id), None
+        )
+        if server is None or deployment is None:
+            raise Failed(Failure.CONNECT)
+        return Target(server, deployment, self.destination(server))
+
+    def destination(self, server: Server) -> Destination:
+        """Return how to reach a server. Raises `Failed`."""
+        row, destination = self._known.get(server.id, (None, None))
+        if row is server and destination is not None:
+            return destination
+        try:
+            destination = destination_of(server, self._keys)
+        except (UnsealError, EgressRefused):
+            raise Failed(Failure.DENIED) from None
+        self._known[server.id] = (server, destination)
+        return destination
+
+    def forget_except(self, table: Table) -> None:
+        """Drop what belongs to servers that are no longer there."""
+        present = table.servers.servers
+        self._known = {name: known for name, known in self._known.items() if name in present}

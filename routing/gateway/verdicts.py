@@ -1,0 +1,143 @@
+"""What a server's answer means: an answer for the client, or a failure that another server may make good.
+
+A client's own mistakes (4xx) are answers and never speak against a server. Not here: who is asked next.
+"""
+
+from routing.core.enums import Endpoint
+from routing.core.retry import Failure
+from routing.dispatch.messages import Refusal, RefusalCode
+from routing.gateway.cleaning import ServerError, clean, read_error
+from routing.gateway.errors import ApiError, Code
+
+CONTEXT_LENGTH = "context_length_exceeded"
+"""OpenAI's code, by which agents know that they must shorten their prompt; vLLM says it only in words."""
+
+
+class Failed(Exception):
+    """An attempt that brought nothing for the client. `error` is what it hears if no other server helps.
+
+    `retry_after_ms` is what a full server asked for, 0 when it said nothing.
+    """
+
+    def __init__(self, failure: Failure, error: ApiError | None = None) -> None:
+        super().__init__(failure)
+        self.failure = failure
+        self.error = error or error_of(failure)
+        self.retry_after_ms = 0
+
+
+def error_of(failure: Failure) -> ApiError:
+    """Return what a client is told of a failure about which the server said nothing fit to repeat."""
+    match failure:
+        case Failure.FULL:
+            return ApiError(Code.BUSY)
+        case Failure.NO_ENDPOINT:
+            return ApiError(Code.NO_ENDPOINT)
+        case Failure.TIMEOUT:
+            return ApiError(Code.SERVER_TIMEOUT)
+        case _:
+            return ApiError(Code.SERVER_FAILED)
+
+
+def refusal_error(refusal: Refusal) -> ApiError:
+    """Return what a client is told when no server is given to its request."""
+    match refusal.code:
+        case RefusalCode.NOT_HOSTED:
+            code = Code.NOT_HOSTED
+        case RefusalCode.ENDPOINT:
+            code = Code.NO_ENDPOINT
+        case RefusalCode.FULL:
+            code = Code.BUSY
+        case _:
+            code = Code.NO_SERVER
+    return ApiError(code, retry_after_ms=refusal.retry_after_ms)
+
+
+def judge_error(status: int, body: bytes, names: dict[str, str]) -> ApiError:
+    """Return the client's own mistake in an answer that is no success. Raises `Failed` on a server's.
+
+    `names` are the words that clients must not see, with what stands for them.
+    """
+    error = read_error(body)
+    failure = _failure_of_status(status, error, names)
+    if failure is None:
+        return mistake(400 if status >= 500 else status, error, names)
+    raise Failed(failure, _told(failure, status, error, names))
+
+
+def judge_event(error: ServerError, names: dict[str, str]) -> ApiError:
+    """Like `judge_error`, for an error that came as a stream's first event, or inside a 200."""
+    status = error.status if error.status >= 400 else 500
+    failure = _failure_of_status(status, error, names)
+    if failure is None:
+        return mistake(status, error, names)
+    raise Failed(failure, _told(failure, status, error, names))
+
+
+def broken_off(error: ServerError, names: dict[str, str]) -> ApiError:
+    """Return what ends a stream whose server said in the middle that it failed."""
+    return ApiError(Code.INTERRUPTED, clean(error.message, names), status=502)
+
+
+def mistake(status: int, error: ServerError, names: dict[str, str]) -> ApiError:
+    """Return a client's mistake in the server's words, under its status."""
+    message = clean(error.message, names) or "The server refused the request"
+    code = error.code
+    if status == 400 and "maximum context length" in message:
+        code = CONTEXT_LENGTH
+    return ApiError(code, message, status=status, param=error.param)
+
+
+def _failure_of_status(status: int, error: ServerError, names: dict[str, str]) -> Failure | None:
+    """Return None for a client's mistake."""
+    match status:
+        case 401 | 403:
+            return Failure.DENIED
+        case 404 | 405 | 501 if _is_missing(status, error, names):
+            return Failure.NO_ENDPOINT
+        case 400 if _is_unknown_model(error, names):
+            return Failure.NO_ENDPOINT
+        case 408:
+            return Failure.TIMEOUT
+        case 429 | 503:
+            return Failure.FULL
+        case 500 if "validation error" in error.message:
+            return None  # llama-cpp-python says so of a client's mistake
+    if 400 <= status < 500:
+        return None
+    return Failure.SERVER_ERROR if status >= 500 else Failure.BAD_ANSWER
+
+
+def _is_missing(status: int, error: ServerError, names: dict[str, str]) -> bool:
+    """Say whether the path, and not something that the client named, is what the server does not have."""
+    if status != 404 or error.message in ("", "Not Found"):
+        return True
+    return _is_unknown_model(error, names)
+
+
+def _is_unknown_model(error: ServerError, names: dict[str, str]) -> bool:
+    """Say whether a server does not know the name under which it was registered."""
+    text = error.message.lower()
+    names_it = any(name.lower() in text for name in names)
+    says_unknown = "does not exist" in text or "not found" in text or "invalid model name" in text
+    return names_it and says_unknown and "model" in text
+
+
+def _told(
+    failure: Failure, status: int, error: ServerError, names: dict[str, str]
+) -> ApiError | None:
+    """Return a server's own fault in its own words and status; None to say ours."""
+    if failure is not Failure.SERVER_ERROR:
+        return None
+    message = clean(error.message, names)
+    return ApiError(Code.SERVER_FAILED, message, status=status)
+
+
+def expects_json(endpoint: str) -> bool:
+    """Say whether a success of this endpoint is JSON; speech comes as text, subtitles or sound."""
+    return not endpoint.startswith("audio/")
+
+
+def reports_usage_when_asked(endpoint: str) -> bool:
+    """Say whether streams of this endpoint know `stream_options.include_usage`."""
+    return endpoint in (Endpoint.CHAT, Endpoint.COMPLETIONS)
