@@ -1,6 +1,7 @@
 """What the simulator is told: the servers, their speed, their faults' defaults. Parsing and checks only."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -57,7 +58,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise ValueError(f"the name {name!r} is given to {count} servers")
 
 
-def parse(given: Config | dict[str, object]) -> Config:
+def parse(given: Config | Mapping[str, object]) -> Config:
     """A configuration from what a test or a file gives."""
     if isinstance(given, Config):
         return given

@@ -3,9 +3,9 @@
 Not responsible for the listening socket, which `server` closes for `refuse`.
 """
 
-import asyncio
 import re
 import zlib
+from asyncio import Event, sleep
 from collections.abc import Callable
 from typing import Annotated, Literal
 
@@ -162,9 +162,7 @@ class FaultyReply(Reply):
 
     async def _write(self, data: bytes) -> None:
         if self._fault.kind == "slow":
-            await asyncio.sleep(
-                SLOW_SECONDS if self._fault.seconds is None else self._fault.seconds
-            )
+            await sleep(SLOW_SECONDS if self._fault.seconds is None else self._fault.seconds)
         if self._fault.kind in ("hang", "reset", "close", "garbage", "refuse"):
             passing = data[: self._fault.after_bytes - self._written]
             if len(passing) < len(data):
@@ -178,7 +176,7 @@ class FaultyReply(Reply):
             await self._connection.write(passing)
         match self._fault.kind:
             case "hang":
-                await asyncio.Event().wait()
+                await Event().wait()
             case "reset" | "refuse":
                 self._connection.reset()
                 raise Broken

@@ -5,7 +5,7 @@ For async code, for tests that run in another thread, and for the command (`__ma
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
@@ -56,7 +56,7 @@ class SimulatedInThread:
 
 
 @asynccontextmanager
-async def simulated(config: Config | dict[str, object]) -> AsyncGenerator[Simulated]:
+async def simulated(config: Config | Mapping[str, object]) -> AsyncGenerator[Simulated]:
     """Run the servers of a configuration. Raises `ConfigError`; ends them all on the way out."""
     running = Simulated(parse(config))
     try:
@@ -69,7 +69,7 @@ async def simulated(config: Config | dict[str, object]) -> AsyncGenerator[Simula
 
 
 @contextmanager
-def simulated_in_thread(config: Config | dict[str, object]) -> Iterator[SimulatedInThread]:
+def simulated_in_thread(config: Config | Mapping[str, object]) -> Iterator[SimulatedInThread]:
     """Run the servers of a configuration in a thread of their own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="simulator")
