@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.enums import Scope
+from billing.periods import Period
 from federation.access.models import OVERSEERS, ApiKey
 from federation.people.enums import Role
 from federation.people.models import User
@@ -71,6 +72,12 @@ class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
                 return self.filter(serving_institution_id__in=institutions)
             case Scope.FEDERATION:
                 return self
+
+    def ended_in(self, period: Period) -> "UsageRecordQuerySet":
+        """Requests that ended on these days; their ids narrow the partitions that are read."""
+        low, high = period.id_bounds
+        start, end = period.bounds
+        return self.filter(id__gte=low, id__lt=high, finished_at__gte=start, finished_at__lt=end)
 
     def of_keys(self, keys: models.QuerySet[ApiKey]) -> "UsageRecordQuerySet":
         return self.filter(key_id__in=keys.values("pk"))

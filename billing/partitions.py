@@ -1,10 +1,9 @@
-"""Months as partitions of the usage tables, bounded by the ids of requests; the DEFAULT partition and its alarm.
+"""Months as partitions of the usage tables, bounded by the ids of requests; and the DEFAULT partition.
 
 A month here is UTC's: bounds only decide where a row lies. Months that people see are counted in Paris, from
 `finished_at`. Nothing is dropped here.
 """
 
-import logging
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from uuid import UUID
@@ -20,7 +19,6 @@ KEYS = {UsageRecord._meta.db_table: "id", Attempt._meta.db_table: "request_id"}
 """Table → the column by which it is partitioned, an id of a request."""
 _LOCK = 0x62696C6C  # "bill": one caller at a time creates partitions
 _LOCK_TIMEOUT = "5s"
-logger = logging.getLogger(__name__)
 
 
 def ensure(first_month: date, last_month: date) -> list[str]:
@@ -57,12 +55,6 @@ def strays() -> dict[str, int]:
             if count := cursor.execute(statement).fetchone()[0]:
                 found[table] = count
     return found
-
-
-def raise_alarm() -> None:
-    """Log an error for every DEFAULT partition that is not empty."""
-    for table, count in strays().items():
-        logger.error("%d rows of %s lie outside every month's partition", count, table)
 
 
 def _create(cursor: CursorWrapper, table: str, key: str, name: str, month: date) -> None:

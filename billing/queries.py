@@ -157,11 +157,7 @@ def _selected(user: User, narrow: Narrowing) -> UsageRecordQuerySet:
 
 
 def _ended_in(user: User, period: Period, narrow: Narrowing) -> UsageRecordQuerySet:
-    low, high = period.id_bounds
-    start, end = period.bounds
-    return _selected(user, narrow).filter(
-        id__gte=low, id__lt=high, finished_at__gte=start, finished_at__lt=end
-    )
+    return _selected(user, narrow).ended_in(period)
 
 
 def _grouped(records: UsageRecordQuerySet, *by: str) -> list[tuple[Any, ...]]:

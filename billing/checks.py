@@ -1,0 +1,54 @@
+"""Whether the accounts hold together: what records name is in the register, and every row lies in its month.
+
+Nothing is mended here. A record that names something unknown is kept as it came; without a known server it has
+no serving institution, and waits in suspense.
+"""
+
+import logging
+from collections.abc import Mapping
+
+from django.db.models import Model
+
+from billing import partitions
+from billing.models import UsageRecord
+from billing.periods import Period
+from federation.access.models import ApiKey, Application
+from federation.catalogue.models import AIModel
+from federation.fleet.models import Deployment, InferenceServer
+from federation.members.models import Institution
+
+NAMED: Mapping[str, type[Model]] = {
+    "key_id": ApiKey,
+    "application_id": Application,
+    "asking_institution_id": Institution,
+    "serving_institution_id": Institution,
+    "server_id": InferenceServer,
+    "deployment_id": Deployment,
+    "model_id": AIModel,
+}
+"""Column of the records → what it names."""
+logger = logging.getLogger(__name__)
+
+
+def findings(period: Period | None = None) -> list[str]:
+    """Return a line for each thing that is wrong, with records of `period` alone when it is given."""
+    records = UsageRecord.objects.all()
+    if period is not None:
+        records = records.ended_in(period)
+    found = []
+    for column, kind in NAMED.items():
+        strangers = records.filter(**{f"{column}__isnull": False}).exclude(
+            **{f"{column}__in": kind._default_manager.values("pk")}
+        )
+        if count := strangers.count():
+            found.append(f"{count} usage records have a {column} that is not in the register")
+    return found + [
+        f"{count} rows of {table} lie outside every month's partition"
+        for table, count in partitions.strays().items()
+    ]
+
+
+def complain(period: Period) -> None:
+    """Log an error for each finding of the period."""
+    for finding in findings(period):
+        logger.error("%s", finding)

@@ -1,0 +1,64 @@
+"""The clerk: between the register's database and the router. It publishes the table and stores the usage.
+
+Three things that know nothing of each other: a thread that follows the register's changes, a thread that drains
+the spool, and the link to the router in the event loop. Each survives the others' troubles.
+"""
+
+import asyncio
+import logging
+import signal
+import threading
+import time
+from collections.abc import Sequence
+
+from django.conf import settings
+
+from routing.bridge.link import RouterLink
+from routing.bridge.publisher import Publisher
+from routing.bridge.router import running_incarnation
+from routing.bridge.spool import Drain
+from routing.bridge.upkeep import Upkeep
+from routing.bridge.worker import Worker
+from routing.core.table import Section
+
+PUBLISHER_LOCK = 0x636C6B01  # "clk" and a number
+DRAIN_LOCK = 0x636C6B02
+DRAIN_SECONDS = 0.2
+END_SECONDS = 1.5
+logger = logging.getLogger(__name__)
+
+
+async def run_clerk() -> None:
+    """Work until SIGTERM or SIGINT; then end within two seconds, whatever hangs."""
+    loop, link, stop = asyncio.get_running_loop(), RouterLink(), threading.Event()
+
+    def hand_over(sections: Sequence[Section]) -> None:
+        loop.call_soon_threadsafe(link.publish, sections)
+
+    publisher = Publisher(hand_over, lambda: link.router)
+    workers = (
+        Worker("publisher", PUBLISHER_LOCK, publisher.work, stop),
+        Worker("drain", DRAIN_LOCK, drain, stop),
+    )
+    for worker in workers:
+        worker.start()
+    linking = asyncio.create_task(link.run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, linking.cancel)
+    await asyncio.wait([linking])
+    stop.set()
+    deadline = time.monotonic() + END_SECONDS
+    for worker in workers:
+        worker.join(max(deadline - time.monotonic(), 0))
+    logger.info("the clerk ends")
+    if not linking.cancelled():
+        linking.result()
+
+
+def drain(stop: threading.Event) -> None:
+    """Store what the router writes down, and keep the database in order, until `stop` is set."""
+    spool, upkeep = Drain(settings.VAR / "spool", running_incarnation), Upkeep()
+    while not stop.is_set():
+        upkeep.step()
+        if not spool.step():
+            stop.wait(DRAIN_SECONDS)

@@ -1,0 +1,98 @@
+"""The clerk's end of the router's socket: hands over sections of the table, hears which are in force.
+
+Every connection begins with all sections: what the router holds may come from an older clerk. Knows no database.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from typing import NamedTuple, NoReturn
+
+from routing.bridge.router import AWAY, SILENT_SECONDS, Peer, connect, router_socket
+from routing.core.table import Section, section_name
+from routing.dispatch.frames import InForce, Load, Subscribe
+
+BEAT_MS = 1000
+FIRST_RETRY_SECONDS = 0.1
+LAST_RETRY_SECONDS = 1.0
+logger = logging.getLogger(__name__)
+
+
+class Router(NamedTuple):
+    """A router, the versions that it decides from, and when it said so (Unix seconds)."""
+
+    incarnation: str
+    versions: dict[str, int]
+    seen_at: float
+
+
+class RouterLink:
+    """Runs in one event loop; `router` may be read from any thread, None while there is none."""
+
+    def __init__(self) -> None:
+        self.router: Router | None = None
+        self._sections: dict[str, Section] = {}
+        self._is_new = asyncio.Event()
+        self._was_told_away = False
+
+    def publish(self, sections: Iterable[Section]) -> None:
+        """Take sections to hand over now, and to every router to come."""
+        self._sections |= {section_name(section): section for section in sections}
+        self._is_new.set()
+
+    async def run(self) -> NoReturn:
+        retry = FIRST_RETRY_SECONDS
+        while True:
+            try:
+                async with connect(router_socket()) as peer:
+                    retry = FIRST_RETRY_SECONDS
+                    await self._serve(peer)
+            except* AWAY as errors:
+                self._tell_away(errors)
+            self.router = None
+            await asyncio.sleep(retry)
+            retry = min(2 * retry, LAST_RETRY_SECONDS)
+
+    async def _serve(self, peer: Peer) -> None:
+        logger.info("router %s is there", peer.hello.incarnation)
+        self._was_told_away = False
+        self._note(peer.hello.incarnation, peer.hello.versions)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._hand_over(peer))
+            both.create_task(self._hear(peer))
+
+    async def _hand_over(self, peer: Peer) -> None:
+        await peer.send(Subscribe(interval_ms=BEAT_MS))
+        sent: dict[str, Section] = {}
+        self._is_new.set()
+        while True:
+            await self._is_new.wait()
+            self._is_new.clear()
+            for name, section in self._sections.copy().items():
+                if sent.get(name) is not section:
+                    await peer.send(section)
+                    sent[name] = section
+
+    async def _hear(self, peer: Peer) -> NoReturn:
+        frames = peer.frames()
+        while True:
+            async with asyncio.timeout(SILENT_SECONDS):
+                frame = await anext(frames, None)
+            match frame:
+                case InForce(section=name, version=version):
+                    assert self.router is not None
+                    self._note(peer.hello.incarnation, {**self.router.versions, name: version})
+                case Load(versions=versions):
+                    self._note(peer.hello.incarnation, versions)
+                case None:
+                    raise EOFError("it closed the connection")
+
+    def _note(self, incarnation: str, versions: dict[str, int]) -> None:
+        self.router = Router(incarnation, versions, time.time())
+
+    def _tell_away(self, errors: BaseExceptionGroup[BaseException]) -> None:
+        if not self._was_told_away:
+            reasons = {str(error) or type(error).__name__ for error in errors.exceptions}
+            logger.warning("the router is away: %s", ", ".join(sorted(reasons)))
+        self._was_told_away = True
