@@ -217,7 +217,8 @@ class KeyForm(forms.Form):
         self._offer("application", applications.select_related("institution"))
         if not manageable:
             del self.fields["application"]
-        self._offer("institution", Institution.objects.filter(pk__in=list(self._highest)))
+        members = [institution.pk for institution in self._highest]
+        self._offer("institution", Institution.objects.filter(pk__in=members))
         if len(self._highest) == 1:
             del self.fields["institution"]
 

@@ -1,0 +1,131 @@
+"""The requests as CSV: every one of the period and no other, readable and harmless in a spreadsheet."""
+
+import csv
+from datetime import datetime
+from io import StringIO
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.db import connection
+from django.http import StreamingHttpResponse
+from django.test.utils import CaptureQueriesContext
+
+from dashboards.exports import BYTE_ORDER_MARK
+from federation.access.models import ApiKey
+from federation.fleet.models import Deployment
+from federation.people.models import User
+from tests.support.calls import store_calls
+from tests.support.factories import Cast, make_application, make_key
+from tests.support.pages import signed_in_as
+
+
+@pytest.fixture
+def key(cast: Cast) -> ApiKey:
+    """A key of the user in Orléans."""
+    made, _text = make_key(make_application(cast.orleans, cast.orleans_user, "carnet"))
+    return made
+
+
+def exported(user: User, query: str = "", language: str = "fr") -> str:
+    browser = signed_in_as(user)
+    answer = browser.get(f"/usage/csv/{query}", headers={"accept-language": language})
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="usage_20')
+    assert isinstance(answer, StreamingHttpResponse)
+    return async_to_sync(whole)(answer)
+
+
+async def whole(answer: StreamingHttpResponse) -> str:
+    return b"".join([piece async for piece in answer.streaming_content]).decode()
+
+
+def rows(text: str, separator: str = ";") -> list[dict[str, str]]:
+    return list(csv.DictReader(StringIO(text.removeprefix(BYTE_ORDER_MARK)), delimiter=separator))
+
+
+def test_every_request_of_the_period_has_a_line(
+    cast: Cast, key: ApiKey, at_rennes: Deployment
+) -> None:
+    calls = store_calls(key, at_rennes, count=3)
+
+    text = exported(cast.orleans_user)
+
+    assert text.startswith(BYTE_ORDER_MARK)
+    lines = rows(text)
+    assert {line["id"] for line in lines} == {call.opened.id for call in calls}
+    first = lines[0]
+    assert first["model"] == at_rennes.version.model.slug
+    assert (first["asking"], first["serving"]) == ("Orleans", "Rennes")
+    assert (first["application"], first["key"]) == ("carnet", "essai")
+    assert (first["prompt_tokens"], first["completion_tokens"]) == ("10", "32")
+    assert (first["first_token_ms"], first["duration_ms"]) == ("250", "2000")
+    assert (first["status"], first["http_status"], first["is_demo"]) == ("ok", "200", "0")
+
+
+def test_an_english_reader_s_spreadsheet_expects_commas(
+    cast: Cast, key: ApiKey, at_rennes: Deployment
+) -> None:
+    store_calls(key, at_rennes)
+
+    assert len(rows(exported(cast.orleans_user, language="en"), ",")[0]) == 26
+
+
+def test_times_are_those_of_paris_and_say_so(
+    cast: Cast, key: ApiKey, at_rennes: Deployment
+) -> None:
+    store_calls(key, at_rennes, at=datetime.fromisoformat("2026-06-30T22:30:00+00:00"))
+
+    [line] = rows(exported(cast.orleans_user, "?days=custom&first=2026-07-01&last=2026-07-01"))
+
+    assert line["received_at"] == "2026-07-01 00:30:00.000+02:00"
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["=HYPERLINK(1)", "+1+1", "-1+1", "@SUM(1)", "\t=1", '"=1', "a;b", "a\nb", "=cmd|'/c calc'!A1"],
+)
+def test_no_cell_begins_a_formula_whatever_a_client_sends(
+    cast: Cast, key: ApiKey, at_rennes: Deployment, hostile: str
+) -> None:
+    store_calls(key, at_rennes, client_request_id=hostile, error_code=hostile)
+
+    [line] = rows(exported(cast.orleans_user))
+
+    for cell in (line["client_request_id"], line["error_code"]):
+        assert cell[0] not in "=+-@\t\r\n"
+        assert cell.removeprefix("'") == hostile
+
+
+def test_the_export_is_narrowed_as_the_page_is(
+    cast: Cast, key: ApiKey, at_rennes: Deployment
+) -> None:
+    store_calls(key, at_rennes, count=2)
+
+    assert len(rows(exported(cast.admin))) == 2
+    assert len(rows(exported(cast.admin, f"?key={key.pk}"))) == 2
+    assert rows(exported(cast.admin, "?scope=mine")) == []
+    assert rows(exported(cast.reims_dsi, "?scope=served")) == []
+    [served, _other] = rows(exported(cast.rennes_dsi, "?scope=served"))
+    assert (served["application"], served["key"], served["client_request_id"]) == ("", "", "")
+
+
+@pytest.mark.parametrize("query", ["?days=custom&first=9999-12-31", "?model=%00", "?scope=all"])
+def test_an_address_that_cannot_be_read_exports_the_usual(
+    cast: Cast, key: ApiKey, at_rennes: Deployment, query: str
+) -> None:
+    store_calls(key, at_rennes)
+
+    assert len(rows(exported(cast.orleans_user, query))) == 1
+
+
+def test_more_lines_take_no_more_queries(cast: Cast, key: ApiKey, at_rennes: Deployment) -> None:
+    store_calls(key, at_rennes)
+    with CaptureQueriesContext(connection) as one:
+        exported(cast.orleans_user)
+    store_calls(key, at_rennes, count=1200)
+
+    with CaptureQueriesContext(connection) as many:
+        exported(cast.orleans_user)
+
+    assert len(many) == len(one)
