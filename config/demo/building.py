@@ -70,21 +70,24 @@ class Register(NamedTuple):
 
 def build_register(remembered: Remembered) -> Register:
     institutions = {plan.slug: _institution(plan) for plan in INSTITUTIONS}
-    people = {plan.reference: _person(plan, institutions) for plan in ACCOUNTS}
-    accounts = {
-        plan.reference: _account(plan, people[plan.reference], remembered) for plan in ACCOUNTS
-    }
+    people, accounts = {}, {}
+    for plan in ACCOUNTS:
+        user, password = _person(plan, institutions, remembered)
+        secret = _totp_secret(user) if plan.has_totp else None
+        people[plan.reference] = user
+        accounts[plan.reference] = Account(user.email, password, secret)
     for model in MODELS:
         _model(model)
     servers = _servers(institutions)
     keys: dict[str, str] = {}
     applications = []
-    for plan in APPLICATIONS:
-        owner = people[plan.owner] if plan.owner else None
-        key, text = _key(plan, _application(plan, institutions, owner), remembered)
-        applications.append((plan, key))
-        if plan.reference:
-            keys[plan.reference] = text
+    for application in APPLICATIONS:
+        owner = people[application.owner] if application.owner else None
+        row = _application(application, institutions, owner)
+        key, text = _key(application, row, remembered)
+        applications.append((application, key))
+        if application.reference:
+            keys[application.reference] = text
     return Register(accounts, keys, applications, servers)
 
 
@@ -103,24 +106,21 @@ def _institution(plan: DemoInstitution) -> Institution:
     return institution
 
 
-def _person(plan: DemoAccount, institutions: Mapping[str, Institution]) -> User:
-    user: User | None = User.objects.filter(email=plan.email).first()
-    if user is None:
-        user = create_user(
-            by=BY, email=plan.email, name=plan.name, password=get_random_string(PASSWORD_LENGTH)
-        )
-        institution_id = institutions[plan.institution].pk if plan.institution else None
-        grant_role(by=BY, user=user, role=plan.role, institution_id=institution_id)
-    return user
-
-
-def _account(plan: DemoAccount, user: User, remembered: Remembered) -> Account:
-    """Keep the password that is known; put a new one in the place of one that is not."""
+def _person(
+    plan: DemoAccount, institutions: Mapping[str, Institution], remembered: Remembered
+) -> tuple[User, str]:
+    """Return an account and its password: the one that is known, a new one in the place of one that is not."""
     password = remembered.password(plan.reference)
-    if not password or not user.check_password(password):
-        password = get_random_string(PASSWORD_LENGTH)
-        set_password(by=BY, user=user, password=password)
-    return Account(user.email, password, _totp_secret(user) if plan.has_totp else None)
+    user: User | None = User.objects.filter(email=plan.email).first()
+    if user is not None and password and user.check_password(password):
+        return user, password
+    password = get_random_string(PASSWORD_LENGTH)
+    if user is not None:
+        return set_password(by=BY, user=user, password=password), password
+    user = create_user(by=BY, email=plan.email, name=plan.name, password=password)
+    institution_id = institutions[plan.institution].pk if plan.institution else None
+    grant_role(by=BY, user=user, role=plan.role, institution_id=institution_id)
+    return user, password
 
 
 def _totp_secret(user: User) -> str:

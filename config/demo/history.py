@@ -12,7 +12,7 @@ from federation.catalogue.models import AIModel
 from federation.fleet.models import Deployment
 from routing.core.accounting import Closed
 
-BATCH = 5_000
+BATCH = 20_000
 
 
 def make_room(now: datetime) -> None:

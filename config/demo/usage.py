@@ -60,27 +60,37 @@ class Asker(NamedTuple):
 def requests_between(
     since: datetime, until: datetime, askers: Sequence[Asker], models: Mapping[str, Offered]
 ) -> Iterator[Closed]:
-    """Yield the requests received after `since` up to `until` (aware), hour by hour.
+    """Yield the requests received after `since` up to `until` (aware), in the order of their ids.
 
     They are scaled so that the 60 days that end with `until` hold about `REQUESTS`.
     """
     begin = until - PERIOD
     hours = _hours(begin, until)
-    for asker in askers:
-        is_batch = asker.plan.works_at_night
-        weights = [weight(hour, begin, until, is_batch=is_batch) for hour in hours]
-        scale = REQUESTS * asker.plan.share / sum(weights)
-        for hour, relative in zip(hours, weights, strict=True):
-            if hour + HOUR > since:
-                draw = _Draw(hour, asker, models)
-                for request in draw.requests(relative * scale):
-                    if since.timestamp() < request.opened.received_at <= until.timestamp():
-                        yield request
+    expected = [_expected(asker.plan, hours, begin, until) for asker in askers]
+    for hour, *numbers in zip(hours, *expected, strict=True):
+        if hour + HOUR <= since:
+            continue
+        drawn = [
+            request
+            for asker, number in zip(askers, numbers, strict=True)
+            for request in _Draw(hour, asker, models).requests(number)
+            if since.timestamp() < request.opened.received_at <= until.timestamp()
+        ]
+        yield from sorted(drawn, key=lambda request: request.opened.id)
 
 
 def _hours(begin: datetime, until: datetime) -> list[datetime]:
     first = begin.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     return [first + n * HOUR for n in range(math.ceil((until - first) / HOUR))]
+
+
+def _expected(
+    plan: DemoApplication, hours: Sequence[datetime], begin: datetime, until: datetime
+) -> list[float]:
+    """Return how many requests of an application each hour has on average."""
+    weights = [weight(hour, begin, until, is_batch=plan.works_at_night) for hour in hours]
+    scale = REQUESTS * plan.share / sum(weights)
+    return [scale * relative for relative in weights]
 
 
 class _Draw:
