@@ -39,6 +39,7 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, watched: set["Connection"], **arguments: Any) -> None:
         super().__init__(**arguments)
+        self.access_log = False  # however logging is configured: a query may hold anything
         self._watched = watched
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
