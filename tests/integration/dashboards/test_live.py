@@ -28,7 +28,9 @@ from tests.support.pages import signed_in_as
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a second be short, and keep channels from closing the connection that holds the test's transaction."""
     monkeypatch.setattr(live, "INTERVAL_SECONDS", 0.02)
+    monkeypatch.setattr("channels.db.close_old_connections", lambda: None)
 
 
 @asynccontextmanager
