@@ -2,8 +2,7 @@
 
     python vendor/refresh_static.py FOLDER
 
-FOLDER holds the packages unpacked, each under its name without the scope: `core`, `icons`,
-`plotly.js-cartesian-dist-min`, `plotly.js-locales`. Chromium (BROWSER_PATH) draws one figure, to learn the
+FOLDER holds the packages unpacked, each in a folder named after it and its version. Chromium (BROWSER_PATH) draws one figure, to learn the
 style rules that Plotly would put into the page itself.
 """
 
@@ -27,15 +26,23 @@ lock login logout mail menu-2 moon palette plus search server shield-lock sparkl
 
 
 def main(folder: Path) -> None:
-    TARGET.mkdir(exist_ok=True)
-    keep("tabler.min.css", folder / "core/dist/css/tabler.min.css")
-    keep("tabler.min.js", folder / "core/dist/js/tabler.min.js")
-    keep("plotly-cartesian.min.js", folder / "plotly.js-cartesian-dist-min/plotly-cartesian.min.js")
-    keep("plotly-LICENSE.txt", folder / "plotly.js-cartesian-dist-min/LICENSE")
-    keep("tabler-icons-LICENSE.txt", folder / "icons/LICENSE")
-    write("plotly-locale-fr.js", locale_of(folder / "plotly.js-locales/fr.js"))
-    write("icons.svg", sprite_of(folder / "icons/icons/outline"))
+    core, icons = only(folder, "tabler-core-*"), only(folder, "tabler-icons-*")
+    plotly, locales = only(folder, "plotly.js-cartesian-dist-min-*"), only(folder, "plotly.js-locales-*")
+    keep("tabler.min.css", core / "dist/css/tabler.min.css")
+    keep("tabler.min.js", core / "dist/js/tabler.min.js")
+    keep("plotly-cartesian.min.js", plotly / "plotly-cartesian.min.js")
+    keep("plotly-LICENSE.txt", plotly / "LICENSE")
+    keep("tabler-icons-LICENSE.txt", icons / "LICENSE")
+    write("plotly-locale-fr.js", locale_of(locales / "fr.js"))
+    write("icons.svg", sprite_of(icons / "icons/outline"))
     write("plotly.css", rules_of(TARGET / "plotly-cartesian.min.js"))
+
+
+def only(folder: Path, pattern: str) -> Path:
+    found = [path for path in folder.glob(pattern) if path.is_dir()]
+    if len(found) != 1:
+        sys.exit(f"{folder} holds {len(found)} folders {pattern}; it takes one")
+    return found[0]
 
 
 def keep(name: str, source: Path) -> None:
