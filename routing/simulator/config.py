@@ -40,6 +40,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.kind == "embed" and self.engine == "lmdeploy":
+            raise ValueError("lmdeploy serves no embeddings")
         # Otherwise one long prompt could wait for ever for a cache that can never hold it.
         if self.kv_tokens < self.max_model_len:
             raise ValueError("kv_tokens must be at least max_model_len")

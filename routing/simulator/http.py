@@ -22,6 +22,8 @@ Headers = tuple[tuple[str, str], ...]
 # SO_LINGER on with no time: closing sends a reset instead of a regular end.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _WITHOUT_BODY = (204, 304)
+# A connection that is idle for so long after an answer is closed, as uvicorn does it, unannounced.
+IDLE_SECONDS = 5.0
 _PHRASES = {code.value: code.phrase for code in HTTPStatus}
 
 
@@ -69,6 +71,7 @@ class Connection(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._transport: asyncio.Transport | None = None
+        self._idle: asyncio.TimerHandle | None = None
         self._begin()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -80,6 +83,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self._awake()
         self._serve.closed(self)
         if self._task is not None:
             self._task.cancel()
@@ -91,6 +95,7 @@ class Connection(asyncio.Protocol):
         self._writable.set()
 
     def data_received(self, data: bytes) -> None:
+        self._awake()
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -144,7 +149,8 @@ class Connection(asyncio.Protocol):
             await self._writable.wait()
 
     def close(self) -> None:
-        """End the connection regularly, after what was written."""
+        """End the connection regularly, after what was written; requests that wait are forgotten."""
+        self._pending.clear()
         if self._transport is not None:
             self._transport.close()
 
@@ -184,6 +190,15 @@ class Connection(asyncio.Protocol):
             raise
         finally:
             self._task = None
+        if self._transport is not None:
+            loop = asyncio.get_running_loop()
+            self._idle = loop.call_later(IDLE_SECONDS, self.close)
+        return None
+
+    def _awake(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
 
 
 class Serve(msgspec.Struct, frozen=True):

@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any
 
 import msgspec
 
@@ -16,9 +15,9 @@ from routing.simulator.engine import Engine, Full, Job
 from routing.simulator.http import Answer, Headers, Request, Stream
 from routing.simulator.schema import SchemaError
 from routing.simulator.shapes.asking import Body, Invalid
+from routing.simulator.shapes.writing import Writer
 from routing.simulator.text import Ask, compose
 
-DONE = b"data: [DONE]\n\n"
 PLAIN = "text/plain; charset=utf-8"
 PREFLIGHT: Headers = (
     (
@@ -47,41 +46,6 @@ class ApiError(Exception):
         self.message = message
         self.kind = kind
         self.param = param
-
-
-class Writer:
-    """Writes the answer to one job, whole or in pieces. A subclass per engine and endpoint; no I/O."""
-
-    content_type = "text/event-stream; charset=utf-8"
-
-    def __init__(self, job: Job, body: Body) -> None:
-        self.job = job
-        self.body = body
-        options = body.get("stream_options")
-        self.options: Body = options if isinstance(options, dict) else {}
-        self.usage_asked = bool(self.options.get("include_usage"))
-
-    def whole(self) -> dict[str, Any]:
-        raise NotImplementedError
-
-    def begin(self) -> bytes:
-        """What precedes the first token."""
-        return b""
-
-    def delta(self, index: int, start: int, end: int) -> bytes:
-        """The tokens from `start` to `end` of one sequence."""
-        raise NotImplementedError
-
-    def finish(self, index: int) -> bytes:
-        """What follows the last token of one sequence."""
-        return b""
-
-    def end(self) -> bytes:
-        """What follows everything."""
-        return b""
-
-    def text(self, index: int, start: int, end: int) -> str:
-        return "".join(self.job.scripts[index].tokens[start:end])
 
 
 class Shape:
@@ -113,9 +77,9 @@ class Shape:
         route = self.route(request.path)
         if route is None:
             return self.not_found()
-        method, handler = route
-        if request.method not in (method, "HEAD" if method == "GET" else method):
-            return self.wrong_method(method)
+        allowed, handler = route
+        if request.method != allowed and (request.method, allowed) != ("HEAD", "GET"):
+            return self.wrong_method(allowed)
         try:
             return await handler(request)
         except ApiError as error:
@@ -127,11 +91,10 @@ class Shape:
 
     def route(self, path: str) -> tuple[str, Handler] | None:
         """The method and the handler of a path."""
-        if (route := self.routes.get(path)) is not None:
-            return route
-        families = (known for known in self.routes if known.endswith("*"))
-        found = next((known for known in families if path.startswith(known[:-1])), None)
-        return None if found is None else self.routes[found]
+        for known, route in self.routes.items():
+            if path == known or (known.endswith("*") and path.startswith(known[:-1])):
+                return route
+        return None
 
     def guard(self, request: Request) -> Answer | None:
         """A refusal before the request is looked at: a wrong key, for instance."""
@@ -242,14 +205,6 @@ class Shape:
             return
         silent = (i for i, script in enumerate(writer.job.scripts) if not script.tokens)
         yield opening + b"".join(map(writer.finish, silent)) + writer.end()
-
-
-def sse(value: object) -> bytes:
-    return b"data: " + msgspec.json.encode(value) + b"\n\n"
-
-
-def event(name: str, value: object) -> bytes:
-    return b"event: " + name.encode() + b"\n" + sse(value)
 
 
 def shown(value: object) -> object:

@@ -8,7 +8,7 @@ from typing import Any
 
 from routing.simulator.engine import Job
 from routing.simulator.shapes.asking import Body
-from routing.simulator.shapes.base import Writer, event
+from routing.simulator.shapes.writing import Writer, event
 
 # What Anthropic's clients expect for a finish reason, and for a status.
 STOP_REASONS = {"stop": "end_turn", "length": "max_tokens"}

@@ -5,8 +5,8 @@ from typing import Any
 
 from routing.simulator.engine import Job
 from routing.simulator.shapes.asking import Body
-from routing.simulator.shapes.base import DONE, Writer, sse
 from routing.simulator.shapes.vllm_writers import FINGERPRINT, NO_TRANSFER
+from routing.simulator.shapes.writing import DONE, Writer, sse
 
 EMPTY_DELTA: dict[str, Any] = {"delta": {}}
 
@@ -18,17 +18,9 @@ class LiteLLMWriter(Writer):
     # What stands in the choice of a chunk that says nothing.
     nothing: dict[str, Any]
 
-    def envelope(self, name: str) -> dict[str, Any]:
-        job = self.job
-        return {"id": job.id, "object": name, "created": job.created, "model": job.model}
-
     def chunk(self, index: int, choice: dict[str, Any], **more: object) -> bytes:
         choices = [{"index": index, **choice}]
         return sse({**self.envelope(self.name), "choices": choices, **more})
-
-    def usage(self) -> dict[str, Any]:
-        said, read = self.job.completion_tokens, self.job.prompt_tokens
-        return {"completion_tokens": said, "prompt_tokens": read, "total_tokens": read + said}
 
     def finish(self, index: int) -> bytes:
         return self.chunk(index, {**self.nothing, "finish_reason": self.job.scripts[index].finish})

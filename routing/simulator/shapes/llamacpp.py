@@ -4,7 +4,6 @@ Compared with captures of a real server. Not captured, so from its documentation
 was started for them, completions as a stream, and fullness (the real one lets everybody wait).
 """
 
-import json
 import uuid
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -14,8 +13,9 @@ import msgspec
 from routing.simulator.http import Answer, Headers, Request, Stream
 from routing.simulator.shapes import asking
 from routing.simulator.shapes.asking import Body, Invalid
-from routing.simulator.shapes.base import DONE, ApiError, Routes, Writer, shown
+from routing.simulator.shapes.base import ApiError, Routes, shown
 from routing.simulator.shapes.openai import OpenAI
+from routing.simulator.shapes.writing import DONE, Writer, spaced_sse
 from routing.simulator.text import Ask
 
 ROLES = ("system", "user", "assistant", "tool", "function")
@@ -28,14 +28,6 @@ OVERLONG = "context_length_exceeded"
 
 class LlamaWriter(Writer):
     """What chats and completions share: Python's JSON with its spaces, and no usage in a stream."""
-
-    def usage(self) -> dict[str, int]:
-        read, said = self.job.prompt_tokens, self.job.completion_tokens
-        return {"prompt_tokens": read, "completion_tokens": said, "total_tokens": read + said}
-
-    def envelope(self, name: str) -> dict[str, Any]:
-        job = self.job
-        return {"id": job.id, "object": name, "created": job.created, "model": job.model}
 
     def end(self) -> bytes:
         return DONE
@@ -82,7 +74,7 @@ class ChatWriter(LlamaWriter):
 
     def _chunk(self, delta: dict[str, Any], reason: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
-        return _sse({**self.envelope("chat.completion.chunk"), "choices": [choice]})
+        return spaced_sse({**self.envelope("chat.completion.chunk"), "choices": [choice]})
 
 
 class CompletionWriter(LlamaWriter):
@@ -93,11 +85,11 @@ class CompletionWriter(LlamaWriter):
 
     def delta(self, index: int, start: int, end: int) -> bytes:
         choice = self._choice(self.text(index, start, end), None)
-        return _sse({**self.envelope("text_completion"), "choices": [choice]})
+        return spaced_sse({**self.envelope("text_completion"), "choices": [choice]})
 
     def finish(self, index: int) -> bytes:
         choice = self._choice("", self.job.scripts[0].finish)
-        return _sse({**self.envelope("text_completion"), "choices": [choice]})
+        return spaced_sse({**self.envelope("text_completion"), "choices": [choice]})
 
     def _choice(self, text: str, reason: str | None) -> dict[str, Any]:
         return {"text": text, "index": 0, "logprobs": None, "finish_reason": reason}
@@ -234,7 +226,3 @@ async def _nothing() -> AsyncGenerator[bytes]:
     """What a stream says whose prompt is too long: 200, and not one event."""
     for piece in tuple[bytes, ...]():
         yield piece
-
-
-def _sse(value: object) -> bytes:
-    return f"data: {json.dumps(value)}\n\n".encode()

@@ -3,7 +3,6 @@
 Its errors are flat objects, its streams leave out what is null, and it generates one choice a request.
 """
 
-import json
 import uuid
 from typing import Any
 
@@ -13,8 +12,9 @@ from routing.simulator.http import Answer, Request
 from routing.simulator.metrics import CONTENT_TYPE, family
 from routing.simulator.shapes import asking
 from routing.simulator.shapes.asking import Body, Invalid
-from routing.simulator.shapes.base import DONE, ApiError, Routes, Writer, shown
+from routing.simulator.shapes.base import ApiError, Routes, shown
 from routing.simulator.shapes.openai import OpenAI
+from routing.simulator.shapes.writing import DONE, Writer, spaced_sse
 from routing.simulator.text import Ask
 
 # Its names for what is wrong.
@@ -24,22 +24,14 @@ KINDS = {404: "not_found_error", 503: "server_error", 500: "server_error"}
 class LMDeployWriter(Writer):
     """What chats and completions share."""
 
-    def usage(self) -> dict[str, int]:
-        read, said = self.job.prompt_tokens, self.job.completion_tokens
-        return {"prompt_tokens": read, "total_tokens": read + said, "completion_tokens": said}
-
-    def envelope(self, name: str) -> dict[str, Any]:
-        job = self.job
-        return {"id": job.id, "object": name, "created": job.created, "model": job.model}
-
     def chunk(self, name: str, choices: list[Any]) -> bytes:
         usage = {"usage": None} if self.usage_asked else {}
-        return _sse({**self.envelope(name), "choices": choices, **usage})
+        return spaced_sse({**self.envelope(name), "choices": choices, **usage})
 
     def last(self, name: str) -> bytes:
         if not self.usage_asked:
             return DONE
-        return _sse({**self.envelope(name), "choices": [], "usage": self.usage()}) + DONE
+        return spaced_sse({**self.envelope(name), "choices": [], "usage": self.usage()}) + DONE
 
 
 class ChatWriter(LMDeployWriter):
@@ -113,7 +105,6 @@ class LMDeploy(OpenAI):
             "/v1/chat/completions": ("POST", self.chat),
             "/v1/completions": ("POST", self.completions),
             "/v1/embeddings": ("POST", self.embeddings),
-            "/v1/encode": ("POST", self.encode),
             "/health": ("GET", self.health),
             "/metrics": ("GET", self.metrics),
         }
@@ -142,7 +133,7 @@ class LMDeploy(OpenAI):
         return ApiError(503, "Too many requests wait")
 
     def refusal_in_stream(self) -> bytes:
-        return _sse(_flat(self.full())) + DONE
+        return spaced_sse(_flat(self.full())) + DONE
 
     def check_model(self, body: Body) -> None:
         if "model" not in body:
@@ -182,11 +173,6 @@ class LMDeploy(OpenAI):
     async def embeddings(self, request: Request) -> Answer:
         raise ApiError(400, "Unsupported by turbomind.")
 
-    async def encode(self, request: Request) -> Answer:
-        texts = asking.prompts(self.read(request), "input")
-        lengths = [sum(asking.embedding([text]).prompts) for text in texts]
-        return self.json({"input_ids": [list(range(each)) for each in lengths], "length": lengths})
-
     async def health(self, request: Request) -> Answer:
         return Answer(200, b"", None, self.headers)
 
@@ -216,7 +202,3 @@ def _flat(error: ApiError) -> dict[str, Any]:
     kind = KINDS.get(error.status, "invalid_request_error")
     said = {"message": error.message, "type": kind, "code": error.status}
     return {**said, "param": error.param, "object": "error"}
-
-
-def _sse(value: object) -> bytes:
-    return f"data: {json.dumps(value)}\n\n".encode()

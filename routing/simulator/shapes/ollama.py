@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from routing.simulator.http import Answer, Request, Stream
 from routing.simulator.shapes import asking
 from routing.simulator.shapes.asking import Body, Invalid
-from routing.simulator.shapes.base import ApiError, Routes, Writer, shown
+from routing.simulator.shapes.base import ApiError, Routes, shown
 from routing.simulator.shapes.ollama_writers import (
     ApiChatWriter,
     ApiGenerateWriter,
@@ -18,6 +18,7 @@ from routing.simulator.shapes.ollama_writers import (
     CompletionWriter,
 )
 from routing.simulator.shapes.openai import OpenAI, vector
+from routing.simulator.shapes.writing import Writer
 from routing.simulator.text import Ask
 
 VERSION = "0.13.5"

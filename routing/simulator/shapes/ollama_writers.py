@@ -9,7 +9,7 @@ import msgspec
 
 from routing.simulator.engine import Job
 from routing.simulator.shapes.asking import Body
-from routing.simulator.shapes.base import DONE, Writer, sse
+from routing.simulator.shapes.writing import DONE, Writer, sse
 
 FINGERPRINT = "fp_ollama"
 
@@ -20,13 +20,7 @@ class OpenAIWriter(Writer):
     content_type = "text/event-stream"
 
     def envelope(self, name: str) -> dict[str, Any]:
-        job = self.job
-        frame = {"id": job.id, "object": name, "created": job.created, "model": job.model}
-        return {**frame, "system_fingerprint": FINGERPRINT}
-
-    def usage(self) -> dict[str, int]:
-        read, said = self.job.prompt_tokens, self.job.completion_tokens
-        return {"prompt_tokens": read, "completion_tokens": said, "total_tokens": read + said}
+        return {**super().envelope(name), "system_fingerprint": FINGERPRINT}
 
     def totals(self, name: str) -> bytes:
         if not self.usage_asked:

@@ -15,7 +15,8 @@ from routing.simulator.engine import Job
 from routing.simulator.http import Answer, Request, Stream
 from routing.simulator.shapes import asking
 from routing.simulator.shapes.asking import Body, Invalid
-from routing.simulator.shapes.base import Shape, Writer
+from routing.simulator.shapes.base import Shape
+from routing.simulator.shapes.writing import Writer
 from routing.simulator.text import Ask
 
 DIMENSIONS = 128

@@ -3,7 +3,6 @@
 Compared with captures of a real server. What it writes is in `vllm_writers` and `dialects`.
 """
 
-import json
 import uuid
 from typing import ClassVar
 
@@ -13,10 +12,11 @@ from routing.simulator.http import Answer, Headers, Request, Stream
 from routing.simulator.metrics import CONTENT_TYPE
 from routing.simulator.shapes import asking
 from routing.simulator.shapes.asking import Body, Invalid
-from routing.simulator.shapes.base import DONE, ApiError, Routes, Writer, shown
+from routing.simulator.shapes.base import ApiError, Routes, shown
 from routing.simulator.shapes.dialects import MessagesWriter, ResponsesWriter
 from routing.simulator.shapes.openai import OpenAI, digest
 from routing.simulator.shapes.vllm_writers import ChatWriter, CompletionWriter, whole_usage
+from routing.simulator.shapes.writing import DONE, Writer, spaced_sse
 from routing.simulator.text import Ask
 
 VERSION = "0.32.0"
@@ -100,7 +100,7 @@ class VLLM(OpenAI):
         return ApiError(503, BUSY, "Service Unavailable")
 
     def refusal_in_stream(self) -> bytes:
-        return f"data: {json.dumps(self.error_body(self.full()))}\n\n".encode() + DONE
+        return spaced_sse(self.error_body(self.full())) + DONE
 
     def read(self, request: Request) -> Body:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -136,8 +136,7 @@ class VLLM(OpenAI):
             raise ApiError(400, NO_MESSAGES)
         if asking.pictures(body):
             raise ApiError(400, f"{self.config.model} is not a multimodal model")
-        ask, choice = asking.chat(body), body.get("tool_choice")
-        if isinstance(choice, dict) and not ask.tools:
+        if isinstance(body.get("tool_choice"), dict) and not asking.chat(body).tools:
             raise _bad_parameter(NO_TOOL, "tool_choice")
 
     def room(self, ask: Ask) -> int:

@@ -5,18 +5,10 @@ from typing import Any
 
 from routing.simulator.engine import Job
 from routing.simulator.shapes.asking import Body
-from routing.simulator.shapes.base import DONE, Writer, sse
+from routing.simulator.shapes.writing import DONE, Writer, sse, usage
 
 FINGERPRINT = "vllm-0.32.0-51a1a70e"
 NO_TRANSFER = {"kv_transfer_params": None, "ec_transfer_params": None, "metrics": None}
-
-
-def usage(job: Job) -> dict[str, int]:
-    return {
-        "prompt_tokens": job.prompt_tokens,
-        "total_tokens": job.prompt_tokens + job.completion_tokens,
-        "completion_tokens": job.completion_tokens,
-    }
 
 
 def whole_usage(job: Job) -> dict[str, Any]:
@@ -34,14 +26,10 @@ class VLLMWriter(Writer):
         self._continuous = self.usage_asked and self.options.get("continuous_usage_stats") is True
         self._unfinished = len(job.scripts)
 
-    def envelope(self, name: str) -> dict[str, Any]:
-        job = self.job
-        return {"id": job.id, "object": name, "created": job.created, "model": job.model}
-
     def chunk(self, choice: dict[str, Any], **more: object) -> bytes:
         value = {**self.envelope(self.chunk_name), "choices": [choice]}
         if self._continuous:
-            value["usage"] = {**usage(self.job), "completion_tokens_details": None}
+            value["usage"] = {**self.usage(), "completion_tokens_details": None}
         return sse({**value, **more})
 
     def whole(self) -> dict[str, Any]:
@@ -65,7 +53,7 @@ class VLLMWriter(Writer):
     def end(self) -> bytes:
         if not self.usage_asked:
             return DONE
-        totals = {"choices": [], "usage": usage(self.job), "system_fingerprint": FINGERPRINT}
+        totals = {"choices": [], "usage": self.usage(), "system_fingerprint": FINGERPRINT}
         return sse({**self.envelope(self.chunk_name), **totals}) + DONE
 
 

@@ -35,6 +35,7 @@ def test_a_configuration_that_is_one_already_is_taken_as_it_is() -> None:
         ({"servers": [{**SERVER, "seconds_per_token": 0}]}, "seconds_per_token"),
         ({"servers": [SERVER, SERVER]}, "'rennes' is given to 2 servers"),
         ({"servers": [{**SERVER, "kv_tokens": 16}]}, "kv_tokens must be at least max_model_len"),
+        ({"servers": [{**SERVER, "engine": "lmdeploy", "kind": "embed"}]}, "no embeddings"),
         ({"speed": 1}, "servers"),
     ],
 )

@@ -136,6 +136,17 @@ async def test_a_client_that_does_not_read_holds_only_itself_up() -> None:
     assert everything.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
 
 
+async def test_an_idle_connection_is_closed_unannounced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("routing.simulator.http.IDLE_SECONDS", 0.01)
+    async with simulated(config()) as servers, connected(servers) as (reader, writer):
+        writer.write(get("/version"))
+
+        head, body = split(await reader.read())
+
+    assert "connection: close" not in head
+    assert body == b'{"version":"0.32.0"}'
+
+
 async def test_a_server_that_ends_leaves_no_task_and_no_open_connection() -> None:
     before = asyncio.all_tasks()
     slow = {**config(seconds_per_token=60.0), "speed": 1}

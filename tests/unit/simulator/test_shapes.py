@@ -255,7 +255,7 @@ fields = {
 }
 PATHS = (
     *("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank", "/v1/responses"),
-    *("/v1/messages", "/v1/messages/count_tokens", "/tokenize", "/v1/encode"),
+    *("/v1/messages", "/v1/messages/count_tokens", "/tokenize"),
     *("/api/chat", "/api/generate", "/api/embed", "/api/show"),
 )
 bodies = st.fixed_dictionaries({}, optional=fields).flatmap(
