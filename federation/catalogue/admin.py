@@ -1,9 +1,17 @@
-"""Models, versions and aliases in Django's admin."""
+"""Models, versions and aliases in Django's admin; its actions move models along their life."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from federation.admin import ReadOnlyAdmin
 from federation.catalogue.models import AIModel, Alias, ModelVersion
+from federation.catalogue.operations import change_stage
+from federation.people.guards import signed_in
+from routing.core.enums import LifecycleStage
+
+Models = QuerySet[AIModel]
 
 
 @admin.register(AIModel)
@@ -11,6 +19,27 @@ class AIModelAdmin(ReadOnlyAdmin):
     list_display = ("slug", "display_name", "publisher", "licence", "category", "stage", "strategy")
     list_filter = ("stage", "category")
     search_fields = ("slug", "display_name")
+    actions = ("try_out", "put_into_production", "deprecate", "retire")
+
+    @admin.action(description=_("Try out: into staging"))
+    def try_out(self, request: HttpRequest, models: Models) -> None:
+        self._move(request, models, LifecycleStage.STAGING)
+
+    @admin.action(description=_("Put into production"))
+    def put_into_production(self, request: HttpRequest, models: Models) -> None:
+        self._move(request, models, LifecycleStage.PRODUCTION)
+
+    @admin.action(description=_("Deprecate: still served, no longer recommended"))
+    def deprecate(self, request: HttpRequest, models: Models) -> None:
+        self._move(request, models, LifecycleStage.DEPRECATED)
+
+    @admin.action(description=_("Retire for good"))
+    def retire(self, request: HttpRequest, models: Models) -> None:
+        self._move(request, models, LifecycleStage.RETIRED)
+
+    def _move(self, request: HttpRequest, models: Models, stage: LifecycleStage) -> None:
+        by = signed_in(request)
+        self.call_for_each(request, models, lambda row: change_stage(by=by, model=row, stage=stage))
 
 
 @admin.register(ModelVersion)

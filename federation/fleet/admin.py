@@ -1,4 +1,4 @@
-"""Sites, servers and what belongs to them in Django's admin; its actions move servers along their states."""
+"""Sites, servers and what belongs to them in Django's admin; its actions end or resume them."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -13,6 +13,8 @@ from federation.fleet.models import (
     Site,
     UpstreamCredential,
 )
+from federation.fleet.operations.deployments import retire_deployment
+from federation.fleet.operations.egress import revoke_egress
 from federation.fleet.operations.servers import change_server_state
 from federation.people.guards import signed_in
 from routing.core.enums import ServerState
@@ -32,7 +34,7 @@ class InferenceServerAdmin(ReadOnlyAdmin):
     list_filter = ("state", "engine", "site__institution")
     list_select_related = ("site",)
     search_fields = ("slug", "name")
-    actions = ("drain", "suspend", "resume")
+    actions = ("drain", "suspend", "resume", "retire")
 
     @admin.action(description=_("Drain: finish what runs, take nothing new"))
     def drain(self, request: HttpRequest, servers: Servers) -> None:
@@ -45,6 +47,10 @@ class InferenceServerAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Take back into service"))
     def resume(self, request: HttpRequest, servers: Servers) -> None:
         self._move(request, servers, ServerState.LIVE)
+
+    @admin.action(description=_("Retire for good, with its token and network permissions"))
+    def retire(self, request: HttpRequest, servers: Servers) -> None:
+        self._move(request, servers, ServerState.RETIRED)
 
     def _move(self, request: HttpRequest, servers: Servers, state: ServerState) -> None:
         by = signed_in(request)
@@ -64,6 +70,12 @@ class UpstreamCredentialAdmin(ReadOnlyAdmin):
 class EgressGrantAdmin(ReadOnlyAdmin):
     list_display = ("server", "address", "port", "granted_by", "reason", "revoked_at")
     list_select_related = ("server", "granted_by")
+    actions = ("revoke",)
+
+    @admin.action(description=_("Withdraw"))
+    def revoke(self, request: HttpRequest, grants: QuerySet[EgressGrant]) -> None:
+        by = signed_in(request)
+        self.call_for_each(request, grants, lambda grant: revoke_egress(by=by, grant=grant))
 
 
 @admin.register(Deployment)
@@ -71,3 +83,11 @@ class DeploymentAdmin(ReadOnlyAdmin):
     list_display = ("server", "version", "served_name", "state")
     list_filter = ("state",)
     list_select_related = ("server", "version")
+    actions = ("retire",)
+
+    @admin.action(description=_("Take off the server"))
+    def retire(self, request: HttpRequest, deployments: QuerySet[Deployment]) -> None:
+        by = signed_in(request)
+        self.call_for_each(
+            request, deployments, lambda row: retire_deployment(by=by, deployment=row)
+        )

@@ -24,6 +24,7 @@ class Viewer(Protocol):
     """Someone signed in, as far as the journal needs to know."""
 
     pseudonym: UUID
+    is_active: bool
 
     @property
     def sees_everything(self) -> bool: ...
@@ -35,7 +36,7 @@ class Viewer(Protocol):
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     def for_user(self, user: Viewer | AnonymousUser) -> "AuditEventQuerySet":
         """The whole journal for the federation; one's institutions' events and one's own acts otherwise."""
-        if isinstance(user, AnonymousUser):
+        if isinstance(user, AnonymousUser) or not user.is_active:
             return self.none()
         if user.sees_everything:
             return self

@@ -38,7 +38,7 @@ class Grant(NamedTuple):
 class UserQuerySet(models.QuerySet["User"]):
     def for_user(self, user: "User | AnonymousUser") -> "UserQuerySet":
         """Everyone for the federation; for an IT department its institution's people; else oneself."""
-        if isinstance(user, AnonymousUser):
+        if isinstance(user, AnonymousUser) or not user.is_active:
             return self.none()
         if user.sees_everything:
             return self
@@ -167,6 +167,9 @@ class RoleGrant(Row):
                     institution_id__isnull=False,
                 ),
                 name="only_a_member_role_names_an_institution",
+                violation_error_message=_(
+                    "A role in an institution names one; a role in the federation names none."
+                ),
             ),
         )
 

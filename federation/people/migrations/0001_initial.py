@@ -220,6 +220,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="only_a_member_role_names_an_institution",
+                violation_error_message="A role in an institution names one; a role in the federation names none.",
             ),
         ),
     ]
