@@ -94,11 +94,11 @@ def parse_base_url(text: str) -> Target:
     """
     parts = _BASE_URL.fullmatch(text)
     if parts is None:
-        raise _bad_url()
+        raise bad_url()
     scheme = parts["scheme"].lower()
     segments = [segment for segment in parts["prefix"].split("/") if segment]
     if any(segment in (".", "..") for segment in segments):
-        raise _bad_url()
+        raise bad_url()
     if segments and segments[-1].lower() == "v1":
         segments.pop()
     return Target(
@@ -133,22 +133,22 @@ def _host(text: str) -> str:
         try:
             return str(ipaddress.IPv6Address(text[1:-1]))
         except ValueError:
-            raise _bad_url() from None
+            raise bad_url() from None
     labels = text.split(".")
     if _NUMERIC.fullmatch(labels[-1]):
         try:
             return str(ipaddress.IPv4Address(text))
         except ValueError:
-            raise _bad_url() from None
+            raise bad_url() from None
     if len(text) > _MAX_HOST or not all(_LABEL.fullmatch(label) for label in labels):
-        raise _bad_url()
+        raise bad_url()
     return text
 
 
 def _port(text: str) -> int:
     port = int(text)
     if not 1 <= port <= 65535:
-        raise _bad_url()
+        raise bad_url()
     return port
 
 
@@ -159,7 +159,8 @@ def _literal(host: str) -> IPAddress | None:
         return None
 
 
-def _bad_url() -> EgressRefused:
+def bad_url() -> EgressRefused:
+    """Return the refusal of a text that is no base URL."""
     return EgressRefused(
         RefusalReason.BAD_URL,
         "The address must read http(s)://host[:port][/path], in plain ASCII, "

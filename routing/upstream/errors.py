@@ -4,10 +4,18 @@ No message holds bytes that a server sent: what is shown to people must not beco
 """
 
 from enum import StrEnum
+from typing import ClassVar
+
+from routing.core.retry import Failure
 
 
 class UpstreamError(Exception):
-    """A request could not be carried out, through no fault of the client that asked."""
+    """A request could not be carried out, through no fault of the client that asked.
+
+    `failure` is what it means for the attempt.
+    """
+
+    failure: ClassVar[Failure]
 
 
 class RefusalReason(StrEnum):
@@ -38,6 +46,8 @@ GRANTABLE = frozenset(
 class EgressRefused(UpstreamError):
     """The guard does not let the router connect there. The message is a sentence for people."""
 
+    failure = Failure.DENIED
+
     def __init__(self, reason: RefusalReason, sentence: str) -> None:
         super().__init__(sentence)
         self.reason = reason
@@ -60,6 +70,8 @@ class ConnectCause(StrEnum):
 class ConnectFailed(UpstreamError):
     """No connection: nothing was sent, another server may be asked."""
 
+    failure = Failure.CONNECT
+
     def __init__(self, cause: ConnectCause, sentence: str) -> None:
         super().__init__(sentence)
         self.cause = cause
@@ -67,6 +79,8 @@ class ConnectFailed(UpstreamError):
 
 class ConnectionLost(UpstreamError):
     """The connection ended before the answer did."""
+
+    failure = Failure.LOST
 
     def __init__(self, *, reused: bool, bytes_received: int) -> None:
         super().__init__(f"connection lost after {bytes_received} bytes of the answer")
@@ -82,13 +96,19 @@ class ConnectionLost(UpstreamError):
 class HeadTimeout(UpstreamError):
     """The head of the answer, or more of its body, did not come in time."""
 
+    failure = Failure.TIMEOUT
+
 
 class BadResponse(UpstreamError):
     """What came is not HTTP/1.1, or its head is beyond the limits."""
 
+    failure = Failure.BAD_ANSWER
+
 
 class BodyTooLarge(UpstreamError):
     """The body exceeds the limit that the caller set, in bytes."""
+
+    failure = Failure.BAD_ANSWER
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"the answer is larger than {limit} bytes")

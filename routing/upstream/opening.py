@@ -92,7 +92,9 @@ async def _open_tcp(
     except ssl.SSLError as error:
         raise tls_failure(host, address.port, error) from None
     except OSError as error:
-        raise _failure(f"{host} port {address.port}", error, tls=context is not None) from None
+        raise connect_failure(
+            f"{host} port {address.port}", error, tls=context is not None
+        ) from None
     connected: socket.socket = transport.get_extra_info("socket")
     for level, name, value in _SOCKET_OPTIONS:
         connected.setsockopt(level, name, value)
@@ -104,11 +106,11 @@ async def _open_unix(path: str, make: Make, seconds: float) -> Connection:
         async with asyncio.timeout(seconds):
             _, connection = await asyncio.get_running_loop().create_unix_connection(make, path)
     except OSError as error:
-        raise _failure("the other side of the socket", error, tls=False) from None
+        raise connect_failure("the other side of the socket", error, tls=False) from None
     return connection
 
 
-def _failure(where: str, error: OSError, *, tls: bool) -> ConnectFailed:
+def connect_failure(where: str, error: OSError, *, tls: bool) -> ConnectFailed:
     """Return what to say of a connection that did not come about. A `TimeoutError` is an `OSError`."""
     if isinstance(error, TimeoutError):
         return ConnectFailed(ConnectCause.TIMEOUT, f"{where} did not answer in time.")

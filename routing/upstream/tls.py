@@ -7,6 +7,7 @@ from routing.upstream.errors import ConnectCause, ConnectFailed
 
 # OpenSSL's numbers of what is wrong with a certificate (x509_vfy.h).
 _REASONS = {
+    7: "is signed by an authority that is not trusted",
     9: "is not valid yet",
     10: "has expired",
     18: "is signed by itself, and not trusted",
@@ -39,9 +40,10 @@ def tls_failure(host: str, port: int, error: ssl.SSLError) -> ConnectFailed:
 
 
 def _context_of(ca_bundle: str) -> ssl.SSLContext:
+    pem = ca_bundle.encode("ascii", "ignore").decode()  # comments may be French
     try:
-        context = ssl.create_default_context(cadata=ca_bundle)
-    except (ssl.SSLError, ValueError):
+        context = ssl.create_default_context(cadata=pem)
+    except ssl.SSLError:
         raise ConnectFailed(
             ConnectCause.TLS, "The authorities given for this server are no PEM certificates."
         ) from None

@@ -1,0 +1,17 @@
+"""What a router must know of an engine: only where it differs from the others."""
+
+import msgspec
+
+
+class Engine(msgspec.Struct, frozen=True, kw_only=True):
+    """The software of an inference server.
+
+    All of them list their models at `/v1/models`, take a bearer token and `stream_options.include_usage`;
+    those that send no usage ignore it.
+    """
+
+    name: str
+    context_keys: tuple[str, ...] = ()
+    """Where an item of the list of models says how many tokens its context holds; the first that is there."""
+    may_lack_list: bool = False
+    """Whether a server without a list of models may be a good one."""
