@@ -164,7 +164,7 @@ class Decider:
         while not self._is_awaited(self._deadlines[0]):
             heappop(self._deadlines)
         openings = [room.opens_at(now) for room in self._fleet.rooms.values() if room]
-        return min(self._deadlines[0][0], *(time for time in openings if time is not None))
+        return min([self._deadlines[0][0], *(time for time in openings if time is not None)])
 
     def load(self, now: float) -> LoadView:
         """Return the present load of servers and models."""

@@ -57,23 +57,24 @@ class Host:
 
 
 class Route:
-    """A way to serve a model: a deployment on its host."""
+    """A way to serve a model: a deployment on its host. Made anew when the table changes.
 
-    __slots__ = ("_missing", "deployment", "host", "key")
+    `only_for` is the institution that a server still in staging is reserved for, "" when it serves all.
+    """
+
+    __slots__ = ("_missing", "deployment", "host", "key", "only_for")
 
     def __init__(self, deployment: Deployment, host: Host) -> None:
         self.deployment = deployment
         self.host = host
         self.key = f"{host.entry.id} {deployment.id}"
+        is_live = host.entry.state is ServerState.LIVE
+        self.only_for = "" if is_live else host.entry.institution_id
         self._missing: dict[str, float] = {}
 
     @property
     def in_flight(self) -> int:
         return self.host.in_flight
-
-    def is_open_to(self, institution_id: str) -> bool:
-        entry = self.host.entry
-        return entry.state is ServerState.LIVE or entry.institution_id == institution_id
 
     def is_own_of(self, institution_id: str) -> bool:
         return self.host.entry.institution_id == institution_id
@@ -97,7 +98,7 @@ def find_candidates(
 ) -> list[Route] | RefusalCode:
     """Return the routes that may serve `ticket`, now or later; or why there is none."""
     institution = ticket.institution_id
-    found = [route for route in routes if route.is_open_to(institution)]
+    found = [route for route in routes if route.only_for in ("", institution)]
     if not found:
         return RefusalCode.NO_SERVER
     if ticket.mode is RoutingMode.PRIVATE_ONLY:

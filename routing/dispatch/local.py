@@ -75,7 +75,8 @@ class LocalDispatcher(Dispatcher):
     # Waiting.
 
     async def _wait(self, ticket_id: str) -> Decision:
-        waiter = self._waiters[ticket_id] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+        self._waiters[ticket_id] = waiter
         try:
             return await waiter
         except asyncio.CancelledError:

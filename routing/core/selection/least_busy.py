@@ -8,5 +8,7 @@ from routing.core.selection.round_robin import round_robin
 
 def least_busy(options: Sequence[O], last: str) -> O:
     """Return the option with the fewest requests in flight; equals take turns, so that idle servers share."""
-    fewest = min(option.in_flight for option in options)
-    return round_robin([option for option in options if option.in_flight == fewest], last)
+    loads = [option.in_flight for option in options]
+    fewest = min(loads)
+    equals = [option for option, load in zip(options, loads, strict=True) if load == fewest]
+    return round_robin(equals, last)

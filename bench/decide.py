@@ -1,0 +1,63 @@
+"""What a decision costs: CPU of one request from offer to end, when nobody has to wait.
+
+    python bench/decide.py [REQUESTS]
+
+40 institutions, 20 servers of one model, 200 requests in flight; the strategy is said on each line.
+"""
+
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from routing.core.assignment import Decider  # noqa: E402
+from routing.core.enums import RoutingMode, Strategy  # noqa: E402
+from routing.core.request import OK, Ended, FirstToken, Grant, Ticket  # noqa: E402
+from tests.support.decisions import a_model, a_server, a_table, a_ticket  # noqa: E402
+
+REQUESTS = 50_000
+IN_FLIGHT = 200
+INSTITUTIONS = 40
+SERVERS = [f"i{number % INSTITUTIONS}-{number}" for number in range(20)]
+
+
+def main() -> None:
+    requests = int(sys.argv[1]) if len(sys.argv) > 1 else REQUESTS
+    for strategy in Strategy:
+        for mode in (RoutingMode.ANY, RoutingMode.PRIVATE_FIRST):
+            print(f"{strategy:12} {mode:14} {measure(strategy, mode, requests):6.1f} µs a request")
+
+
+def measure(strategy: Strategy, mode: RoutingMode, requests: int) -> float:
+    """Return microseconds of CPU per request: offer, first token, end."""
+    decider = Decider()
+    servers = [a_server(name, max_parallel=64) for name in SERVERS]
+    decider.replace_table(a_table(servers, [a_model(*SERVERS, strategy=strategy)]), 0.0)
+    tickets = [
+        a_ticket(f"t{number}", institution_id=f"i{number % INSTITUTIONS}", mode=mode)
+        for number in range(requests)
+    ]
+    began = time.process_time()
+    run(decider, tickets)
+    return (time.process_time() - began) / requests * 1e6
+
+
+def run(decider: Decider, tickets: list[Ticket]) -> None:
+    running: deque[Grant] = deque()
+    now = 0.0
+    for ticket in tickets:
+        now += 0.01
+        (grant,) = decider.offer(ticket, now)
+        assert isinstance(grant, Grant)
+        running.append(grant)
+        decider.report(FirstToken(id=grant.id, attempt=1, after_ms=1), now)
+        if len(running) > IN_FLIGHT:
+            oldest = running.popleft()
+            decider.report(Ended(id=oldest.id, attempt=1, outcome=OK), now)
+
+
+if __name__ == "__main__":
+    main()
