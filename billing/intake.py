@@ -71,13 +71,20 @@ def store(ended: Sequence[Closed], *, is_demo: bool = False) -> int:
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_STAGING)
-        with cursor.copy("COPY usage_staging FROM STDIN") as copy:
-            copy.write("".join(map(_usage_line, ended)))
-        with cursor.copy("COPY attempt_staging FROM STDIN") as copy:
-            copy.write("".join(_attempt_lines(ended)))
+        _copy("usage_staging", map(_usage_line, ended))
+        _copy("attempt_staging", _attempt_lines(ended))
         cursor.execute(_INSERT, [is_demo])
         stored: int = cursor.fetchone()[0]
         return stored
+
+
+def _copy(table: str, lines: Iterable[str]) -> None:
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY {table} FROM STDIN") as copy,
+    ):
+        copy.write("".join(lines))
 
 
 def _usage_line(ended: Closed) -> str:

@@ -1,0 +1,106 @@
+"""A router's end of `router.sock` without a router: remembers the sections it gets, tells what a test says."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+
+from routing.core.table import Section, section_name
+from routing.dispatch.frames import Hello, InForce, Load, Subscribe, encode, read_frame
+from routing.dispatch.messages import LoadView
+
+
+class FakeRouter:
+    """`greets` and `answers` make it the router that hangs before or after its first word."""
+
+    def __init__(self, incarnation: str, *, greets: bool = True, answers: bool = True) -> None:
+        self.incarnation = incarnation
+        self.greets = greets
+        self.answers = answers
+        self.sections: list[Section] = []
+        self.versions: dict[str, int] = {}
+        self.connections = 0
+        self.writers: set[asyncio.StreamWriter] = set()
+        self.in_flight = 0
+
+    def load(self) -> Load:
+        return Load(
+            incarnation=self.incarnation,
+            versions=self.versions.copy(),
+            view=LoadView(servers={}, models={}),
+            open_requests=self.in_flight,
+            spool_bytes=0,
+        )
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.writers.add(writer)
+        telling: asyncio.Task[None] | None = None
+        try:
+            if self.greets:
+                writer.write(
+                    encode(Hello(incarnation=self.incarnation, versions=self.versions.copy()))
+                )
+            while (frame := await read_frame(reader)) is not None:
+                if isinstance(frame, Subscribe):
+                    telling = asyncio.create_task(self._tell(writer, frame.interval_ms / 1000))
+                elif not isinstance(frame, Hello | Load | InForce):
+                    self._take(frame, writer)
+        except (OSError, EOFError):
+            pass
+        finally:
+            if telling:
+                telling.cancel()
+            self.writers.discard(writer)
+            writer.close()
+
+    def _take(self, section: Section, writer: asyncio.StreamWriter) -> None:
+        self.sections.append(section)
+        self.versions[section_name(section)] = section.version
+        if self.answers:
+            writer.write(encode(InForce(section=section_name(section), version=section.version)))
+
+    async def _tell(self, writer: asyncio.StreamWriter, interval: float) -> None:
+        with suppress(OSError):
+            while self.answers:
+                writer.write(encode(self.load()))
+                await writer.drain()
+                await asyncio.sleep(interval)
+
+
+@asynccontextmanager
+async def listening(router: FakeRouter, socket: Path) -> AsyncIterator[FakeRouter]:
+    """Listen in the running loop; the end closes every connection, as a router's death does."""
+    socket.unlink(missing_ok=True)
+    server = await asyncio.start_unix_server(router.serve, socket)
+    try:
+        yield router
+    finally:
+        server.close()
+        for writer in tuple(router.writers):
+            writer.close()
+        await asyncio.sleep(0)
+        socket.unlink(missing_ok=True)
+
+
+@contextmanager
+def listening_aside(router: FakeRouter, socket: Path) -> Iterator[FakeRouter]:
+    """Listen in a thread, for tests that are not asynchronous."""
+    loop = asyncio.new_event_loop()
+    end = asyncio.Event()
+    ready = threading.Event()
+
+    async def serve() -> None:
+        async with listening(router, socket):
+            ready.set()
+            await end.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve(), loop_factory=lambda: loop))
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield router
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join()
