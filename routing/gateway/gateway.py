@@ -39,7 +39,7 @@ class Gateway:
         self.incarnation = uuid7().hex
         self.dispatcher = LocalDispatcher()
         self.client = Client(EgressPolicy())
-        self.timeouts = Timeouts(head=limits.run_seconds, idle=limits.server_idle_seconds)
+        self.timeouts = Timeouts(head=limits.server_head_seconds, idle=limits.server_idle_seconds)
         self.spool = Spool(settings.var / SPOOL, self.incarnation, limits.min_free_disk_bytes)
         self.bodies = Budget(limits.max_bodies_bytes)
         self.origins = Origins(settings.cors_origins)

@@ -6,6 +6,7 @@ await (the client leaves, the router ends); what it holds is settled synchronous
 
 import asyncio
 import json
+from functools import partial
 
 from routing.core.enums import RequestStatus, UsageSource
 from routing.core.usage import READING, WRITING, Usage
@@ -107,6 +108,7 @@ class Journey:
             self,
             Renaming(target.deployment.served_name, model.name),
             target.hidden_words(model.name),
+            partial(target.is_other_model, self._gateway.table),
             endpoint=self._order.endpoint,
             strip_usage=not self._order.wants_usage,
             prompt_estimate=self._ticket.prompt_estimate,

@@ -4,6 +4,7 @@ Raises `Failed` while another server may still be asked, `ApiError` for the clie
 `Interrupted` once a part of the answer is with the client. Not here: whose turn it is (`journey`).
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -53,7 +54,10 @@ class Story(Protocol):
 
 
 class Passage:
-    """One attempt's answer. `names` are the words that clients must not see, and what stands for them."""
+    """One attempt's answer. `names` are the words that clients must not see, and what stands for them.
+
+    An answer under a name that belongs to another of the federation's models (`is_other_model`) is none.
+    """
 
     def __init__(
         self,
@@ -61,6 +65,7 @@ class Passage:
         story: Story,
         renaming: Renaming,
         names: dict[str, str],
+        is_other_model: Callable[[str], bool],
         *,
         endpoint: str,
         strip_usage: bool,
@@ -70,6 +75,7 @@ class Passage:
         self._story = story
         self.renaming = renaming
         self._names = names
+        self._is_other_model = is_other_model
         self._endpoint = endpoint
         self._prompt_estimate = prompt_estimate
         self.meter = StreamMeter(endpoint, strip_usage=strip_usage, prompt_estimate=prompt_estimate)
@@ -131,6 +137,7 @@ class Passage:
         if meter.error is not None:
             raise judge_event(find_error(meter.error), self._names)
         self.renaming.learn_from(out)
+        self._refuse_other_model()
         return out
 
     async def _whole(self, response: Response, held: Budget, max_held: int) -> None:
@@ -160,6 +167,7 @@ class Passage:
         out = b"".join(parts)
         parts.clear()
         self.renaming.learn_from(out[:_TAIL])
+        self._refuse_other_model()
         self._commit()
         self._story.first_token()
         await self._exchange.start(response.status, _content_type(response))
@@ -191,7 +199,12 @@ class Passage:
             raise judge_event(find_error(_anything(body)), self._names)
         if (model := fields.get("model")) is not None:
             self.renaming.learn(bytes(model))
+            self._refuse_other_model()
         return usage_of_answer(self._endpoint, body, self._prompt_estimate)
+
+    def _refuse_other_model(self) -> None:
+        if self._is_other_model(self.renaming.seen):
+            raise Failed(Failure.BAD_ANSWER)
 
     def _commit(self) -> None:
         self.committed = True

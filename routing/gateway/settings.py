@@ -34,6 +34,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     slow_client_seconds: float = 60.0
     wait_seconds: float = 570.0
     run_seconds: float = 600.0
+    server_head_seconds: float = 600.0
+    """How long a server may be silent before the head of its answer: a whole answer's comes when it is written."""
     server_idle_seconds: float = 120.0
     """The longest silence of a server inside its answer."""
     hold_back_seconds: float = 20.0

@@ -18,6 +18,14 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     server: Server
     deployment: Deployment
     destination: Destination
+    model_id: str
+
+    def is_other_model(self, table: Table, name: str) -> bool:
+        """Say whether a server that answers under this name answers for another model than it was asked."""
+        if name == self.deployment.served_name:
+            return False
+        known = table.model_named(name)
+        return known is not None and known.id != self.model_id
 
     def hidden_words(self, public_name: str) -> dict[str, str]:
         """Return the words of this server that clients must not see, and what stands for them."""
@@ -39,7 +47,7 @@ class Targets:
         )
         if server is None or deployment is None:
             raise Failed(Failure.CONNECT)
-        return Target(server, deployment, self.destination(server))
+        return Target(server, deployment, self.destination(server), model.id)
 
     def destination(self, server: Server) -> Destination:
         """Return how to reach a server. Raises `Failed`."""

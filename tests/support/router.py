@@ -6,9 +6,10 @@ The same application, connections and parts beside it as in the product; only uv
 import asyncio
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from uuid import UUID, uuid5
 
 import httpx
@@ -31,6 +32,7 @@ from routing.core.table import (
     Server,
     ServersSection,
 )
+from routing.gateway import process, rounds
 from routing.gateway.connection import Connection
 from routing.gateway.gateway import Gateway
 from routing.gateway.process import beside, server_of
@@ -44,6 +46,7 @@ KEY = "ilaas_live_orleans"
 RENNES_KEY = "ilaas_live_rennes"
 MODEL = "gpt-oss-120b"
 WAIT_SECONDS = 20.0
+ROUND_SECONDS = 0.02
 _NAMES = UUID("0192aaaa-0000-7000-8000-000000000000")
 
 
@@ -151,11 +154,17 @@ class Router:
         async with self.client(key) as client:
             return await client.get(path, **arguments)
 
-    async def raw(self, data: bytes) -> "Wire":
-        """Open a connection, send bytes and return it."""
+    @asynccontextmanager
+    async def bare(self, data: bytes) -> AsyncGenerator["BareClient"]:
+        """Open a connection and send bytes; it is closed at the end."""
         reader, writer = await asyncio.open_connection(HOST, self.port)
         writer.write(data)
-        return Wire(reader, writer)
+        try:
+            yield BareClient(reader, writer)
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     def records(self) -> list[Record]:
         """Return what the spool holds."""
@@ -188,7 +197,7 @@ class Router:
         assert {each.in_flight for each in load.servers.values()} <= {0}
 
 
-class Wire:
+class BareClient:
     """A client's bare connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -213,10 +222,19 @@ async def running_router(
     var: Path,
     *sections: Section,
     limits: Limits | None = None,
+    probes: bool = False,
     **settings: Any,
 ) -> AsyncGenerator[Router]:
-    """Run a router over `sections` on a free port; nothing is left of it but its data folder."""
-    with tempfile.TemporaryDirectory(prefix="ilaas-router-") as run_dir:
+    """Run a router over `sections` on a free port; nothing is left of it but its data folder.
+
+    Without `probes` it learns of its servers only from requests, so that tests know what it knows.
+    """
+    prober = process.keep_probing if probes else _no_probing
+    with (
+        tempfile.TemporaryDirectory(prefix="ilaas-router-") as run_dir,
+        mock.patch.object(process, "keep_probing", prober),
+        mock.patch.object(rounds, "SECONDS", ROUND_SECONDS),
+    ):
         gateway = Gateway(
             Settings(
                 host=HOST,
@@ -233,6 +251,10 @@ async def running_router(
             gateway.apply(section)
         async with beside(gateway), _listening(gateway) as port:
             yield Router(gateway, port)
+
+
+async def _no_probing(*_: object) -> None:
+    return
 
 
 @asynccontextmanager

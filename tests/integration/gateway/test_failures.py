@@ -1,0 +1,174 @@
+"""Servers that fail, before and after the first byte: another one is asked, or the client is told once, clearly."""
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from routing.core.enums import RequestStatus, UsageSource
+from routing.gateway.settings import Limits
+from routing.simulator import Fault, Simulated
+from tests.integration.gateway.conftest import NAMES, SERVED, TOKEN, asked
+from tests.support.router import (
+    MODEL,
+    Router,
+    a_model,
+    a_server,
+    chat,
+    events,
+    names,
+    principals,
+    running_router,
+    servers,
+)
+
+BEFORE = (
+    (Fault(kind="refuse"), "connect", 502),
+    (Fault(kind="reset"), "lost", 502),
+    (Fault(kind="close"), "lost", 502),
+    (Fault(kind="garbage"), "bad_answer", 502),
+    (Fault(kind="half_chunk"), "lost", 502),
+    (Fault(kind="status", status=500), "server_error", 500),
+    (Fault(kind="status", status=502), "server_error", 502),
+    (Fault(kind="status", status=503), "full", 503),
+    (Fault(kind="status", status=429), "full", 503),
+    (Fault(kind="html"), "bad_answer", 502),
+    (Fault(kind="html", status=500), "server_error", 500),
+    (Fault(kind="redirect"), "bad_answer", 502),
+    (Fault(kind="empty"), "bad_answer", 502),
+    (Fault(kind="gzip"), "bad_answer", 502),
+    (Fault(kind="wrong_model"), "bad_answer", 502),
+)
+KINDS = [f"{fault.kind}-{fault.status or ''}" for fault, _, _ in BEFORE]
+
+
+@pytest.fixture
+async def router(tmp_path: Path, upstream: Simulated) -> AsyncGenerator[Router]:
+    """As the usual one, in a federation that also knows the model whose name the simulator's fault says."""
+    async with running_router(
+        tmp_path,
+        principals(),
+        names(a_model(*NAMES, served_name=SERVED), a_model(name="another-model")),
+        servers(*(a_server(name, upstream.url(name), TOKEN) for name in NAMES)),
+    ) as running:
+        yield running
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize(("fault", "outcome", "status"), BEFORE, ids=KINDS)
+async def test_a_failure_before_the_first_byte_goes_unnoticed(
+    router: Router, upstream: Simulated, fault: Fault, outcome: str, status: int, stream: bool
+) -> None:
+    await upstream.set_fault("rennes-1", fault)
+
+    answers = [await router.post(json=chat(stream=stream)) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert all(MODEL in answer.text and "another-model" not in answer.text for answer in answers)
+    closed = router.closed()
+    assert [each.status for each in closed] == [RequestStatus.OK] * 2
+    tried = [[attempt.outcome for attempt in each.attempts] for each in closed]
+    assert [outcome, "ok"] in tried
+    assert all(each[-1] == "ok" for each in tried)
+    await router.idle()
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize(
+    ("fault", "outcome", "status"),
+    [case for case in BEFORE if case[1] != "full"],
+    ids=[kind for kind, case in zip(KINDS, BEFORE, strict=True) if case[1] != "full"],
+)
+async def test_when_all_fail_the_client_hears_it_in_its_own_terms(
+    router: Router, upstream: Simulated, fault: Fault, outcome: str, status: int, stream: bool
+) -> None:
+    for name in NAMES:
+        await upstream.set_fault(name, fault)
+
+    answer = await router.post(json=chat(stream=stream))
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["error"]["code"] == "server_failed"
+    assert "127.0.0.1" not in answer.text
+    assert "<" not in answer.text
+    closed = await router.only_closed()
+    assert closed.status is RequestStatus.SERVER_ERROR
+    assert [attempt.outcome for attempt in closed.attempts] == [outcome] * 2
+    await router.idle()
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_a_server_that_hangs_is_given_up(
+    tmp_path: Path, upstream: Simulated, stream: bool
+) -> None:
+    await upstream.set_fault("rennes-1", Fault(kind="hang"))
+    async with running_router(
+        tmp_path,
+        principals(),
+        names(a_model("rennes-1", served_name=SERVED)),
+        servers(a_server("rennes-1", upstream.url("rennes-1"), TOKEN)),
+        limits=Limits(server_head_seconds=0.2, server_idle_seconds=0.2),
+    ) as router:
+        answer = await router.post(json=chat(stream=stream))
+
+        assert answer.status_code == 504
+        assert answer.json()["error"]["code"] == "server_timeout"
+        assert [each.outcome for each in (await router.only_closed()).attempts] == ["timeout"]
+
+
+@pytest.mark.parametrize("kind", ["reset", "close", "garbage"])
+async def test_a_whole_answer_can_be_had_elsewhere_up_to_its_last_byte(
+    router: Router, upstream: Simulated, kind: Any
+) -> None:
+    for _ in range(2):
+        await upstream.set_fault("rennes-1", Fault(kind=kind, after_bytes=400, times=1))
+        answer = await router.post(json=chat())
+
+        assert answer.status_code == 200
+        assert answer.json()["usage"]["completion_tokens"] == 5
+
+
+@pytest.mark.parametrize("kind", ["reset", "close", "garbage", "hang"])
+async def test_a_stream_that_breaks_ends_with_an_error_and_is_never_had_elsewhere(
+    tmp_path: Path, upstream: Simulated, kind: Any
+) -> None:
+    for name in NAMES:
+        await upstream.set_fault(name, Fault(kind=kind, after_bytes=900))
+    async with running_router(
+        tmp_path,
+        principals(),
+        names(a_model(*NAMES, served_name=SERVED)),
+        servers(*(a_server(name, upstream.url(name), TOKEN) for name in NAMES)),
+        limits=Limits(server_idle_seconds=0.3),
+    ) as router:
+        answer = await router.post(json=chat(stream=True, max_tokens=50, min_tokens=50))
+
+        assert answer.status_code == 200
+        *parts, error, end = events(answer.text)
+        assert parts
+        assert all("choices" in msgspec.json.decode(part) for part in parts)
+        assert msgspec.json.decode(error)["error"]["code"] == "answer_interrupted"
+        assert end == "[DONE]"
+        assert len(asked(upstream)) == 1
+        closed = await router.only_closed()
+        assert closed.status is RequestStatus.SERVER_ERROR
+        assert closed.http_status == 200
+        assert closed.usage_source is UsageSource.COUNTED
+        assert 0 < closed.completion_tokens < 50
+        await router.idle()
+
+
+async def test_a_full_server_is_passed_over_and_not_blamed(
+    router: Router, upstream: Simulated
+) -> None:
+    await upstream.set_fault("rennes-1", Fault(kind="status", status=503, times=1))
+
+    for _ in range(3):
+        assert (await router.post(json=chat())).status_code == 200
+
+    load = router.gateway.dispatcher.load()
+    assert {server.health for server in load.servers.values()} == {"healthy"}
+    assert {server.failures for server in load.servers.values()} == {0}
