@@ -121,6 +121,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 ACCOUNT_ADAPTER = "federation.people.adapter.AccountAdapter"
+# The router in front names one address, the one it believes (TRUSTED_PROXIES).
+ALLAUTH_TRUSTED_PROXY_COUNT = 1
 MFA_ADAPTER = "federation.people.adapter.MFAAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
