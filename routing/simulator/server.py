@@ -98,8 +98,9 @@ class Server:
         serve = Serve(self._answer, self._opened, self._connections.discard)
         assert self._socket is not None
         self._listener = await asyncio.get_running_loop().create_server(
-            lambda: Connection(serve), sock=self._socket, backlog=BACKLOG
+            lambda: Connection(serve), sock=self._socket, backlog=BACKLOG, start_serving=False
         )
+        await self._listener.start_serving()
 
     def _refuse(self, asker: Connection | None) -> None:
         """Stop listening, as a machine whose server has died; a bound socket keeps the port."""
