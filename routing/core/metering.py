@@ -144,9 +144,9 @@ class StreamMeter:
         """Count whole events and return those to pass on."""
         if self.error is not None:
             return b""
-        self.content_events += len(self._find_content(block))
         if b'"usage"' in block or b'"error"' in block:
             block = self._examine(block)
+        self.content_events += len(self._find_content(block))
         if block.find(self._dialect.end, -_TAIL) >= 0:
             self.done = True
         return block
