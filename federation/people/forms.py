@@ -9,6 +9,8 @@ from django.utils.translation import gettext as _
 from federation.people.models import User
 from federation.people.operations import claim_first_admin
 
+OF_THE_LINK = {"link_invalid", "administrator_exists"}
+
 
 class FirstAdminForm(forms.Form):
     name = forms.CharField(
@@ -61,7 +63,7 @@ class FirstAdminForm(forms.Form):
         if hasattr(error, "error_dict"):
             for field, errors in error.error_dict.items():
                 self.add_error(field if field in self.fields else None, errors)
-        elif error.code in {"link_invalid", "administrator_exists"}:
+        elif {one.code for one in error.error_list} & OF_THE_LINK:
             self.add_error(None, error)
         else:
             self.add_error("password", error)

@@ -1,0 +1,103 @@
+"""Every page of accounts stands in the common design, and nobody signs up by themselves."""
+
+import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.core import mail
+from django.test import Client
+
+from tests.support.factories import PASSWORD, make_user
+
+pytestmark = pytest.mark.django_db
+OF_VISITORS = ["/account/login/", "/account/password/reset/", "/account/password/reset/done/"]
+OF_ACCOUNTS = [
+    "/account/email/",
+    "/account/password/change/",
+    "/account/2fa/",
+    "/account/2fa/totp/activate/",
+    "/account/sessions/",
+    "/account/logout/",
+    "/account/reauthenticate/",
+]
+
+
+@pytest.fixture
+def signed_in(client: Client) -> Client:
+    """By the form, as a person: some of these pages ask when one last gave the password."""
+    user = make_user("yann")
+    response = client.post("/account/login/", {"login": user.email, "password": PASSWORD})
+    assert response.headers["Location"] == "/"
+    return client
+
+
+def check_design(html: str) -> None:
+    assert "css/ilaas.css" in html
+    assert html.count("<h1") == 1
+    assert "<title>" in html
+    assert "<title> ·" not in html
+
+
+@pytest.mark.parametrize("address", OF_VISITORS)
+def test_a_visitors_page_stands_in_the_design(client: Client, address: str) -> None:
+    response = client.get(address)
+
+    assert response.status_code == 200
+    check_design(response.content.decode())
+
+
+@pytest.mark.parametrize("address", OF_ACCOUNTS)
+def test_a_page_of_ones_account_stands_in_the_design(signed_in: Client, address: str) -> None:
+    response = signed_in.get(address, follow=True)
+
+    assert response.status_code == 200
+    check_design(response.content.decode())
+
+
+@pytest.mark.parametrize(
+    "address", ["/account/2fa/recovery-codes/generate/", "/account/2fa/totp/deactivate/"]
+)
+def test_a_page_of_a_protected_account_stands_in_the_design(client: Client, address: str) -> None:
+    user = make_user("yann")
+    TOTP.activate(user, generate_totp_secret())
+    client.force_login(user)
+
+    response = client.get(address, follow=True)
+
+    assert response.status_code == 200
+    check_design(response.content.decode())
+
+
+def test_nobody_signs_up(client: Client) -> None:
+    response = client.get("/account/signup/")
+
+    check_design(response.content.decode())
+    assert "password1" not in response.content.decode()
+    assert "/account/signup/" not in client.get("/account/login/").content.decode()
+
+
+def test_a_wrong_password_is_told_without_saying_which_was_wrong(client: Client) -> None:
+    user = make_user("yann")
+
+    known = client.post("/account/login/", {"login": user.email, "password": "wrong password"})
+    unknown = client.post(
+        "/account/login/", {"login": "x@example.org", "password": "wrong password"}
+    )
+
+    assert known.context["form"].errors == unknown.context["form"].errors
+
+
+def test_a_forgotten_password_is_reset_by_a_link_in_the_mail(client: Client) -> None:
+    user = make_user("yann")
+
+    client.post("/account/password/reset/", {"email": user.email})
+    link = next(word for word in mail.outbox[0].body.split() if "/password/reset/key/" in word)
+    response = client.get(link, follow=True)
+
+    check_design(response.content.decode())
+    assert 'autocomplete="new-password"' in response.content.decode()
+
+
+def test_a_used_reset_link_is_told_clearly(client: Client) -> None:
+    response = client.get("/account/password/reset/key/1-wrong/")
+
+    assert response.status_code == 200
+    check_design(response.content.decode())

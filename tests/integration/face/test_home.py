@@ -1,0 +1,211 @@
+"""The first page: for a visitor, for each role, with and without a key, usage and a router."""
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from federation.access.operations import revoke_key
+from federation.people.enums import Role
+from federation.people.operations import grant_role
+from tests.support.calls import store_calls
+from tests.support.factories import (
+    OPERATOR,
+    Cast,
+    make_application,
+    make_cast,
+    make_institution,
+    make_key,
+    serve_model,
+)
+from tests.support.load_feed import LoadFeed, feed, run_dir, server_load
+from tests.support.pages import signed_in_as
+
+pytestmark = pytest.mark.django_db
+__all__ = ["feed", "run_dir"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return make_cast()
+
+
+def page(client: Client, language: str = "en") -> str:
+    return client.get("/", headers={"accept-language": language}).content.decode()
+
+
+def test_a_visitor_reads_real_numbers_and_how_to_log_in(client: Client, cast: Cast) -> None:
+    serve_model(cast.rennes)
+    serve_model(cast.reims)
+
+    response = client.get("/", headers={"accept-language": "en"})
+
+    numbers = response.context["numbers"]
+    assert (numbers.members, numbers.servers, numbers.models, numbers.requests) == (3, 2, 1, 0)
+    assert 'href="/account/login/"' in response.content.decode()
+
+
+def test_a_visitor_sees_no_page_of_the_signed_in(client: Client) -> None:
+    html = page(client)
+
+    assert 'href="/keys/"' not in html
+    assert 'href="/style/"' not in html
+
+
+def test_the_numbers_are_counted_once_a_minute(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    page(client)
+
+    with django_assert_num_queries(0):
+        page(client)
+
+
+def test_the_federation_without_members_is_told_as_it_is(client: Client) -> None:
+    response = client.get("/")
+
+    assert response.status_code == 200
+    assert response.context["numbers"] == (0, 0, 0, 0, False)
+
+
+def test_the_contact_of_the_site_is_told_to_those_who_want_to_join(
+    client: Client, settings: Settings
+) -> None:
+    settings.SITE_CONTACT = "ilaas@example.org"
+
+    assert 'href="mailto:ilaas@example.org"' in page(client)
+
+
+def test_a_user_without_a_key_is_led_to_create_one(cast: Cast) -> None:
+    response = signed_in_as(cast.rennes_user).get("/")
+
+    welcome = response.context["welcome"]
+    assert (welcome.may_issue, welcome.has_key, welcome.has_called) == (True, False, False)
+    assert 'class="btn btn-primary" href="/keys/new/"' in response.content.decode()
+
+
+def test_a_key_of_ones_own_ticks_the_step_off(cast: Cast) -> None:
+    make_key(make_application(cast.rennes, cast.rennes_user))
+
+    response = signed_in_as(cast.rennes_user).get("/")
+
+    assert response.context["welcome"].has_key
+    assert response.content.decode().count('class="is-done"') == 1
+
+
+def test_a_revoked_key_and_a_colleagues_do_not_count(cast: Cast) -> None:
+    key, _text = make_key(make_application(cast.rennes, cast.rennes_user))
+    revoke_key(by=OPERATOR, key=key, reason="lost")
+    make_key(make_application(cast.rennes, cast.rennes_dsi))
+
+    response = signed_in_as(cast.rennes_user).get("/")
+
+    assert not response.context["welcome"].has_key
+
+
+def test_without_a_role_one_is_told_whom_to_ask(cast: Cast) -> None:
+    response = signed_in_as(cast.intruder).get("/")
+
+    assert response.context["welcome"].posts == []
+    assert not response.context["welcome"].may_issue
+    assert "/keys/new/" not in response.content.decode()
+
+
+def test_every_role_is_named_with_its_institution(cast: Cast) -> None:
+    grant_role(
+        by=OPERATOR, user=cast.rennes_user, role=Role.MEMBER_DSI, institution_id=cast.reims.pk
+    )
+
+    posts = signed_in_as(cast.rennes_user).get("/").context["welcome"].posts
+
+    assert [post.institution for post in posts] == ["Reims", "Rennes"]
+
+
+def test_the_register_is_offered_to_federation_administrators_alone(cast: Cast) -> None:
+    offered = {
+        name
+        for name, who in cast.people().items()
+        if 'href="/register/"' in page(signed_in_as(who))
+    }
+
+    assert offered == {"admin"}
+
+
+def test_the_entry_of_the_present_page_is_marked(cast: Cast) -> None:
+    html = signed_in_as(cast.rennes_user).get("/style/").content.decode()
+    assert "aria-current" not in html
+
+    html = page(signed_in_as(cast.rennes_user))
+    assert html.count('aria-current="page"') == 1
+
+
+def test_servers_that_answer_are_counted(cast: Cast, feed: LoadFeed) -> None:
+    first, second = serve_model(cast.rennes).server, serve_model(cast.reims).server
+    feed.tell(servers={first.pk: server_load(), second.pk: server_load(health="ejected")})
+
+    welcome = signed_in_as(cast.orleans_user).get("/").context["welcome"]
+
+    assert welcome.servers == (2, 1)
+
+
+def test_a_router_that_is_away_is_said_plainly(cast: Cast, run_dir: object) -> None:
+    serve_model(cast.rennes)
+
+    response = signed_in_as(cast.orleans_user).get("/", headers={"accept-language": "en"})
+
+    assert response.context["welcome"].servers == (1, None)
+    assert "status-red" in response.content.decode()
+
+
+def test_a_name_with_markup_is_shown_as_text(cast: Cast) -> None:
+    cast.intruder.name = "<script>alert(1)</script>"
+    cast.intruder.save()
+
+    assert "<script>alert" not in page(signed_in_as(cast.intruder))
+
+
+def test_the_page_costs_the_same_however_many_members_there_are(cast: Cast) -> None:
+    client = signed_in_as(cast.admin)
+    serve_model(cast.rennes)
+    page(client)
+
+    with CaptureQueriesContext(connection) as few:
+        page(client)
+    for name in ("nantes", "angers", "tours"):
+        serve_model(make_institution(name))
+    with CaptureQueriesContext(connection) as many:
+        page(client)
+
+    assert len(many) == len(few)
+
+
+def test_ones_own_usage_is_summed_up(cast: Cast) -> None:
+    deployment = serve_model(cast.rennes)
+    key, _text = make_key(make_application(cast.rennes, cast.rennes_user))
+    store_calls(key, deployment, count=3)
+
+    response = signed_in_as(cast.rennes_user).get("/")
+
+    counts = response.context["welcome"].usage.counts
+    assert (counts.requests, counts.tokens) == (3, 126)
+    assert "ilaas-demo" not in response.content.decode()
+
+
+def test_demonstration_data_is_marked_for_everybody(client: Client, cast: Cast) -> None:
+    deployment = serve_model(cast.rennes)
+    key, _text = make_key(make_application(cast.rennes, cast.rennes_user))
+    store_calls(key, deployment, is_demo=True)
+
+    assert "ilaas-demo" in page(signed_in_as(cast.rennes_user))
+    assert "ilaas-demo" in page(client)
+
+
+def test_only_a_get_is_answered(client: Client) -> None:
+    assert client.post("/").status_code == 405
