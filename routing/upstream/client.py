@@ -122,7 +122,7 @@ def _head(destination: Destination, method: str, path: str, headers: Headers, le
         raise ValueError("a header holds a line break")
     if not _PATH.fullmatch(path) or not method.isalpha():
         raise ValueError("a method or path that would break the request line")
-    if not any(name == b"accept-encoding" for name, _ in headers):
+    if b"\naccept-encoding:" not in b"\n" + lines:
         lines += _IDENTITY
     if length or method in _HAS_BODY:
         lines += b"content-length: %d\r\n" % length

@@ -13,7 +13,6 @@ MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 256
 
 _VERSIONS = ("1.1", "1.0")
-_PLAIN_CONNECTION = (b"close", b"keep-alive")
 _HOP_BY_HOP = frozenset(
     {
         b"connection",
@@ -102,8 +101,8 @@ class Framing:
             raise BadResponse("another version of HTTP")
         if self.received > MAX_HEAD_BYTES and _size(headers) > MAX_HEAD_BYTES:
             raise BadResponse("the head of the answer is too large")
-        self.until_close = _has_no_end(headers)
-        self._response.start(status, _end_to_end(headers))
+        kept, self.until_close = _read_headers(headers)
+        self._response.start(status, kept)
         if self._bodiless:
             self._end()
 
@@ -122,26 +121,27 @@ class Framing:
         self.keep_alive = self._parser.should_keep_alive()
 
 
-def _has_no_end(headers: list[tuple[bytes, bytes]]) -> bool:
-    """Say whether neither a length nor chunks tell where the body ends. Raises `BadResponse` on a foreign coding."""
-    no_end = True
-    for name, value in headers:
-        if name == b"content-length":
-            no_end = False
+def _read_headers(headers: list[tuple[bytes, bytes]]) -> tuple[AnswerHeaders, bool]:
+    """Return those that concern more than this connection, and whether none of all tells where the body ends.
+
+    Raises `BadResponse` on a transfer-encoding that is not plain chunks.
+    """
+    kept, named, no_end = [], b"", True
+    for pair in headers:
+        name, value = pair
+        if name not in _HOP_BY_HOP:
+            kept.append(pair)
+            no_end = no_end and name != b"content-length"
+        elif name == b"connection":
+            named += value.lower() + b","
         elif name == b"transfer-encoding":
             if value.lower() != b"chunked":
                 raise BadResponse("an unknown transfer-encoding")
             no_end = False
-    return no_end
-
-
-def _end_to_end(headers: list[tuple[bytes, bytes]]) -> AnswerHeaders:
-    """Return the headers that concern more than this connection."""
-    dropped = _HOP_BY_HOP
-    for name, value in headers:
-        if name == b"connection" and value.lower() not in _PLAIN_CONNECTION:
-            dropped |= {word.strip() for word in value.lower().split(b",")}
-    return tuple(pair for pair in headers if pair[0] not in dropped)
+    if named:
+        dropped = {word.strip() for word in named.split(b",")} - _HOP_BY_HOP
+        kept = [pair for pair in kept if pair[0] not in dropped]
+    return tuple(kept), no_end
 
 
 def _size(headers: list[tuple[bytes, bytes]]) -> int:
