@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -153,22 +154,17 @@ def test_the_portal_shows_a_request_within_seconds(product: Product) -> None:
         )
 
 
-def signed_in(product: Product, account: str) -> httpx.Client:
+@contextmanager
+def signed_in(product: Product, account: str) -> Iterator[httpx.Client]:
     who: dict[str, Any] = product.demo["accounts"][account]
-    portal = httpx.Client(
+    with httpx.Client(
         base_url=product.address, follow_redirects=True, timeout=20, trust_env=False
-    )
-    page = portal.get("/account/login/")
-    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
-    assert token
-    answer = portal.post(
-        "/account/login/",
-        data={
-            "login": who["email"],
-            "password": who["password"],
-            "csrfmiddlewaretoken": token[1],
-        },
-    )
-    assert answer.status_code == 200
-    assert "/account/login" not in str(answer.url)
-    return portal
+    ) as portal:
+        page = portal.get("/account/login/")
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+        assert token
+        form = {"login": who["email"], "password": who["password"]}
+        answer = portal.post("/account/login/", data={**form, "csrfmiddlewaretoken": token[1]})
+        assert answer.status_code == 200
+        assert "/account/login" not in str(answer.url)
+        yield portal
