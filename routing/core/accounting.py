@@ -79,8 +79,10 @@ _decoder = msgspec.msgpack.Decoder(Record)
 
 
 def frame(record: Record) -> bytes:
-    """Return the line for `record`."""
+    """Return the line for `record`. Raises `ValueError` on one so long that no reader would go past it."""
     payload = _encoder.encode(record)
+    if len(payload) > _MAX_RECORD:
+        raise ValueError(f"record of {len(payload)} bytes")
     return _PREFIX.pack(len(payload), zlib.crc32(payload), VERSION) + payload
 
 

@@ -1,0 +1,227 @@
+"""One server's health: what ejects it, what brings it back, and how much it is given meanwhile."""
+
+import pytest
+
+from routing.core.enums import Health
+from routing.core.health import (
+    BACKOFF_CAP,
+    BACKOFF_SECONDS,
+    FORGIVEN_AFTER,
+    HOLD_SECONDS,
+    PROBE_IDLE,
+    PROBE_PATIENCE,
+    SLOW_START,
+    SLOW_STEP,
+    SLOW_STEPS,
+    ServerHealth,
+)
+from routing.core.retry import HARMS_HEALTH, Failure
+
+NOW = 1000.0
+EJECTED, HEALTHY, PROBING = Health.EJECTED, Health.HEALTHY, Health.PROBING
+
+
+def an_ejected_server(now: float = NOW) -> ServerHealth:
+    health = ServerHealth()
+    health.failed(Failure.CONNECT, "t1", "key", now)
+    return health
+
+
+def test_a_new_server_is_trusted() -> None:
+    health = ServerHealth()
+    assert health.state is HEALTHY
+    assert health.admits(10_000, NOW)
+
+
+def test_a_server_that_cannot_be_reached_is_ejected_at_once() -> None:
+    assert an_ejected_server().state is EJECTED
+
+
+@pytest.mark.parametrize("failure", sorted(HARMS_HEALTH - {Failure.CONNECT}))
+def test_three_keys_that_fail_in_a_row_eject(failure: Failure) -> None:
+    health = ServerHealth()
+    for number in range(2):
+        health.failed(failure, f"t{number}", f"key {number}", NOW)
+    assert health.state is HEALTHY
+    health.failed(failure, "t3", "key 3", NOW)
+    assert health.state is EJECTED
+
+
+def test_one_key_alone_needs_nine_failures_so_that_a_poisonous_request_takes_no_server() -> None:
+    health = ServerHealth()
+    for number in range(8):
+        health.failed(Failure.SERVER_ERROR, f"t{number}", "agent", NOW)
+    assert health.state is HEALTHY
+    health.failed(Failure.SERVER_ERROR, "t9", "agent", NOW)
+    assert health.state is EJECTED
+
+
+def test_a_success_in_between_wipes_the_failures_out() -> None:
+    health = ServerHealth()
+    for number in range(20):
+        health.failed(Failure.LOST, "t", f"key {number}", NOW)
+        health.succeeded("other", NOW)
+    assert (health.state, health.failures) == (HEALTHY, 0)
+
+
+def test_an_ejected_server_is_due_when_its_back_off_is_over() -> None:
+    health = an_ejected_server()
+    assert not health.admits(0, NOW + BACKOFF_SECONDS)
+    assert not health.is_due(NOW + BACKOFF_SECONDS - 0.01)
+    assert health.is_due(NOW + BACKOFF_SECONDS)
+    assert health.opens_at(NOW) == NOW + BACKOFF_SECONDS
+
+
+def test_only_one_trial_at_a_time() -> None:
+    health = an_ejected_server()
+    health.begin_trial("trial")
+    assert health.state is PROBING
+    assert not health.is_due(NOW + BACKOFF_SECONDS)
+    assert not health.probe_is_due(NOW + BACKOFF_SECONDS)
+
+
+def test_the_trial_heals_and_the_server_is_filled_slowly() -> None:
+    health = an_ejected_server()
+    health.begin_trial("trial")
+    health.succeeded("trial", NOW)
+    assert health.state is HEALTHY
+    ceilings = [health.ceiling(NOW + step * SLOW_STEP) for step in range(SLOW_STEPS + 1)]
+    assert ceilings == [SLOW_START << step for step in range(SLOW_STEPS)] + [None]
+    assert health.admits(SLOW_START - 1, NOW)
+    assert not health.admits(SLOW_START, NOW)
+    assert health.opens_at(NOW) == NOW + SLOW_STEP
+
+
+def test_nothing_else_heals_an_ejected_server() -> None:
+    health = an_ejected_server()
+    health.succeeded("sent before", NOW)
+    health.begin_trial("trial")
+    health.succeeded("sent before", NOW)
+    health.was_full("sent before", 1, 0, NOW)
+    assert health.state is PROBING
+
+
+def test_failures_of_what_was_sent_before_do_not_lengthen_the_ejection() -> None:
+    health = an_ejected_server()
+    for _ in range(10):
+        health.failed(Failure.LOST, "sent before", "key", NOW + 1)
+    assert health.opens_at(NOW) == NOW + BACKOFF_SECONDS
+
+
+def test_each_failed_trial_doubles_the_back_off_up_to_a_cap() -> None:
+    health, now, pauses = an_ejected_server(), NOW, []
+    for _ in range(8):
+        opens_at = health.opens_at(now)
+        assert opens_at is not None
+        pauses.append(opens_at - now)
+        now = opens_at
+        health.begin_trial("trial")
+        health.failed(Failure.TIMEOUT, "trial", "key", now)
+    assert pauses == [2, 4, 8, 16, 32, BACKOFF_CAP, BACKOFF_CAP, BACKOFF_CAP]
+
+
+def test_a_relapse_is_punished_longer_and_good_health_is_forgiven() -> None:
+    health = an_ejected_server()
+    health.begin_trial("trial")
+    health.succeeded("trial", NOW)
+    health.failed(Failure.CONNECT, "t", "key", NOW)
+    assert health.opens_at(NOW) == NOW + 2 * BACKOFF_SECONDS
+    health.begin_trial("trial")
+    health.succeeded("trial", NOW)
+    later = NOW + FORGIVEN_AFTER + 1
+    health.succeeded("t", later)
+    health.failed(Failure.CONNECT, "t", "key", later)
+    assert health.opens_at(later) == later + BACKOFF_SECONDS
+
+
+def test_a_trial_without_news_leaves_the_server_due() -> None:
+    health = an_ejected_server()
+    health.begin_trial("trial")
+    health.was_unused("trial")
+    assert health.is_due(NOW + BACKOFF_SECONDS)
+
+
+def test_a_full_server_is_held_back_then_filled_slowly_from_what_it_held() -> None:
+    health = ServerHealth()
+    health.was_full("t", 3, 0, NOW)
+    assert health.state is HEALTHY
+    assert health.ceiling(NOW) == 0
+    assert health.opens_at(NOW) == NOW + HOLD_SECONDS
+    assert health.ceiling(NOW + HOLD_SECONDS) == 3
+    assert health.ceiling(NOW + HOLD_SECONDS + SLOW_STEP) == 6
+
+
+def test_a_full_server_that_names_a_time_gets_it_within_reason() -> None:
+    health = ServerHealth()
+    health.was_full("t", 3, 20.0, NOW)
+    assert health.opens_at(NOW) == NOW + 20.0
+    health.was_full("t", 3, 1e9, NOW)
+    assert health.opens_at(NOW) == NOW + 60.0
+
+
+def test_a_server_that_stays_full_is_held_longer_and_a_burst_counts_once() -> None:
+    health = ServerHealth()
+    for _ in range(30):
+        health.was_full("t", 3, 0, NOW)
+    assert health.opens_at(NOW) == NOW + HOLD_SECONDS
+    health.was_full("t", 3, 0, NOW + HOLD_SECONDS)
+    assert health.opens_at(NOW + HOLD_SECONDS) == NOW + 3 * HOLD_SECONDS
+
+
+def test_fullness_never_ejects_and_heals_the_one_on_trial() -> None:
+    health = an_ejected_server()
+    health.begin_trial("trial")
+    health.was_full("trial", 0, 0, NOW)
+    assert health.state is HEALTHY
+    assert health.ceiling(NOW) == 0
+
+
+def test_a_server_of_which_nothing_was_heard_is_probed_once() -> None:
+    health = ServerHealth()
+    assert health.probe_is_due(NOW)
+    health.begin_probe(NOW)
+    assert not health.probe_is_due(NOW)
+    health.probed(None, NOW)
+    assert not health.probe_is_due(NOW + PROBE_IDLE - 1)
+    assert health.probe_is_due(NOW + PROBE_IDLE)
+
+
+def test_a_server_that_answers_requests_needs_no_probe() -> None:
+    health = ServerHealth()
+    health.succeeded("t", NOW)
+    assert not health.probe_is_due(NOW + PROBE_IDLE - 1)
+
+
+@pytest.mark.parametrize("failure", sorted(HARMS_HEALTH))
+def test_a_failed_probe_ejects_at_once(failure: Failure) -> None:
+    health = ServerHealth()
+    health.begin_probe(NOW)
+    health.probed(failure, NOW)
+    assert health.state is EJECTED
+
+
+def test_a_probe_is_the_trial_of_an_ejected_server() -> None:
+    health, later = an_ejected_server(), NOW + BACKOFF_SECONDS
+    assert not health.probe_is_due(later - 0.01)
+    assert health.probe_is_due(later)
+    health.begin_probe(later)
+    assert health.state is PROBING
+    assert not health.is_due(later)
+    health.probed(None, later)
+    assert health.state is HEALTHY
+
+
+def test_a_probe_begun_in_better_days_does_not_heal() -> None:
+    health = ServerHealth()
+    health.begin_probe(NOW)
+    health.failed(Failure.CONNECT, "t", "key", NOW)
+    health.probed(None, NOW)
+    assert health.state is EJECTED
+
+
+def test_a_lost_probe_is_forgotten() -> None:
+    health, later = an_ejected_server(), NOW + BACKOFF_SECONDS
+    health.begin_probe(later)
+    assert health.opens_at(later) == later + PROBE_PATIENCE
+    assert health.is_due(later + PROBE_PATIENCE)
+    assert health.probe_is_due(later + PROBE_PATIENCE)

@@ -1,0 +1,74 @@
+"""Frames on the router's socket."""
+
+import asyncio
+import struct
+
+import pytest
+
+from routing.core.table import PrincipalsSection
+from routing.dispatch.frames import (
+    MAX_FRAME,
+    Frame,
+    Hello,
+    InForce,
+    Load,
+    Subscribe,
+    encode,
+    read_frame,
+)
+from routing.dispatch.local import LocalDispatcher
+from tests.support.decisions import a_server, a_table
+
+TABLE = a_table([a_server()])
+
+
+def reader_of(data: bytes) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader()
+    reader.feed_data(data)
+    reader.feed_eof()
+    return reader
+
+
+def frames() -> list[Frame]:
+    dispatcher = LocalDispatcher()
+    dispatcher.set_table(TABLE)
+    versions = TABLE.versions
+    return [
+        Hello(incarnation="i", versions=versions),
+        Subscribe(),
+        Load(
+            incarnation="i",
+            versions=versions,
+            view=dispatcher.load(),
+            open_requests=1,
+            spool_bytes=2,
+        ),
+        InForce(section="names", version=3),
+        TABLE.names,
+        TABLE.servers,
+        PrincipalsSection(version=1, by_digest={}),
+    ]
+
+
+async def test_every_frame_arrives_as_it_was_sent() -> None:
+    sent = frames()
+    reader = reader_of(b"".join(encode(frame) for frame in sent))
+    assert [await read_frame(reader) for _ in sent] == sent
+    assert await read_frame(reader) is None
+
+
+@pytest.mark.parametrize("length", [2, 5])
+async def test_a_frame_cut_short_is_an_error(length: int) -> None:
+    with pytest.raises(asyncio.IncompleteReadError):
+        await read_frame(reader_of(encode(Subscribe())[:length]))
+
+
+async def test_a_frame_too_long_is_not_read() -> None:
+    with pytest.raises(ValueError, match="frame of"):
+        await read_frame(reader_of(struct.pack(">I", MAX_FRAME + 1)))
+
+
+@pytest.mark.parametrize("payload", [b"\xc1", b"\x93\x01\x02\x03", b"\x81\xa4type\xa3huh"])
+async def test_a_frame_that_is_not_ours_is_an_error(payload: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - msgspec's own words
+        await read_frame(reader_of(struct.pack(">I", len(payload)) + payload))
