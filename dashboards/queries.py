@@ -24,6 +24,7 @@ from federation.people.scope import institution_ids_for, sees_everything
 from routing.core.enums import ServerState
 
 PUBLIC_STATES = (ServerState.LIVE, ServerState.DRAINING)
+_LANGUAGES = {"zh": "zh-hans"}  # Django names the two scripts, models the language
 _CARD = (
     "id",
     "name",
@@ -96,9 +97,10 @@ class ModelCard:
     @property
     def languages(self) -> list[str]:
         """The languages' names in the reader's own; a code that Django does not know stays a code."""
+        codes = (_LANGUAGES.get(code, code) for code in self.model.languages)
         return [
             get_language_info(code)["name_translated"] if code in LANG_INFO else code
-            for code in self.model.languages
+            for code in codes
         ]
 
 

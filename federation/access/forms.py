@@ -1,6 +1,7 @@
 """What people type to make and to revoke a key. The forms parse; the operations decide and write."""
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from typing import Any, cast
 
@@ -8,7 +9,6 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -25,33 +25,24 @@ from routing.upstream.credentials import Secret
 
 ORIGIN = re.compile(r"https?://([a-z0-9.-]{1,180}|\[[0-9a-f:]{2,45}\])(:[0-9]{1,5})?")
 MAX_ORIGINS = 20
+NEW = "new"
+"""The choice of an application that is made with the key."""
 USUAL_LIFE = timedelta(days=365)
 LONGEST_LIFE = timedelta(days=3660)
-
-
-class ApplicationField(forms.ModelChoiceField):  # type: ignore[type-arg]  # no generic class at run time
-    def label_from_instance(self, obj: Application) -> str:
-        return f"{obj.name} · {obj.institution.short_name}"
 
 
 class KeyForm(forms.Form):
     """A new key, for an application that is there or for one made with it."""
 
-    application = ApplicationField(
-        Application.objects.none(),
-        required=False,
+    application = forms.TypedChoiceField(
         label=gettext_lazy("Application"),
-        empty_label=gettext_lazy("a new one"),
         help_text=gettext_lazy("The software that will use the key: usage is counted under it."),
     )
     new_application = forms.CharField(
         max_length=100, required=False, label=gettext_lazy("Name of the new application")
     )
-    institution = forms.ModelChoiceField(
-        Institution.objects.none(),
-        required=False,
-        empty_label=None,
-        label=gettext_lazy("Institution of the new application"),
+    institution = forms.TypedChoiceField(
+        required=False, label=gettext_lazy("Institution of the new application")
     )
     name = forms.CharField(
         max_length=100,
@@ -100,7 +91,8 @@ class KeyForm(forms.Form):
         self._by = by
         self._highest = issuing_institutions(by)
         self._offer_applications()
-        self._offer("models", AIModel.objects.for_user(by).served())
+        models = cast("forms.ModelMultipleChoiceField[AIModel]", self.fields["models"])
+        models.queryset = AIModel.objects.for_user(by).served()
         highest = max(self._highest.values(), default=PriorityClass.P1)
         priority = cast(forms.TypedChoiceField, self.fields["priority"])
         priority.choices = [item for item in PRIORITY_LABELS.items() if item[0] <= highest]
@@ -208,22 +200,29 @@ class KeyForm(forms.Form):
 
     def _offer_applications(self) -> None:
         """Ask only what there is to choose: an application if there are some, an institution if several."""
-        manageable = [
-            application.pk
+        applications = {
+            str(application.pk): application
             for application in applications_to_manage(self._by)
             if application.institution in self._highest
-        ]
-        applications = Application.objects.filter(pk__in=manageable)
-        self._offer("application", applications.select_related("institution"))
-        if not manageable:
+        }
+        names = [(pk, f"{one.name} · {one.institution}") for pk, one in applications.items()]
+        self._offer("application", [(NEW, _("a new one")), *names], applications.get)
+        if not applications:
             del self.fields["application"]
-        members = [institution.pk for institution in self._highest]
-        self._offer("institution", Institution.objects.filter(pk__in=members))
-        if len(self._highest) == 1:
+            self.fields["new_application"].required = True
+        members = {str(member.pk): member for member in self._highest}
+        self._offer("institution", [(pk, str(one)) for pk, one in members.items()], members.get)
+        if len(members) == 1:
             del self.fields["institution"]
 
-    def _offer(self, name: str, rows: QuerySet[Any]) -> None:
-        cast("forms.ModelChoiceField[Any]", self.fields[name]).queryset = rows
+    def _offer(
+        self,
+        name: str,
+        choices: list[tuple[str, str]],
+        coerce: Callable[[str], object],
+    ) -> None:
+        field = cast(forms.TypedChoiceField, self.fields[name])
+        field.choices, field.coerce, field.empty_value = choices, coerce, None
 
     def _bound_the_last_day(self, today: date) -> None:
         field = self.fields["expires_on"]

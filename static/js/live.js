@@ -3,6 +3,7 @@
 //   data-live="servers/ID/in_flight"    the number (–: not known)
 //   data-live-health="ID"               the badge of a server's health; texts in #health-texts
 //   data-live-meter="ID"                <meter> of requests in flight against the limit
+//   data-live-if="servers/ID/limit"     shown while there is such a number
 //   data-live-away                      shown while the router is away
 //   data-live-status                    whether the page is live; its texts in data-live-on and data-live-off
 "use strict";
@@ -13,8 +14,10 @@ const healths = JSON.parse(document.getElementById("health-texts")?.textContent 
 
 function write(told) {
   for (const place of document.querySelectorAll("[data-live]")) {
-    const value = place.dataset.live.split("/").reduce((part, key) => part?.[key], told);
-    setText(place, value == null ? "–" : value.toLocaleString(language));
+    setText(place, find(told, place.dataset.live)?.toLocaleString(language) ?? "–");
+  }
+  for (const place of document.querySelectorAll("[data-live-if]")) {
+    place.hidden = find(told, place.dataset.liveIf) == null;
   }
   for (const badge of document.querySelectorAll("[data-live-health]")) {
     showHealth(badge, told.servers[badge.dataset.liveHealth]?.health);
@@ -23,6 +26,10 @@ function write(told) {
     showMeter(meter, told.servers[meter.dataset.liveMeter]);
   }
   for (const notice of document.querySelectorAll("[data-live-away]")) notice.hidden = told.router;
+}
+
+function find(told, path) {
+  return path.split("/").reduce((part, key) => part?.[key], told);
 }
 
 function setText(place, text) {
@@ -36,8 +43,7 @@ function showHealth(badge, health) {
 }
 
 function showMeter(meter, server) {
-  meter.hidden = !server?.limit;
-  if (meter.hidden) return;
+  if (!server?.limit) return;
   meter.max = server.limit;
   meter.value = server.in_flight;
 }

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.http import HttpResponse
 from django.utils import timezone
 
 from federation.access.keys import KEY_PATTERN, is_well_formed
@@ -15,7 +14,7 @@ from federation.fleet.models import Deployment
 from federation.people.enums import Role
 from federation.people.models import User
 from federation.people.operations import grant_role
-from routing.core.enums import PriorityClass, RoutingMode
+from routing.core.enums import LifecycleStage, PriorityClass, RoutingMode
 from tests.support.factories import OPERATOR, Cast, make_application, make_key, make_model
 from tests.support.pages import signed_in_as
 
@@ -28,12 +27,11 @@ def form(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in {**typed, **changes}.items() if value is not None}
 
 
-def send(user: User, **changes: Any) -> HttpResponse:
-    response: HttpResponse = signed_in_as(user).post(PAGE, form(**changes))
-    return response
+def send(user: User, **changes: Any) -> Any:
+    return signed_in_as(user).post(PAGE, form(**changes))
 
 
-def key_in(response: HttpResponse) -> str:
+def key_in(response: Any) -> str:
     found = KEY_PATTERN.search(response.content.decode())
     assert found, response.content.decode()
     return found[0]
@@ -178,8 +176,6 @@ def test_another_s_application_is_no_choice(cast: Cast) -> None:
 
 
 def test_only_models_that_are_served_can_be_chosen(cast: Cast, deployment: Deployment) -> None:
-    from routing.core.enums import LifecycleStage
-
     proposed = make_model("proposed-1b", stage=LifecycleStage.PROPOSED)
 
     page = send(cast.rennes_dsi, models=[str(proposed.pk)])

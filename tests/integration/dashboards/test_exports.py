@@ -1,8 +1,10 @@
 """The requests as CSV: every one of the period and no other, readable and harmless in a spreadsheet."""
 
 import csv
+from collections.abc import AsyncIterator
 from datetime import datetime
 from io import StringIO
+from typing import cast
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -37,7 +39,8 @@ def exported(user: User, query: str = "", language: str = "fr") -> str:
 
 
 async def whole(answer: StreamingHttpResponse) -> str:
-    return b"".join([piece async for piece in answer.streaming_content]).decode()
+    pieces = cast("AsyncIterator[bytes]", answer.streaming_content)
+    return b"".join([piece async for piece in pieces]).decode()
 
 
 def rows(text: str, separator: str = ";") -> list[dict[str, str]]:

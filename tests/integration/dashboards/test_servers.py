@@ -120,7 +120,7 @@ def test_the_load_comes_from_the_router(
     rennes, reims = at_rennes.server_id, at_reims.server_id
     assert f'data-live="servers/{rennes}/in_flight">3<' in page
     assert f'data-live="servers/{rennes}/limit">8<' in page
-    assert f'data-live="servers/{reims}/limit">–<' in page
+    assert f'data-live-if="servers/{reims}/limit" hidden' in page
     assert f'class="status status-red" data-live-health="{reims}"' in page
     assert "data-live-away hidden" in page
 
