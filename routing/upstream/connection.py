@@ -18,6 +18,8 @@ HIGH_WATER = 64 * 1024
 """Unread bytes of a body from which the server is held back."""
 IDLE_S = 60.0
 """How long a connection waits for its next request."""
+STALE_S = 2.0
+"""A connection that served before and is lost this soon, without a byte, was closed while it was idle."""
 FORGOTTEN_S = 900.0
 """How long a held-back answer waits for its caller, who may have forgotten it."""
 _JOIN_BYTES = 16 * 1024
@@ -50,7 +52,7 @@ class Connection(asyncio.Protocol):
         self._response: Response | None = None
         self._framing: Framing | None = None
         self._phase = Phase.IDLE
-        self._head_s = self._idle_s = 0.0
+        self._head_s = self._idle_s = self._asked_at = 0.0
         self._unsent = 0
         self._paused = False
         self._reused = False
@@ -68,11 +70,12 @@ class Connection(asyncio.Protocol):
         `ConnectionLost`, `HeadTimeout`, `BadResponse`.
         """
         if not self.usable:
-            raise ConnectionLost(reused=self._reused, bytes_received=0)
+            raise ConnectionLost(bytes_received=0, stale=self._reused)
         response = self._response = Response(self)
         self._framing = Framing(response, bodiless=bodiless)
         self._head_s, self._idle_s = head_s, idle_s
         self._phase = Phase.HEAD
+        self._asked_at = self._patience.now
         self.deadline = self._patience.until(head_s)
         if len(body) <= _JOIN_BYTES:
             self._transport.write(head + body)
@@ -178,10 +181,15 @@ class Connection(asyncio.Protocol):
         """Close; an answer that was under way ends with the error, by default that the connection was lost."""
         response, framing = self._response, self._framing
         if response is not None and framing is not None:
-            received = framing.received
+            lost = ConnectionLost(bytes_received=framing.received, stale=self._is_stale(framing))
             self._leave()
-            response.fail(error or ConnectionLost(reused=self._reused, bytes_received=received))
+            response.fail(error or lost)
         self._transport.abort()
+
+    def _is_stale(self, framing: Framing) -> bool:
+        """Say whether the server seems to have closed before it could see the request, and not because of it."""
+        waited = self._patience.now - self._asked_at
+        return self._reused and framing.received == 0 and waited <= STALE_S
 
     def _leave(self) -> None:
         assert self._framing is not None

@@ -82,15 +82,11 @@ class ConnectionLost(UpstreamError):
 
     failure = Failure.LOST
 
-    def __init__(self, *, reused: bool, bytes_received: int) -> None:
+    def __init__(self, *, bytes_received: int, stale: bool = False) -> None:
         super().__init__(f"connection lost after {bytes_received} bytes of the answer")
-        self.reused = reused
         self.bytes_received = bytes_received
-
-    @property
-    def stale(self) -> bool:
+        self.stale = stale
         """Whether the server had most likely closed an idle connection: the same request may go on a new one."""
-        return self.reused and self.bytes_received == 0
 
 
 class HeadTimeout(UpstreamError):

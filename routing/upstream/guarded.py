@@ -123,7 +123,7 @@ async def fetch(
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         raise bad_url() from None
     except httpx.NetworkError:
-        raise ConnectionLost(reused=False, bytes_received=0) from None
+        raise ConnectionLost(bytes_received=0) from None
     except httpx.HTTPError:
         raise BadResponse("what came is not HTTP/1.1, or not whole") from None
 
