@@ -7,6 +7,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -19,7 +20,8 @@ from cryptography.fernet import Fernet
 from uvicorn.server import ServerState
 
 from routing.core.accounting import Closed, Opened, Record, Ticked, read_frames
-from routing.core.enums import LifecycleStage, ServerState as Registered, Strategy
+from routing.core.enums import LifecycleStage, Strategy
+from routing.core.enums import ServerState as Registered
 from routing.core.keys import digest
 from routing.core.table import (
     Deployment,
@@ -35,6 +37,7 @@ from routing.core.table import (
 from routing.gateway import process, rounds
 from routing.gateway.connection import Connection
 from routing.gateway.gateway import Gateway
+from routing.gateway.probing import keep_probing
 from routing.gateway.process import beside, server_of
 from routing.gateway.settings import Limits, Settings
 from routing.upstream.credentials import Secret, load_keys, seal
@@ -229,7 +232,7 @@ async def running_router(
 
     Without `probes` it learns of its servers only from requests, so that tests know what it knows.
     """
-    prober = process.keep_probing if probes else _no_probing
+    prober = keep_probing if probes else _no_probing
     with (
         tempfile.TemporaryDirectory(prefix="ilaas-router-") as run_dir,
         mock.patch.object(process, "keep_probing", prober),
@@ -263,11 +266,7 @@ async def _listening(gateway: Gateway) -> AsyncGenerator[int]:
     config.load()
     state = ServerState()
 
-    def make() -> Connection:
-        connection: Any = config.http_protocol_class(
-            config=config, server_state=state, app_state={}
-        )
-        return connection  # type: ignore[no-any-return]
+    make = partial(Connection, gateway.connections, config=config, server_state=state, app_state={})
 
     server = await asyncio.get_running_loop().create_server(make, HOST, 0)
     try:

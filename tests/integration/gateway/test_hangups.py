@@ -259,7 +259,7 @@ async def test_a_refusal_after_signs_of_life_is_the_streams_last_event(
     error, end = events(refused.text)
     assert msgspec.json.decode(error)["error"]["code"] == "too_many_people"
     assert end == "[DONE]"
-    assert [each.status for each in router.closed()][0] is RequestStatus.REFUSED
+    assert router.closed()[0].status is RequestStatus.REFUSED
 
 
 async def test_running_streams_are_ticked(tmp_path: Path, slow: Simulated) -> None:

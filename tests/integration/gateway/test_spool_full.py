@@ -1,13 +1,13 @@
 """A full disk stops admission, never accounting."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import pytest
 
 from routing.core.enums import RequestStatus
-from routing.gateway import spool
 from routing.simulator import Simulated, simulated
 from tests.support.router import (
     Router,
@@ -77,7 +77,7 @@ async def test_a_line_that_cannot_be_written_is_written_later(
     router: Router, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     """The disk fails under a running request: its closing line is owed, and paid once the disk is back."""
-    write = spool.os.write
+    write = os.write
 
     def broken(descriptor: int, data: bytes) -> int:
         if failing == "short":
@@ -99,4 +99,4 @@ async def test_a_line_that_cannot_be_written_is_written_later(
 
 def _patch(monkeypatch: pytest.MonkeyPatch, write: Callable[[int, bytes], int]) -> None:
     """Replace `os.write` as the spool sees it."""
-    monkeypatch.setattr(spool.os, "write", write)
+    monkeypatch.setattr(os, "write", write)

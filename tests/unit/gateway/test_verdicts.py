@@ -1,0 +1,136 @@
+"""What servers' answers mean; the bodies are those that real servers sent."""
+
+import pytest
+
+from routing.core.retry import Failure
+from routing.gateway.cleaning import ServerError, clean, read_error
+from routing.gateway.verdicts import Failed, judge_error, judge_event
+
+NAMES = {"tiny-llama": "llama-3.1-8b", "gpu7.univ-rennes.example": ""}
+VLLM_UNKNOWN = (
+    b'{"error":{"message":"The model `tiny-llama` does not exist. Valid aliases: other.",'
+    b'"type":"NotFoundError","param":"model","code":404}}'
+)
+LITELLM_UNKNOWN = (
+    b'{"error":{"message":"/chat/completions: Invalid model name passed in model=tiny-llama. Call '
+    b'`/v1/models` to view available models for your key.","type":"invalid_request_error",'
+    b'"param":null,"code":"400"}}'
+)
+LITELLM_WRAPPED = (
+    b'{"error":{"message":"litellm.BadRequestError: Hosted_vllmException - {\\"error\\":{\\"message'
+    b'\\":\\"tiny-llama is not a multimodal model\\",\\"type\\":\\"BadRequestError\\",\\"param\\"'
+    b':\\"content\\",\\"code\\":400}}","type":null,"param":null,"code":"400"}}'
+)
+LITELLM_NOT_FOUND = (
+    b'{"error":{"message":"litellm.NotFoundError: NotFoundError: Hosted_vllmException - {\\"detail'
+    b'\\":\\"Not Found\\"}\\n\\nLiteLLM: model group \'tiny-llama\' failed","code":"404"}}'
+)
+LLAMACPP_MISTAKE = (
+    b'{"error":{"message":"7 validation errors:\\n  {...}","type":"internal_server_error",'
+    b'"param":null,"code":null}}'
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "failure"),
+    [
+        (401, b'{"error":"Unauthorized"}', Failure.DENIED),
+        (403, b"", Failure.DENIED),
+        (404, b'{"detail":"Not Found"}', Failure.NO_ENDPOINT),
+        (404, b"<html>nginx</html>", Failure.NO_ENDPOINT),
+        (404, VLLM_UNKNOWN, Failure.NO_ENDPOINT),
+        (404, LITELLM_NOT_FOUND, Failure.NO_ENDPOINT),
+        (400, LITELLM_UNKNOWN, Failure.NO_ENDPOINT),
+        (405, b'{"detail":"Method Not Allowed"}', Failure.NO_ENDPOINT),
+        (501, b"", Failure.NO_ENDPOINT),
+        (408, b"", Failure.TIMEOUT),
+        (429, b"{}", Failure.FULL),
+        (503, b"", Failure.FULL),
+        (500, b"Internal Server Error", Failure.SERVER_ERROR),
+        (502, b"<html>", Failure.SERVER_ERROR),
+        (302, b"", Failure.BAD_ANSWER),
+    ],
+)
+def test_a_servers_fault_is_a_failure(status: int, body: bytes, failure: Failure) -> None:
+    with pytest.raises(Failed) as failed:
+        judge_error(status, body, NAMES)
+
+    assert failed.value.failure is failure
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told", "message", "param"),
+    [
+        (400, LITELLM_WRAPPED, 400, "llama-3.1-8b is not a multimodal model", "content"),
+        (422, b'{"detail":"wrong"}', 422, "wrong", None),
+        (413, b"", 413, "The server refused the request", None),
+        (500, LLAMACPP_MISTAKE, 400, "7 validation errors:\n  {...}", None),
+        (
+            404,
+            b'{"error":{"message":"Response resp_1 not found"}}',
+            404,
+            "Response resp_1 not found",
+            None,
+        ),
+        (418, b'{"error":"short"}', 418, "short", None),
+    ],
+)
+def test_a_clients_mistake_is_an_answer(
+    status: int, body: bytes, told: int, message: str, param: str | None
+) -> None:
+    error = judge_error(status, body, NAMES)
+
+    assert (error.status, error.message, error.param) == (told, message, param)
+
+
+def test_an_overflow_gets_the_code_that_agents_look_for() -> None:
+    body = (
+        b'{"error":{"message":"This model\'s maximum context length is 1024 tokens.","code":400}}'
+    )
+
+    assert judge_error(400, body, NAMES).code == "context_length_exceeded"
+
+
+@pytest.mark.parametrize(
+    ("status", "failure"),
+    [
+        (503, Failure.FULL),
+        (429, Failure.FULL),
+        (500, Failure.SERVER_ERROR),
+        (0, Failure.SERVER_ERROR),
+    ],
+)
+def test_an_error_inside_a_200_is_judged_by_its_code(status: int, failure: Failure) -> None:
+    with pytest.raises(Failed) as failed:
+        judge_event(ServerError("busy", status=status), NAMES)
+
+    assert failed.value.failure is failure
+
+
+def test_a_clients_mistake_inside_a_200_gets_its_own_status_back() -> None:
+    assert judge_event(ServerError("too long", status=400), NAMES).status == 400
+
+
+@pytest.mark.parametrize(
+    ("message", "cleaned"),
+    [
+        ("See https://gpu7:8000/x?y for more", "See … for more"),
+        ("Cannot connect to host 10.1.2.3:8000", "Cannot connect to host …"),
+        ("no file /models/llama/config.json here", "no file … here"),
+        ("call /v1/models or /completions", "call /v1/models or /completions"),
+        ("1/2 of the tokens, and 3/4", "1/2 of the tokens, and 3/4"),
+        ("Tiny-Llama on gpu7.univ-rennes.example", "llama-3.1-8b on …"),
+        ("tiny-llama-2 is another", "tiny-llama-2 is another"),
+        ("x" * 5000, "x" * 2000),
+    ],
+)
+def test_sentences_lose_what_is_of_the_house(message: str, cleaned: str) -> None:
+    assert clean(message, NAMES) == cleaned
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"null", b"7", b"[1]", b"[" * 100_000, b'{"error":{"error":{"error":{}}}}', b"\xff"],
+)
+def test_any_body_can_be_read_for_an_error(body: bytes) -> None:
+    assert read_error(body).message == ""
