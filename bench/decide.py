@@ -2,7 +2,8 @@
 
     python bench/decide.py [REQUESTS]
 
-40 institutions, 20 servers of one model, 200 requests in flight; the strategy is said on each line.
+40 institutions, 20 servers of one model, 200 requests in flight; the strategy is said on each line. Then what
+an event costs when 700 wait: an end that lets the head in, and a failure after which all are looked at again.
 """
 
 import sys
@@ -16,10 +17,12 @@ sys.path.insert(0, str(ROOT))
 from routing.core.assignment import Decider  # noqa: E402
 from routing.core.enums import RoutingMode, Strategy  # noqa: E402
 from routing.core.request import OK, Ended, FirstToken, Grant, Ticket  # noqa: E402
+from routing.core.retry import Failure  # noqa: E402
 from tests.support.decisions import a_model, a_server, a_table, a_ticket  # noqa: E402
 
 REQUESTS = 50_000
 IN_FLIGHT = 200
+WAITING = 700
 INSTITUTIONS = 40
 SERVERS = [f"i{number % INSTITUTIONS}-{number}" for number in range(20)]
 
@@ -29,6 +32,29 @@ def main() -> None:
     for strategy in Strategy:
         for mode in (RoutingMode.ANY, RoutingMode.PRIVATE_FIRST):
             print(f"{strategy:12} {mode:14} {measure(strategy, mode, requests):6.1f} µs a request")
+    for outcome in (OK, Failure.SERVER_ERROR):
+        print(f"{WAITING} wait, {outcome:12} {measure_crowd(outcome):8.1f} µs an end")
+
+
+def measure_crowd(outcome: str, rounds: int = 100) -> float:
+    """Return microseconds of CPU per end of an attempt while `WAITING` tickets wait."""
+    decider = Decider()
+    servers = [a_server(name, max_parallel=10) for name in SERVERS]
+    decider.replace_table(a_table(servers), 0.0)
+    running = deque[Grant]()
+    for number in range(len(SERVERS) * 10 + WAITING + rounds):
+        # One key's failures: too few here to eject a server.
+        ticket = a_ticket(f"t{number}", institution_id=f"i{number % INSTITUTIONS}", key_id="k")
+        running += [each for each in decider.offer(ticket, 0.0) if isinstance(each, Grant)]
+    spent = 0.0
+    for number in range(rounds):
+        oldest = running.popleft()
+        event = Ended(id=oldest.id, attempt=1, outcome=outcome)
+        began = time.process_time()
+        decisions = decider.report(event, number * 0.01)
+        spent += time.process_time() - began
+        running += [each for each in decisions if isinstance(each, Grant)]
+    return spent / rounds * 1e6
 
 
 def measure(strategy: Strategy, mode: RoutingMode, requests: int) -> float:

@@ -14,14 +14,15 @@ again. Not here: waiting itself, timers and futures (`routing.dispatch`).
 """
 
 from collections.abc import Sequence
-from heapq import heapify, heappop, heappush
 
-from routing.core.candidates import Host, Route, all_down, find_candidates, open_among
+from routing.core.candidates import Host, Needs, Route, all_down, find_candidates, open_among
+from routing.core.deadlines import Deadlines
 from routing.core.enums import Health
 from routing.core.fleet import Fleet
 from routing.core.queueing import Request, Room
 from routing.core.request import (
     OK,
+    UNUSED,
     Decision,
     Ended,
     Event,
@@ -38,7 +39,8 @@ from routing.core.table import Table
 
 MAX_WAITING = 1000
 """Tickets that may wait for one model; their bodies wait in memory with them."""
-_SPARE_DEADLINES = 1000
+_TAKES_HOPE = HARMS_HEALTH | {Failure.NO_ENDPOINT}
+"""Outcomes after which a server may be out of the question for those who wait."""
 
 
 class Decider:
@@ -48,7 +50,7 @@ class Decider:
         self._epoch = epoch
         self._fleet = Fleet()
         self._requests: dict[str, Request] = {}
-        self._deadlines: list[tuple[float, str]] = []
+        self._deadlines = Deadlines()
         self._waiting = 0
         self._arrivals = 0
 
@@ -81,7 +83,7 @@ class Decider:
         self._release(request, why, now, retry_after_ms / 1000)
         request.attempt += 1
         if why is not Failure.FULL:
-            request.excluded = (*request.excluded, _host(request).entry.id)
+            request.needs = request.needs.without(_host(request).entry.id)
         request.grant = None
         decision = self._refuse_retry(request, why, now)
         if decision is None:
@@ -94,10 +96,10 @@ class Decider:
         request = self._requests.pop(ticket_id, None)
         if request is None:
             return []
-        if request.grant is None:
+        if request.waits:
             self._leave(request)
             return []
-        self._release(request, "", now)
+        self._release(request, UNUSED, now)
         return self._serve_all(now)
 
     # What is told.
@@ -149,22 +151,18 @@ class Decider:
     def tick(self, now: float) -> list[Decision]:
         """Answer those whose deadline has come and use what time has opened."""
         decisions: list[Decision] = []
-        while self._deadlines and self._deadlines[0][0] <= now:
-            expires_at, ticket_id = heappop(self._deadlines)
-            request = self._requests.get(ticket_id)
-            if request and request.grant is None and request.expires_at == expires_at:
-                self._leave(request)
-                decisions.append(self._refuse(request, RefusalCode.FULL, now))
+        for request in self._deadlines.pop_due(now):
+            self._leave(request)
+            decisions.append(self._refuse(request, RefusalCode.FULL, now))
         return decisions + self._serve_all(now)
 
     def wake_at(self, now: float) -> float | None:
         """Return when `tick` is to be called, None when nobody waits."""
-        if not self._waiting:
+        earliest = self._deadlines.earliest()
+        if earliest is None:
             return None
-        while not self._is_awaited(self._deadlines[0]):
-            heappop(self._deadlines)
         openings = [room.opens_at(now) for room in self._fleet.rooms.values() if room]
-        return min([self._deadlines[0][0], *(time for time in openings if time is not None)])
+        return min([earliest, *(time for time in openings if time is not None)])
 
     def load(self, now: float) -> LoadView:
         """Return the present load of servers and models."""
@@ -181,27 +179,29 @@ class Decider:
 
     def _serve(self, room: Room, now: float, *, recheck: bool = False) -> list[Decision]:
         """Decide about those who wait, from the head. `recheck`: hope may have been lost, not only won."""
-        if not recheck and not room.is_open(now):
+        if not (recheck or room.is_open(now)):
             return []
         decisions: list[Decision] = []
-        hopeless: set[tuple[object, ...]] = set()
+        in_vain: set[Needs] = set()
         for request in room:
-            if request.needs in hopeless:
-                continue  # Grants only take room away, so that its like has looked for it in vain.
-            if decision := self._decide(request, now):
-                self._leave(request)
-                decisions.append(decision)
-            else:
-                hopeless.add(request.needs)
+            if request.needs in in_vain:
+                continue  # Grants only take room away.
+            decision = self._decide(request, now)
+            if decision is None:
+                in_vain.add(request.needs)
+                continue
+            self._leave(request)
+            decisions.append(decision)
+            if not (recheck or room.is_open(now)):
+                break
         return decisions
 
     def _decide(self, request: Request, now: float) -> Decision | None:
         """Return a grant, a refusal, or None when a server may come free."""
-        ticket = request.ticket
-        found = find_candidates(ticket, request.room.routes, request.excluded, now)
+        found = find_candidates(request.needs, request.room.routes, now)
         if isinstance(found, RefusalCode):
             return self._refuse(request, found, now)
-        if options := open_among(found, ticket, now):
+        if options := open_among(found, request.needs, now):
             return self._grant(request, options, len(found))
         if all_down(found):
             return self._refuse(request, RefusalCode.ALL_DOWN, now)
@@ -265,7 +265,7 @@ class Decider:
             return []
         del self._requests[event.id]
         self._release(request, event.outcome, now)
-        return self._serve_all(now, recheck=event.outcome != OK)
+        return self._serve_all(now, recheck=event.outcome in _TAKES_HOPE)
 
     def _release(
         self, request: Request, outcome: str, now: float, retry_after: float = 0.0
@@ -289,18 +289,11 @@ class Decider:
     def _enter(self, request: Request) -> None:
         request.room.enter(request)
         self._waiting += 1
-        if len(self._deadlines) > 2 * self._waiting + _SPARE_DEADLINES:
-            self._deadlines = [entry for entry in self._deadlines if self._is_awaited(entry)]
-            heapify(self._deadlines)
-        heappush(self._deadlines, (request.expires_at, request.ticket.id))
+        self._deadlines.add(request)
 
     def _leave(self, request: Request) -> None:
         request.room.leave(request)
         self._waiting -= 1
-
-    def _is_awaited(self, deadline: tuple[float, str]) -> bool:
-        request = self._requests.get(deadline[1])
-        return bool(request and request.grant is None and request.expires_at == deadline[0])
 
 
 def _host(request: Request) -> Host:

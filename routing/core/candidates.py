@@ -1,13 +1,14 @@
-"""Which servers may serve a ticket, which of them could start it now, or why none ever will.
+"""Which servers may serve a request, which of them could start it now, or why none ever will.
 
 Reads only. Not here: the choice among them (`selection`), what changes their load (`assignment`).
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from routing.core.enums import Health, RoutingMode, ServerState
 from routing.core.health import ServerHealth
-from routing.core.request import RefusalCode, Ticket
+from routing.core.request import RefusalCode
 from routing.core.table import Deployment, Server
 
 MISSING_SECONDS = 120.0
@@ -93,19 +94,29 @@ class Route:
         self._missing[endpoint] = now + MISSING_SECONDS
 
 
-def find_candidates(
-    ticket: Ticket, routes: Sequence[Route], excluded: Sequence[str], now: float
-) -> list[Route] | RefusalCode:
-    """Return the routes that may serve `ticket`, now or later; or why there is none."""
-    institution = ticket.institution_id
+class Needs(NamedTuple):
+    """What decides which servers may serve a request: equal needs have equal prospects."""
+
+    institution_id: str
+    mode: RoutingMode
+    endpoint: str
+    excluded: tuple[str, ...]
+
+    def without(self, server_id: str) -> "Needs":
+        return self._replace(excluded=(*self.excluded, server_id))
+
+
+def find_candidates(needs: Needs, routes: Sequence[Route], now: float) -> list[Route] | RefusalCode:
+    """Return the routes that meet `needs`, now or later; or why there is none."""
+    institution, mode, endpoint, excluded = needs
     found = [route for route in routes if route.only_for in ("", institution)]
     if not found:
         return RefusalCode.NO_SERVER
-    if ticket.mode is RoutingMode.PRIVATE_ONLY:
+    if mode is RoutingMode.PRIVATE_ONLY:
         found = [route for route in found if route.is_own_of(institution)]
         if not found:
             return RefusalCode.NOT_HOSTED
-    found = [route for route in found if route.offers(ticket.endpoint, now)]
+    found = [route for route in found if route.offers(endpoint, now)]
     if not found:
         return RefusalCode.ENDPOINT
     if excluded:
@@ -113,16 +124,16 @@ def find_candidates(
     return found or RefusalCode.ATTEMPTS
 
 
-def open_among(candidates: Sequence[Route], ticket: Ticket, now: float) -> Sequence[Route]:
-    """Return the candidates that could start `ticket` now; empty when it has to wait.
+def open_among(candidates: Sequence[Route], needs: Needs, now: float) -> Sequence[Route]:
+    """Return the candidates that could start a request now; empty when it has to wait.
 
     An ejected server that is due is tried only when no healthy one has room: probes find out at nobody's risk.
     """
     ready = [route for route in candidates if route.host.has_room(now)]
     if not ready:
         return [route for route in candidates if route.host.may_be_tried(now)]
-    if ticket.mode is RoutingMode.PRIVATE_FIRST:
-        own = [route for route in ready if route.is_own_of(ticket.institution_id)]
+    if needs.mode is RoutingMode.PRIVATE_FIRST:
+        own = [route for route in ready if route.is_own_of(needs.institution_id)]
         return own or ready
     return ready
 

@@ -17,6 +17,7 @@ from routing.core.usage import Usage, reported_counts, usage_from
 MAX_HELD = 8 * 1024 * 1024
 """Bytes of one event. `response.completed` repeats the whole answer, so that an event can be long."""
 
+_LONGEST_END = max(len(end) for end in EVENT_ENDS)
 _TAIL = 64
 """Bytes from the end in which a stream's last event is looked for."""
 
@@ -108,9 +109,9 @@ class StreamMeter:
     def _feed_cut(self, data: bytes) -> bytes:
         """Return the whole events among what was held and `data`; hold the rest."""
         held = self._held
-        overlap = max(0, len(held) - len(max(EVENT_ENDS)))
+        looked_at = max(0, len(held) - _LONGEST_END)
         held += data
-        end = last_event_end(held, overlap)
+        end = last_event_end(held, looked_at)
         if not end and len(held) > MAX_HELD:
             end = len(held)  # No event is that long: pass it on rather than hold it.
         block = bytes(held[:end])

@@ -6,7 +6,7 @@ Keeps order and counts; who is let through is decided in `assignment`.
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 
-from routing.core.candidates import Route
+from routing.core.candidates import Needs, Route
 from routing.core.request import Grant, Ticket
 from routing.core.retry import RetryBudget
 from routing.core.selection import STRATEGIES
@@ -19,12 +19,22 @@ RATE_WINDOW_SECONDS = 30.0
 
 
 class Request:
-    """A ticket's present state: waiting while `grant` is None, else trying `route`.
+    """A ticket's present state: it `waits` in its room, or holds a `grant` and tries `route`.
 
     `rank` is its place in the line: when it came first, then in the order of arrival; a retry keeps it.
     """
 
-    __slots__ = ("attempt", "excluded", "expires_at", "grant", "rank", "room", "route", "ticket")
+    __slots__ = (
+        "attempt",
+        "expires_at",
+        "grant",
+        "needs",
+        "rank",
+        "room",
+        "route",
+        "ticket",
+        "waits",
+    )
 
     def __init__(self, ticket: Ticket, room: "Room", number: int, now: float) -> None:
         self.ticket = ticket
@@ -32,15 +42,10 @@ class Request:
         self.rank = (now - ticket.waited_ms / 1000, number)
         self.expires_at = now + ticket.deadline_in_ms / 1000 - ANSWER_MARGIN
         self.attempt = ticket.attempt
-        self.excluded = ticket.excluded
+        self.needs = Needs(ticket.institution_id, ticket.mode, ticket.endpoint, ticket.excluded)
+        self.waits = False
         self.grant: Grant | None = None
         self.route: Route | None = None
-
-    @property
-    def needs(self) -> tuple[object, ...]:
-        """What decides which servers may serve it: equal needs have equal prospects."""
-        ticket = self.ticket
-        return ticket.institution_id, ticket.mode, ticket.endpoint, self.excluded
 
 
 class Room:
@@ -70,9 +75,11 @@ class Room:
         return self._waiting[0].rank
 
     def enter(self, request: Request) -> None:
+        request.waits = True
         insort(self._waiting, request, key=_rank)
 
     def leave(self, request: Request) -> None:
+        request.waits = False
         del self._waiting[bisect_left(self._waiting, request.rank, key=_rank)]
 
     def is_open(self, now: float) -> bool:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from routing.core.assignment import Decider
+from routing.core.candidates import all_down, find_candidates
 from routing.core.enums import Health, RoutingMode, ServerState, Strategy
 from routing.core.request import (
     OK,
@@ -16,6 +17,7 @@ from routing.core.request import (
     FirstToken,
     Grant,
     Refusal,
+    RefusalCode,
     Started,
     Ticket,
     Withdrawn,
@@ -239,6 +241,14 @@ class Traffic(RuleBasedStateMachine):
                 own_only = ticket.mode is RoutingMode.PRIVATE_ONLY
                 if free and live and not excluded and not own_only:
                     assert self.lacks(server_id, ticket)
+
+    @invariant()
+    def nobody_waits_in_vain(self) -> None:
+        for ticket_id in self.waiting:
+            request = self.decider._requests[ticket_id]
+            found = find_candidates(request.needs, request.room.routes, self.now)
+            assert not isinstance(found, RefusalCode)
+            assert not all_down(found)
 
     def teardown(self) -> None:
         """When all that runs ends and time goes on, nothing is left."""
