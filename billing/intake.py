@@ -1,13 +1,16 @@
 """How ended requests become usage records: COPY into staging, then one INSERT that skips what is there already.
 
-The only writer of the two tables. Storing the same request again, in any order, changes nothing. Counts and
-texts beyond a column's range are cut to it rather than refused: they are a server's or a client's words.
+The only writer of the two tables, and of the day on which a key was last used. Storing the same request again, in
+any order, changes nothing. Counts and texts beyond a column's range are cut to it rather than refused: they are a
+server's or a client's words.
 """
 
 from collections.abc import Iterable, Sequence
 
 from django.db import connection, transaction
 
+from billing.periods import PARIS
+from federation.access.models import ApiKey
 from federation.fleet.models import InferenceServer, Site
 from routing.core.accounting import Closed
 
@@ -59,6 +62,15 @@ WITH stored AS (
 )
 SELECT count(*) FROM stored
 """
+# Once per key and day, not per request: the first record of a day writes, the others find it written.
+_LAST_USE = f"""
+UPDATE {ApiKey._meta.db_table} key SET last_used_on = used.day
+FROM (
+    SELECT key_id, max((to_timestamp(finished_at) AT TIME ZONE '{PARIS.key}')::date) AS day
+    FROM usage_staging GROUP BY key_id
+) used
+WHERE key.id = used.key_id AND (key.last_used_on IS NULL OR key.last_used_on < used.day)
+"""
 _NULL = "\\N"
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": None})
 
@@ -75,6 +87,7 @@ def store(ended: Sequence[Closed], *, is_demo: bool = False) -> int:
         _copy("attempt_staging", _attempt_lines(ended))
         cursor.execute(_INSERT, [is_demo])
         stored: int = cursor.fetchone()[0]
+        cursor.execute(_LAST_USE)
         return stored
 
 

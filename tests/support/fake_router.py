@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
@@ -87,20 +87,23 @@ async def listening(router: FakeRouter, socket: Path) -> AsyncIterator[FakeRoute
 @contextmanager
 def listening_aside(router: FakeRouter, socket: Path) -> Iterator[FakeRouter]:
     """Listen in a thread, for tests that are not asynchronous."""
-    loop = asyncio.new_event_loop()
-    end = asyncio.Event()
     ready = threading.Event()
+    stops: list[Callable[[], object]] = []
 
     async def serve() -> None:
+        end = asyncio.Event()
+        loop = asyncio.get_running_loop()
         async with listening(router, socket):
+            stops.append(lambda: loop.call_soon_threadsafe(end.set))
             ready.set()
             await end.wait()
 
-    thread = threading.Thread(target=lambda: asyncio.run(serve(), loop_factory=lambda: loop))
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
     try:
         assert ready.wait(10)
         yield router
     finally:
-        loop.call_soon_threadsafe(end.set)
+        for stop in stops:
+            stop()
         thread.join()

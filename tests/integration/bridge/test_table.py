@@ -1,0 +1,312 @@
+"""The sections that the clerk makes of the register."""
+
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from federation.access.models import ApiKey
+from federation.access.operations import issue_key, revoke_key
+from federation.catalogue.enums import Capability
+from federation.catalogue.models import Alias
+from federation.catalogue.operations import add_alias, add_version
+from federation.fleet.models import InferenceServer
+from federation.fleet.operations.deployments import deploy_model, retire_deployment
+from federation.fleet.operations.egress import revoke_egress
+from federation.fleet.operations.servers import change_server_state
+from federation.journal.actors import SYSTEM
+from federation.members.enums import MembershipState
+from federation.members.models import Institution, Membership
+from federation.members.operations import change_membership_state
+from routing.bridge.models import RoutingChange
+from routing.bridge.table import (
+    build_names,
+    build_principals,
+    build_servers,
+    read_sections,
+    read_versions,
+)
+from routing.core.enums import LifecycleStage, PriorityClass, RoutingMode, ServerState, Strategy
+from routing.core.keys import digest
+from routing.core.table import Model, Principal, Server
+from routing.upstream.credentials import load_keys, unseal
+from tests.support.factories import (
+    make_application,
+    make_institution,
+    make_key,
+    make_model,
+    make_server,
+    make_site,
+    serve_model,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def rennes() -> Institution:
+    return make_institution("rennes")
+
+
+def suspend(institution: Institution) -> None:
+    membership = Membership.objects.get(institution=institution)
+    change_membership_state(by=SYSTEM, membership=membership, state=MembershipState.SUSPENDED)
+
+
+def principals() -> dict[str, Principal]:
+    return build_principals(1).by_digest
+
+
+def models() -> dict[str, Model]:
+    return {model.name: model for model in build_names(1).names.models.values()}
+
+
+def servers() -> dict[str, Server]:
+    return {server.name: server for server in build_servers(1).servers.values()}
+
+
+def test_a_key_is_known_by_its_digest_and_all_that_the_router_needs(rennes: Institution) -> None:
+    application = make_application(rennes)
+    models = [make_model("a"), make_model("b")]
+    expires_at = timezone.now() + timedelta(days=1)
+    key, secret = issue_key(
+        by=SYSTEM,
+        application=application,
+        name="k",
+        priority=PriorityClass.P4,
+        routing_mode=RoutingMode.PRIVATE_FIRST,
+        models=models,
+        origins=["https://chat.example.org"],
+        answers_200_when_full=True,
+        expires_at=expires_at,
+    )
+
+    assert principals() == {
+        digest(settings.PEPPER.encode(), secret.reveal()): Principal(
+            key_id=str(key.pk),
+            institution_id=str(rennes.pk),
+            application_id=str(application.pk),
+            priority=4,
+            routing_mode=RoutingMode.PRIVATE_FIRST,
+            models=tuple(str(model.pk) for model in models),
+            expires_at=expires_at.timestamp(),
+            origins=("https://chat.example.org",),
+            answers_200_when_full=True,
+        )
+    }
+
+
+def test_a_key_without_chosen_models_may_ask_for_all(rennes: Institution) -> None:
+    make_key(make_application(rennes))
+
+    (principal,) = principals().values()
+    assert principal.models is None
+
+
+def test_a_key_that_is_revoked_or_expired_is_unknown(rennes: Institution) -> None:
+    application = make_application(rennes)
+    kept, revoked, expired = (make_key(application)[0] for _ in range(3))
+    revoke_key(by=SYSTEM, key=revoked, reason="leak")
+    past = timezone.now() - timedelta(seconds=1)
+    ApiKey.objects.filter(pk=expired.pk).update(
+        created_at=past - timedelta(days=1), expires_at=past
+    )
+
+    assert principals().keys() == {kept.digest}
+
+
+def test_the_keys_of_a_suspended_member_are_unknown(rennes: Institution) -> None:
+    reims = make_institution("reims")
+    make_key(make_application(rennes))
+    kept, _secret = make_key(make_application(reims))
+
+    suspend(rennes)
+
+    assert principals().keys() == {kept.digest}
+
+
+def test_a_consumer_has_keys_and_no_servers() -> None:
+    orleans = make_institution("orleans", is_contributor=False)
+    make_key(make_application(orleans))
+
+    assert len(principals()) == 1
+    assert servers() == {}
+
+
+def test_a_model_is_told_with_its_current_version_and_what_runs_it(rennes: Institution) -> None:
+    reims = make_institution("reims")
+    model = make_model(
+        "Mistral-Small",
+        facts={
+            "publisher": "Mistral AI",
+            "capabilities": [Capability.CHAT, Capability.TOOLS],
+            "strategy": Strategy.ROUND_ROBIN,
+        },
+    )
+    first = serve_model(rennes, model.slug)
+    add_version(by=SYSTEM, model=model, revision="v2", context_length=131_072)
+    second = serve_model(reims, model.slug)
+
+    told = models()["Mistral-Small"]
+    assert told == Model(
+        id=str(model.pk),
+        name="Mistral-Small",
+        stage=LifecycleStage.PRODUCTION,
+        created=int(model.created_at.timestamp()),
+        owned_by="Mistral AI",
+        strategy=Strategy.ROUND_ROBIN,
+        max_model_len=131_072,
+        capabilities=("chat", "tools"),
+        deployments=told.deployments,
+    )
+    assert [(d.id, d.server_id, d.served_name) for d in told.deployments] == [
+        (str(row.pk), str(row.server_id), row.served_name) for row in (first, second)
+    ]
+
+
+def test_declared_endpoints_go_with_their_deployment(rennes: Institution) -> None:
+    model = make_model("embedder")
+    server = make_server(make_site(rennes))
+    version = model.versions.get()
+    deploy_model(
+        by=SYSTEM, server=server, version=version, served_name="e", endpoints=["embeddings"]
+    )
+
+    (deployment,) = models()["embedder"].deployments
+    assert deployment.endpoints == ("embeddings",)
+
+
+@pytest.mark.parametrize(
+    ("stage", "is_listed"),
+    [
+        (LifecycleStage.PROPOSED, False),
+        (LifecycleStage.STAGING, True),
+        (LifecycleStage.PRODUCTION, True),
+        (LifecycleStage.DEPRECATED, True),
+        (LifecycleStage.RETIRED, False),
+    ],
+)
+def test_only_served_stages_have_a_name(stage: LifecycleStage, is_listed: bool) -> None:
+    model = make_model("model", stage=stage)
+    add_alias(by=SYSTEM, model=model, name="alias")
+
+    names = build_names(1).names
+    assert bool(names.models) == is_listed
+    assert names.aliases == ({"model": str(model.pk), "alias": str(model.pk)} if is_listed else {})
+
+
+def test_names_are_found_whatever_their_case() -> None:
+    model = make_model("Qwen/QwQ-32B")
+    add_alias(by=SYSTEM, model=model, name="Fast")
+
+    assert build_names(1).names.aliases == {"qwen/qwq-32b": str(model.pk), "fast": str(model.pk)}
+
+
+def test_a_models_own_name_is_stronger_than_an_alias_that_slipped_in() -> None:
+    model, other = make_model("model"), make_model("other")
+    Alias.objects.create(name="Other", model=model)
+
+    assert build_names(1).names.aliases["other"] == str(other.pk)
+
+
+def test_a_model_that_nobody_runs_any_more_stays_listed(rennes: Institution) -> None:
+    deployment = serve_model(rennes, "model")
+
+    retire_deployment(by=SYSTEM, deployment=deployment)
+
+    assert models()["model"].deployments == ()
+
+
+def test_a_retired_server_runs_nothing_and_is_unknown(rennes: Institution) -> None:
+    server = serve_model(rennes, "model").server
+    for state in (ServerState.DRAINING, ServerState.RETIRED):
+        change_server_state(by=SYSTEM, server=server, state=state)
+
+    assert models()["model"].deployments == ()
+    assert servers() == {}
+
+
+def test_a_suspended_contributors_servers_are_unknown(rennes: Institution) -> None:
+    serve_model(rennes, "model")
+
+    suspend(rennes)
+
+    assert models()["model"].deployments == ()
+    assert servers() == {}
+
+
+def test_a_server_is_told_with_its_sealed_token_and_its_addresses(rennes: Institution) -> None:
+    server = serve_model(
+        rennes, "model", url="http://127.0.0.1:9001", credential="hush", max_parallel=12
+    ).server
+    InferenceServer.objects.filter(pk=server.pk).update(ca_bundle="PEM")
+
+    told = servers()[server.name]
+    assert told == Server(
+        id=str(server.pk),
+        name=server.name,
+        institution_id=str(rennes.pk),
+        institution="Rennes",
+        site=server.site.name,
+        engine="vllm",
+        base_url="http://127.0.0.1:9001",
+        state=ServerState.LIVE,
+        credential=told.credential,
+        max_parallel=12,
+        ca_bundle="PEM",
+        grants=(("127.0.0.1", 9001),),
+    )
+    assert told.credential is not None
+    keys = load_keys(settings.ENCRYPTION_KEY)
+    assert unseal(told.id, told.credential, keys).reveal() == "hush"
+
+
+def test_a_permission_that_was_withdrawn_is_not_in_force(rennes: Institution) -> None:
+    server = serve_model(rennes, "model").server
+
+    revoke_egress(by=SYSTEM, grant=server.egress_grants.get())
+
+    assert servers()[server.name].grants == ()
+
+
+def test_a_table_of_any_size_takes_the_same_queries(
+    rennes: Institution, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for size in (1, 3):
+        for n in range(size):
+            serve_model(rennes, f"model-{size}-{n}", credential="hush")
+            make_key(make_application(rennes), models=[make_model(f"m-{size}-{n}")])
+
+        with django_assert_num_queries(2):
+            build_principals(1)
+        with django_assert_num_queries(4):
+            build_names(1)
+        with django_assert_num_queries(3):
+            build_servers(1)
+
+
+def test_an_untouched_register_has_version_1() -> None:
+    assert read_versions() == {"principals": 1, "names": 1, "servers": 1}
+
+
+def test_a_sections_version_is_its_last_change() -> None:
+    for section in ("names", "principals", "names"):
+        RoutingChange.objects.create(section=section, object_type="t", object_id="1")
+    ids = list(RoutingChange.objects.order_by("pk").values_list("pk", flat=True))
+
+    assert read_versions() == {"names": ids[2], "principals": ids[1], "servers": 1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sections_carry_the_versions_of_what_they_hold() -> None:
+    make_key(make_application(make_institution("rennes")))
+
+    sections = read_sections(("names", "principals"))
+
+    versions = read_versions()
+    assert [section.version for section in sections] == [
+        versions["names"],
+        versions["principals"],
+    ]
