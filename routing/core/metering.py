@@ -40,7 +40,7 @@ _DIALECTS: dict[str, _Dialect] = {
     ),
     Endpoint.MESSAGES: _Dialect(re.compile(rb'"type":\s*"content_block_delta"'), b"message_stop"),
 }
-_OTHER = _Dialect(re.compile(rb"^data:", re.MULTILINE), DONE, is_json=False)
+_OTHER = _Dialect(re.compile(rb'"type":\s*"transcript\.text\.delta"'), DONE, is_json=False)
 _RESPONSE_ENDS = ("response.completed", "response.incomplete", "response.failed")
 
 
@@ -52,7 +52,8 @@ class StreamMeter:
     loses the server later may append an error event of its own. Never raises on anything a server sends.
 
     has_first_event  an event with data has come; what `feed` returned may be passed on if `error` is None
-    error            the decoded event by which the server said that it failed (`{}`: first event unreadable).
+    error            the decoded event by which the server said that it failed; `{}` when the first is no JSON
+                     object, be it `[DONE]`.
                      It and what follows are never returned: the caller says it in its own words.
     done             the protocol's last event has come (`[DONE]`, `message_stop`, `response.completed`…)
     content_events   events that carried text, reasoning or tool arguments: about one per token
@@ -102,7 +103,8 @@ class StreamMeter:
         counted = {"prompt": self._prompt_estimate, "completion": self.content_events}
         if "completion" in self._reported:
             return usage_from(counted | self._reported, UsageSource.SERVER)
-        if not self.has_first_event or (self.error is not None and not self.content_events):
+        has_begun = self.has_first_event and self.error is None and self._dialect.is_json
+        if not has_begun and not self.content_events:
             return Usage()
         return usage_from(counted | self._reported, UsageSource.COUNTED)
 
@@ -132,7 +134,7 @@ class StreamMeter:
                 continue
             self.has_first_event = True
             value = read_object(data)
-            if value is None and data != DONE and self._dialect.is_json:
+            if value is None and self._dialect.is_json:
                 self.error = {}
             elif value is not None and _is_bare(value, "role") and self._find_content(event):
                 self.content_events -= 1  # The role alone, which is no token.

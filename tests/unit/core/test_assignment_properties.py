@@ -301,5 +301,5 @@ def _ended(grant: Grant, outcome: str) -> Ended:
     return Ended(id=grant.id, attempt=grant.attempt, outcome=outcome)
 
 
-Traffic.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Traffic.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestTraffic = Traffic.TestCase

@@ -190,8 +190,10 @@ def test_errors_of_every_protocol_are_known(endpoint: str, first: dict[str, Any]
     assert (meter.error, out) == (first, b"")
 
 
-@pytest.mark.parametrize("first", [b"data: <html>\n\n", b"data: 3\n\n", b'data: {"a"\n\n'])
-def test_a_first_event_that_cannot_be_read_is_an_error(first: bytes) -> None:
+@pytest.mark.parametrize(
+    "first", [b"data: <html>\n\n", b"data: 3\n\n", b'data: {"a"\n\n', b"data: [DONE]\n\n"]
+)
+def test_a_first_event_that_is_no_answer_is_an_error(first: bytes) -> None:
     meter, out = met(first)
     assert (meter.error, out) == ({}, b"")
 
@@ -199,7 +201,17 @@ def test_a_first_event_that_cannot_be_read_is_an_error(first: bytes) -> None:
 def test_a_stream_of_another_endpoint_need_not_be_json() -> None:
     body = b"data: UklGRg==\n\n"
     meter, out = met(body, endpoint="audio/speech")
-    assert (meter.error, out) == (None, body)
+    assert (meter.error, out, meter.usage) == (None, body, Usage())
+
+
+def test_a_transcription_is_counted_and_its_usage_read() -> None:
+    delta = event({"type": "transcript.text.delta", "delta": "bon"})
+    meter, _ = met(delta * 3, endpoint="audio/transcriptions")
+    assert meter.usage == Usage(prompt=40, completion=3, source=COUNTED)
+    meter.feed(
+        event({"type": "transcript.text.done", "usage": {"input_tokens": 9, "output_tokens": 4}})
+    )
+    assert meter.usage == Usage(prompt=9, completion=4, source=SERVER)
 
 
 def test_comments_before_the_first_event_are_no_answer_yet() -> None:
