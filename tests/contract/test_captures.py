@@ -23,7 +23,12 @@ ENGINES: dict[str, dict[str, object]] = {
     "litellm-proxy": {"engine": "litellm", "model": "tiny-llama", "max_model_len": 65_536},
     "llama-cpp-python-0.3.36": {"engine": "llamacpp", "model": "tiny-llama", "max_model_len": 1024},
 }
-FULL: dict[str, object] = {**ENGINES["vllm-0.32.0"], "name": "full", "max_num_seqs": 1, "max_queued": 0}
+FULL: dict[str, object] = {
+    **ENGINES["vllm-0.32.0"],
+    "name": "full",
+    "max_num_seqs": 1,
+    "max_queued": 0,
+}
 COOLING: dict[str, object] = {**ENGINES["litellm-proxy"], "name": "cooling"}
 # Refusals in whose words a library speaks, or an id, a port or a line of its code.
 IN_FORM = {
