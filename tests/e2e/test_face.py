@@ -1,0 +1,193 @@
+"""The design in a real browser: every page readable by everyone, on every screen, under the strict policy."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from federation.people.models import User
+from tests.support.browser import (
+    PHONE,
+    Complaints,
+    Portal,
+    Theme,
+    Visit,
+    accessibility_problems,
+    scrolls_sideways,
+)
+from tests.support.calls import store_calls
+from tests.support.factories import Cast, make_application, make_cast, make_key, serve_model
+
+OF_VISITORS = ["/", "/accessibility/", "/account/login/", "/account/password/reset/"]
+OF_THE_SIGNED_IN = [
+    "/",
+    "/servers/",
+    "/catalogue/",
+    "/catalogue/mistral-small-3.2-24b/",
+    "/keys/",
+    "/keys/?ended=1",
+    "/keys/new/",
+    "/usage/",
+    "/style/",
+    "/account/email/",
+    "/account/password/change/",
+    "/account/2fa/",
+    "/account/sessions/",
+]
+
+
+@pytest.fixture
+def cast(portal: Portal) -> Cast:
+    """The known cast, with a served model, a key and something used, so that pages have contents."""
+    cast = make_cast()
+    deployment = serve_model(cast.rennes)
+    key, _text = make_key(make_application(cast.rennes, cast.rennes_dsi))
+    store_calls(key, deployment, count=3)
+    return cast
+
+
+def wait_until_drawn(page: Page) -> None:
+    """Charts are drawn once the page has loaded."""
+    for chart in page.locator("[data-chart]").all():
+        expect(chart.locator(".main-svg").first).to_be_visible()
+
+
+def opened(page: Page, paths: list[str]) -> Iterator[str]:
+    for path in paths:
+        page.goto(path)
+        wait_until_drawn(page)
+        yield path
+
+
+def inaccessible(page: Page, paths: list[str]) -> list[str]:
+    return [
+        f"{path}: {problem}"
+        for path in opened(page, paths)
+        for problem in accessibility_problems(page)
+    ]
+
+
+def too_wide(page: Page, paths: list[str]) -> list[str]:
+    return [path for path in opened(page, paths) if scrolls_sideways(page)]
+
+
+# Colours do not depend on words: each language and each theme is tried once.
+@pytest.mark.parametrize(("language", "theme"), [("fr", "dark"), ("en", "light")])
+def test_every_page_is_accessible(visit: Visit, cast: Cast, language: str, theme: Theme) -> None:
+    visitor = visit("/", language=language, theme=theme)
+    signed_in = visit("/", as_=cast.rennes_dsi, language=language, theme=theme)
+
+    assert signed_in.locator("html").get_attribute("lang") == language
+    assert inaccessible(visitor, OF_VISITORS) == []
+    assert inaccessible(signed_in, OF_THE_SIGNED_IN) == []
+
+
+def test_nothing_has_to_be_scrolled_sideways_on_a_phone(visit: Visit, cast: Cast) -> None:
+    visitor = visit("/", language="fr", size=PHONE)
+    signed_in = visit("/", as_=cast.rennes_dsi, language="fr", size=PHONE)
+
+    assert too_wide(visitor, OF_VISITORS) == []
+    assert too_wide(signed_in, OF_THE_SIGNED_IN) == []
+
+
+@pytest.mark.parametrize("address", ["/nowhere/", "/people/first-admin/wrong/"])
+def test_a_page_that_is_not_there_is_accessible(
+    visit: Visit, complaints: Complaints, address: str
+) -> None:
+    page = visit(address)
+
+    assert accessibility_problems(page) == []
+    complaints.forgive("404 (Not Found)")
+
+
+def test_the_menu_of_a_phone_opens_and_leads_on(visit: Visit, cast: Cast) -> None:
+    page = visit("/", as_=cast.rennes_user, size=PHONE)
+    entry = page.get_by_role("navigation").get_by_role("link", name="My keys")
+    expect(entry).to_be_hidden()
+
+    page.get_by_role("button", name="Menu").click()
+    entry.click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("My keys")
+
+
+def test_the_language_is_switched_for_good(visit: Visit, cast: Cast) -> None:
+    page = visit("/catalogue/", as_=cast.rennes_user)
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+
+    page.get_by_role("button", name="Français").click()
+
+    expect(page).to_have_url(re.compile("/catalogue/$"))
+    expect(page.locator("html")).to_have_attribute("lang", "fr")
+    page.get_by_role("button", name="English").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    assert User.objects.get(pk=cast.rennes_user.pk).language == "en"
+
+
+def test_the_colours_follow_the_system_until_one_chooses(visit: Visit, portal: Portal) -> None:
+    page = visit("/", theme="dark")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+
+    page.emulate_media(color_scheme="light")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
+    page.get_by_role("button", name="Dark colours").click()
+    page.goto("/accessibility/")
+
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    page.get_by_role("button", name="Light colours").click()
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
+
+
+def test_a_chart_takes_the_colours_of_the_page(visit: Visit, cast: Cast) -> None:
+    page = visit("/style/", as_=cast.rennes_user)
+    wait_until_drawn(page)
+    bar = page.locator(".bars .point path").first
+
+    expect(bar).to_have_css("fill", "rgb(10, 85, 102)")
+    page.get_by_role("button", name="Dark colours").click()
+
+    expect(bar).to_have_css("fill", "rgb(115, 200, 216)")
+
+
+def test_everything_is_reached_by_keyboard_alone(visit: Visit, cast: Cast) -> None:
+    page = visit("/", as_=cast.rennes_user)
+
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+
+    page.get_by_role("button", name="rennes_user").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("link", name="E-mail address")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="rennes_user")).to_be_focused()
+
+
+def test_what_has_the_focus_is_seen(visit: Visit, cast: Cast) -> None:
+    page = visit("/style/", as_=cast.rennes_user)
+    seen = set()
+
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        style = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        seen.add(style)
+
+    assert seen == {"solid"}
+
+
+def test_a_page_works_without_scripts(browser: Browser, portal: Portal) -> None:
+    context = browser.new_context(
+        base_url=portal.url, java_script_enabled=False, viewport=PHONE, locale="en"
+    )
+    page = context.new_page()
+
+    page.goto("/")
+
+    expect(page.get_by_role("navigation").get_by_role("link", name="Home")).to_be_visible()
+    page.get_by_role("button", name="Français").click()
+    expect(page.locator("html")).to_have_attribute("lang", "fr")
+    context.close()
