@@ -1,0 +1,270 @@
+"""Every operation against everybody: done and told by the journal, or refused without a trace."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+
+from federation.access import operations as access
+from federation.catalogue import operations as catalogue
+from federation.fleet.enums import Engine
+from federation.fleet.operations import credentials, deployments, egress, publication, servers
+from federation.journal.actors import SYSTEM, Actor, CommandActor
+from federation.journal.models import AuditEvent
+from federation.members import operations as members
+from federation.members.enums import MembershipState
+from federation.people import operations as people
+from federation.people.enums import Language, Role
+from federation.people.models import RoleGrant
+from routing.core.enums import LifecycleStage, PriorityClass, ServerState
+from routing.upstream.credentials import Secret
+from tests.integration.federation.world import World
+from tests.support.factories import PASSWORD
+
+ADMIN = frozenset({"admin"})
+RENNES_DSI = ADMIN | {"rennes_dsi"}
+NOBODY = frozenset[str]()
+Act = Callable[[World, Actor], object]
+
+
+def remove_the_administrator(world: World) -> None:
+    RoleGrant.objects.filter(role=Role.FEDERATION_ADMIN).delete()
+
+
+def make_link(world: World, by: Actor) -> object:
+    remove_the_administrator(world)
+    return people.make_first_admin_link(by=by)
+
+
+OFFER = publication.Offer
+ACTS: dict[str, tuple[frozenset[str], Act]] = {
+    "add_institution": (
+        ADMIN,
+        lambda w, by: members.add_institution(by=by, slug="nantes", name="Nantes"),
+    ),
+    "propose_membership": (
+        ADMIN,
+        lambda w, by: members.propose_membership(
+            by=by,
+            institution=_institution_that_left(w),
+            is_contributor=True,
+            is_consumer=False,
+        ),
+    ),
+    "change_membership_state": (
+        ADMIN,
+        lambda w, by: members.change_membership_state(
+            by=by, membership=w.cast.rennes.memberships.get(), state=MembershipState.SUSPENDED
+        ),
+    ),
+    "create_user": (
+        ADMIN,
+        lambda w, by: people.create_user(
+            by=by, email="new@example.org", name="New", password=PASSWORD
+        ),
+    ),
+    "set_password": (
+        ADMIN,
+        lambda w, by: people.set_password(by=by, user=w.cast.rennes_user, password=PASSWORD),
+    ),
+    "grant_role": (
+        ADMIN,
+        lambda w, by: people.grant_role(by=by, user=w.cast.intruder, role=Role.AUDITOR),
+    ),
+    "make_first_admin_link": (NOBODY, make_link),
+    "register_model": (ADMIN, lambda w, by: catalogue.register_model(by=by, slug="new-model")),
+    "add_version": (
+        ADMIN,
+        lambda w, by: catalogue.add_version(by=by, model=w.model, revision="other"),
+    ),
+    "change_stage": (
+        ADMIN,
+        lambda w, by: catalogue.change_stage(by=by, model=w.model, stage=LifecycleStage.DEPRECATED),
+    ),
+    "add_alias": (ADMIN, lambda w, by: catalogue.add_alias(by=by, model=w.model, name="another")),
+    "add_site": (
+        ADMIN,
+        lambda w, by: servers.add_site(by=by, institution=w.cast.rennes, name="other room"),
+    ),
+    "register_server": (
+        ADMIN,
+        lambda w, by: servers.register_server(
+            by=by,
+            site=w.site,
+            name="new",
+            slug="new",
+            engine=Engine.VLLM,
+            base_url="https://new.example.org",
+        ),
+    ),
+    "change_server_state": (
+        RENNES_DSI,
+        lambda w, by: servers.change_server_state(
+            by=by, server=w.server, state=ServerState.DRAINING
+        ),
+    ),
+    "limit_server": (
+        RENNES_DSI,
+        lambda w, by: servers.limit_server(by=by, server=w.server, max_parallel=3),
+    ),
+    "change_engine": (
+        RENNES_DSI,
+        lambda w, by: servers.change_engine(by=by, server=w.server, engine=Engine.LMDEPLOY),
+    ),
+    "rotate_credential": (
+        RENNES_DSI,
+        lambda w, by: credentials.rotate_credential(
+            by=by, server=w.server, credential=Secret("new token")
+        ),
+    ),
+    "deploy_model": (
+        RENNES_DSI,
+        lambda w, by: deployments.deploy_model(
+            by=by, server=w.server, version=w.model.versions.get(), served_name="other"
+        ),
+    ),
+    "retire_deployment": (
+        RENNES_DSI,
+        lambda w, by: deployments.retire_deployment(by=by, deployment=w.deployment),
+    ),
+    "grant_egress": (
+        ADMIN,
+        lambda w, by: egress.grant_egress(
+            by=by, server=w.server, address="10.1.2.3", port=8000, reason="private network"
+        ),
+    ),
+    "revoke_egress": (ADMIN, lambda w, by: egress.revoke_egress(by=by, grant=w.grant)),
+    "publish_server": (
+        ADMIN,
+        lambda w, by: publication.publish_server(
+            by=by,
+            offer=OFFER(w.cast.rennes, "https://127.0.0.1:1", Engine.VLLM, w.model.slug, "new"),
+        ),
+    ),
+    "create_application": (
+        RENNES_DSI | {"rennes_user"},
+        lambda w, by: access.create_application(by=by, institution=w.cast.rennes, name="new"),
+    ),
+    "issue_key": (
+        RENNES_DSI,
+        lambda w, by: access.issue_key(by=by, application=w.application, name="new"),
+    ),
+    "issue_key of one's own application": (
+        RENNES_DSI | {"rennes_user"},
+        lambda w, by: access.issue_key(by=by, application=w.users_application, name="new"),
+    ),
+    "issue_key of the highest class": (
+        RENNES_DSI,
+        lambda w, by: access.issue_key(
+            by=by, application=w.users_application, name="new", priority=PriorityClass.P5
+        ),
+    ),
+    "revoke_key": (RENNES_DSI, lambda w, by: access.revoke_key(by=by, key=w.key, reason="leak")),
+    "revoke_key of one's own application": (
+        RENNES_DSI | {"rennes_user"},
+        lambda w, by: access.revoke_key(
+            by=by, key=w.users_application.keys.get(), reason="replaced"
+        ),
+    ),
+    "take a server into service": (
+        ADMIN,
+        lambda w, by: servers.change_server_state(
+            by=by, server=w.staging_server, state=ServerState.LIVE
+        ),
+    ),
+    "take a suspended server back into service": (ADMIN, lambda w, by: _resume(w, by)),
+}
+
+
+def _institution_that_left(world: World) -> Any:
+    membership = world.cast.orleans.memberships.get()
+    type(membership).objects.filter(pk=membership.pk).update(state=MembershipState.LEFT)
+    return world.cast.orleans
+
+
+def _resume(world: World, by: Actor) -> object:
+    type(world.server).objects.filter(pk=world.server.pk).update(state=ServerState.SUSPENDED)
+    return servers.change_server_state(by=by, server=world.server, state=ServerState.LIVE)
+
+
+PEOPLE = ("admin", "auditor", "rennes_dsi", "rennes_user", "reims_dsi", "orleans_user", "intruder")
+OPERATORS = (CommandActor("tests"), SYSTEM)
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+def test_an_act_is_done_and_told_or_refused_without_a_trace(world: World, person: str) -> None:
+    by = world.cast.people()[person]
+    before = AuditEvent.objects.count()
+
+    for name, (allowed, act) in ACTS.items():
+        with undone():
+            if person in allowed:
+                act(world, by)
+            else:
+                with pytest.raises(PermissionDenied):
+                    act(world, by)
+            told = AuditEvent.objects.filter(seq__gt=before)
+            pseudonyms = {event.actor_pseudonym for event in told}
+            assert pseudonyms == ({by.pseudonym} if person in allowed else set()), name
+
+
+@pytest.mark.parametrize("by", OPERATORS, ids=["a command", "the system"])
+def test_an_operator_at_the_machine_may_do_everything(world: World, by: Actor) -> None:
+    before = AuditEvent.objects.count()
+    kind, _pseudonym, command = by.audit_identity
+
+    for name, (_allowed, act) in ACTS.items():
+        with undone():
+            act(world, by)
+            event = AuditEvent.objects.filter(seq__gt=before).first()
+            assert event is not None, name
+            assert (event.actor_kind, event.actor_command) == (kind, command), name
+
+
+def test_everybody_chooses_a_language_for_themselves(world: World) -> None:
+    for person in world.cast.people().values():
+        people.choose_language(by=person, language=Language.ENGLISH)
+
+        event = AuditEvent.objects.order_by("seq").last()
+        assert event is not None
+        assert (event.actor_pseudonym, event.object_id) == (person.pseudonym, str(person.pk))
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Leave the database as it was: one register serves several tries."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+MODULES: tuple[ModuleType, ...] = (
+    *(access, catalogue, members, people),
+    *(credentials, deployments, egress, publication, servers),
+)
+
+
+def test_every_operation_is_tried_here() -> None:
+    found = {
+        name
+        for module in MODULES
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__
+        and not name.startswith("_")
+        and "by" in inspect.signature(function).parameters
+    }
+
+    assert found - {"choose_language"} == {name.partition(" ")[0] for name in ACTS} - {"take"}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_operations_take_keywords_only(module: ModuleType) -> None:
+    for name, function in inspect.getmembers(module, inspect.isfunction):
+        parameters = inspect.signature(function).parameters
+        if function.__module__ == module.__name__ and "by" in parameters and name[0] != "_":
+            assert {p.kind for p in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}, name

@@ -1,0 +1,182 @@
+"""Each constraint of the register, violated once behind the operations' backs."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, connection, models, transaction
+from django.utils import timezone
+
+from federation.catalogue.models import ModelVersion
+from federation.journal.models import AuditEvent
+from federation.members.models import Institution, Membership
+from federation.people.enums import Role
+from federation.people.models import FirstAdminLink, RoleGrant
+from tests.integration.federation.test_scope import ROOMS
+from tests.integration.federation.world import World
+
+Violation = Callable[[World], object]
+
+
+def change(row: models.Model, **fields: Any) -> object:
+    """Write straight into the table."""
+    return type(row)._default_manager.filter(pk=row.pk).update(**fields)
+
+
+def key(world: World, **fields: Any) -> object:
+    return change(world.key, **fields)
+
+
+def again(row: models.Model, **fields: Any) -> object:
+    """Insert a copy of a row, with other values in some fields."""
+    copy = type(row)(
+        **{f.attname: getattr(row, f.attname) for f in row._meta.concrete_fields if f.name != "id"}
+    )
+    for name, value in fields.items():
+        setattr(copy, name, value)
+    copy.save(force_insert=True)
+    return copy
+
+
+VIOLATIONS: dict[str, Violation] = {
+    "an_event_names_its_actor_by_kind": lambda w: AuditEvent.objects.create(
+        seq=10**6, at=timezone.now(), actor_kind="command", verb="v", hash="h", prev_hash="p"
+    ),
+    "one_account_per_address": lambda w: change(w.cast.admin, email="INTRUDER@EXAMPLE.ORG"),
+    "an_account_kind_is_known": lambda w: change(w.cast.admin, kind="robot"),
+    "an_account_language_is_spoken": lambda w: change(w.cast.admin, language="la"),
+    "a_role_is_given_once": lambda w: again(w.cast.admin.role_grants.get()),
+    "only_a_member_role_names_an_institution": lambda w: RoleGrant.objects.create(
+        user=w.cast.intruder, role=Role.USER, institution_id=None
+    ),
+    "a_first_admin_link_expires_after_it_is_made": lambda w: FirstAdminLink.objects.create(
+        digest="0" * 64, expires_at=timezone.now() - timedelta(days=1)
+    ),
+    "a_slug_fits_in_an_address": lambda w: change(w.cast.rennes, slug="Rennes 1"),
+    "a_uai_is_seven_digits_and_a_letter": lambda w: change(w.cast.rennes, uai="123"),
+    "a_siret_is_fourteen_digits": lambda w: change(w.cast.rennes, siret="123"),
+    "a_uai_names_one_institution": lambda w: Institution.objects.update(uai="0351234A"),
+    "a_weight_is_positive": lambda w: change(w.cast.rennes, weight=0),
+    "a_member_contributes_or_consumes": lambda w: change(
+        w.cast.rennes.memberships.get(), is_contributor=False, is_consumer=False
+    ),
+    "a_membership_state_is_known": lambda w: change(
+        w.cast.rennes.memberships.get(), state="unknown"
+    ),
+    "one_live_membership_per_institution": lambda w: Membership.objects.create(
+        institution=w.cast.rennes, is_consumer=True
+    ),
+    "a_public_name_is_one_model_whatever_its_case": lambda w: again(
+        w.model, slug=w.model.slug.upper()
+    ),
+    "a_public_name_has_no_odd_character": lambda w: change(w.model, slug="with space"),
+    "a_stage_is_known": lambda w: change(w.model, stage="unknown"),
+    "a_strategy_is_known": lambda w: change(w.model, strategy="unknown"),
+    "a_category_is_known": lambda w: change(w.model, category="unknown"),
+    "capabilities_are_known": lambda w: change(w.model, capabilities=["chat", "telepathy"]),
+    "a_version_is_registered_once": lambda w: again(w.model.versions.get(), current=False),
+    "one_current_version_per_model": lambda w: again(w.model.versions.get(), revision="other"),
+    "a_context_holds_at_least_one_token": lambda w: ModelVersion.objects.create(
+        model=w.model, revision="other", context_length=0
+    ),
+    "an_alias_is_one_model_whatever_its_case": lambda w: again(w.alias, name="MISTRAL-small"),
+    "an_alias_has_no_odd_character": lambda w: change(w.alias, name="with space"),
+    "an_alias_is_succeeded_by_another_model": lambda w: change(w.alias, successor=w.model),
+    "a_site_name_is_unique_in_its_institution": lambda w: again(w.site),
+    "a_pue_is_at_least_one": lambda w: change(w.site, pue="0.9"),
+    "a_server_slug_fits_in_an_address": lambda w: change(w.server, slug="With Space"),
+    "an_engine_is_known": lambda w: change(w.server, engine="steam"),
+    "a_server_state_is_known": lambda w: change(w.server, state="unknown"),
+    "a_server_takes_at_least_one_request": lambda w: change(w.server, max_parallel=0),
+    "a_server_address_carries_no_secret": lambda w: change(
+        w.server, base_url="https://user:secret@inference.example.org"
+    ),
+    "one_current_credential_per_server": lambda w: again(w.server.credentials.get()),
+    "a_credential_ends_after_it_begins": lambda w: change(
+        w.server.credentials.get(), valid_to=timezone.now() - timedelta(days=1)
+    ),
+    "a_credential_is_never_empty": lambda w: change(w.server.credentials.get(), ciphertext=""),
+    "an_egress_grant_is_given_once": lambda w: again(w.grant),
+    "an_egress_grant_names_a_port": lambda w: change(w.grant, port=70_000),
+    "an_egress_grant_says_why": lambda w: change(w.grant, reason=""),
+    "a_server_serves_a_name_once": lambda w: again(w.deployment),
+    "a_deployment_state_is_known": lambda w: change(w.deployment, state="unknown"),
+    "a_deployment_has_a_served_name": lambda w: change(w.deployment, served_name=""),
+    "an_application_name_is_unique_in_its_institution": lambda w: again(w.application),
+    "a_key_has_a_class_from_1_to_5": lambda w: key(w, priority=6),
+    "a_key_has_a_known_routing_mode": lambda w: key(w, routing_mode="elsewhere"),
+    "a_key_is_kept_as_a_digest": lambda w: key(w, digest="ilaas_live_the_key_itself"),
+    "a_revoked_key_says_why": lambda w: key(w, revoked_at=timezone.now()),
+    "a_key_expires_after_it_is_made": lambda w: key(
+        w, expires_at=timezone.now() - timedelta(days=1)
+    ),
+}
+UNIQUE_FIELDS: dict[str, Violation] = {
+    "User.email": lambda w: change(w.cast.admin, email=w.cast.intruder.email),
+    "User.pseudonym": lambda w: change(w.cast.admin, pseudonym=w.cast.intruder.pseudonym),
+    "Institution.slug": lambda w: change(w.cast.rennes, slug="reims"),
+    "AIModel.slug": lambda w: change(w.model, slug=w.proposed.slug),
+    "InferenceServer.slug": lambda w: change(w.server, slug=w.staging_server.slug),
+    "ApiKey.digest": lambda w: key(w, digest=w.users_application.keys.get().digest),
+    "FirstAdminLink.digest": lambda w: FirstAdminLink.objects.bulk_create(
+        FirstAdminLink(digest="0" * 64, expires_at=timezone.now() + timedelta(days=1))
+        for _ in range(2)
+    ),
+}
+ROWS_OF_THE_CHAIN = {"AuditEvent.seq", "AuditEvent.prev_hash", "AuditEvent.hash"}
+"""Unique, too; what happens when the chain is touched is in `test_journal`."""
+
+
+def register_tables() -> list[type[models.Model]]:
+    return [model for room in ROOMS for model in apps.get_app_config(room).get_models()]
+
+
+def test_the_database_refuses_whatever_a_constraint_forbids(world: World) -> None:
+    for name, violate in VIOLATIONS.items():
+        with pytest.raises(IntegrityError, match=f'"{name}"'), transaction.atomic():
+            violate(world)
+
+
+def test_the_database_refuses_a_second_row_with_what_is_unique(world: World) -> None:
+    for violate in UNIQUE_FIELDS.values():
+        with pytest.raises(IntegrityError, match="unique"), transaction.atomic():
+            violate(world)
+
+
+def test_every_constraint_of_the_register_is_violated_here() -> None:
+    named = {each.name for table in register_tables() for each in table._meta.constraints}
+    unique = {
+        f"{table.__name__}.{field.name}"
+        for table in register_tables()
+        for field in table._meta.concrete_fields
+        if field.unique and not field.primary_key
+    }
+
+    assert named == set(VIOLATIONS)
+    assert unique == set(UNIQUE_FIELDS) | ROWS_OF_THE_CHAIN
+
+
+def test_nothing_that_others_name_can_be_deleted(world: World) -> None:
+    for row in (world.cast.rennes, world.site, world.server, world.model, world.application):
+        with pytest.raises(models.ProtectedError):
+            row.delete()
+
+
+def test_a_model_version_is_what_it_was_registered_as(world: World) -> None:
+    version = world.model.versions.get()
+
+    for fields in ({"quantisation": "FP8"}, {"context_length": 1}, {"revision": "other"}):
+        with pytest.raises(IntegrityError, match="immutable"), transaction.atomic():
+            change(version, **fields)
+    with pytest.raises(IntegrityError, match="immutable"), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM catalogue_modelversion WHERE id = %s", [version.pk])
+
+
+def test_a_model_version_may_cease_to_be_the_current_one(world: World) -> None:
+    version = world.model.versions.get()
+
+    change(version, current=False)
+    version.refresh_from_db()
+    assert not version.current

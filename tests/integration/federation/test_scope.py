@@ -1,0 +1,148 @@
+"""Nobody sees another institution's rows: every queryset's `for_user`, for everybody."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Model
+
+from federation.access.models import ApiKey, Application
+from federation.catalogue.models import AIModel, Alias, ModelVersion
+from federation.fleet.models import (
+    Deployment,
+    EgressGrant,
+    InferenceServer,
+    Site,
+    UpstreamCredential,
+)
+from federation.journal.models import AuditEvent
+from federation.members.models import Institution, Membership
+from federation.people.models import FirstAdminLink, RoleGrant, User
+from routing.core.enums import LifecycleStage
+from tests.integration.federation.world import World
+
+ROOMS = ("journal", "people", "members", "catalogue", "fleet", "access")
+OWNERS: dict[type[Model], Callable[[Any], UUID]] = {
+    Institution: lambda row: row.pk,
+    Membership: lambda row: row.institution_id,
+    Site: lambda row: row.institution_id,
+    InferenceServer: lambda row: row.site.institution_id,
+    UpstreamCredential: lambda row: row.server.site.institution_id,
+    EgressGrant: lambda row: row.server.site.institution_id,
+    Deployment: lambda row: row.server.site.institution_id,
+}
+"""Rows that everybody with a role at an institution sees, and who owns them."""
+MODELS_OF: dict[type[Model], Callable[[Any], AIModel]] = {
+    AIModel: lambda row: row,
+    ModelVersion: lambda row: row.model,
+    Alias: lambda row: row.model,
+}
+"""Rows of the common catalogue, and the model they belong to."""
+PERSONAL: tuple[type[Model], ...] = (Application, ApiKey, User, RoleGrant, AuditEvent)
+OVERVIEW = ("admin", "auditor")
+
+
+def seen_by(model: type[Model], user: User | AnonymousUser) -> set[Any]:
+    return set(model._default_manager.for_user(user))  # type: ignore[attr-defined]
+
+
+def everything(model: type[Model]) -> set[Any]:
+    return set(model._default_manager.all())
+
+
+def test_every_table_of_the_register_is_swept_here() -> None:
+    tables = {model for room in ROOMS for model in apps.get_app_config(room).get_models()}
+
+    # The first administrator's links are secrets: no page lists them.
+    assert tables == {*OWNERS, *MODELS_OF, *PERSONAL, FirstAdminLink}
+
+
+def test_one_sees_the_rows_of_ones_institutions_and_no_other(world: World) -> None:
+    for name, person in world.cast.people().items():
+        own = person.institution_ids()
+        for model, owner in OWNERS.items():
+            rows = everything(model)
+            expected = rows if name in OVERVIEW else {row for row in rows if owner(row) in own}
+            assert seen_by(model, person) == expected, (name, model)
+
+
+def test_the_rows_of_the_sweep_belong_to_several_institutions(world: World) -> None:
+    for model, owner in OWNERS.items():
+        assert len({owner(row) for row in everything(model)}) > 1, model
+
+
+def test_the_catalogue_is_common_except_what_is_not_served(world: World) -> None:
+    for name, person in world.cast.people().items():
+        for model, model_of in MODELS_OF.items():
+            hidden = {
+                row for row in everything(model) if model_of(row).stage == LifecycleStage.PROPOSED
+            }
+            assert hidden
+            expected = everything(model) - (set() if name in OVERVIEW else hidden)
+            assert seen_by(model, person) == expected, (name, model)
+
+
+@pytest.mark.parametrize(
+    "model", [*OWNERS, *MODELS_OF, *PERSONAL], ids=lambda model: model.__name__
+)
+def test_a_visitor_and_a_closed_account_see_nothing(world: World, model: type[Model]) -> None:
+    closed = world.cast.admin
+    closed.is_active = False
+    closed.save()
+    closed = User.objects.get(pk=closed.pk)
+
+    assert everything(model)
+    assert not seen_by(model, AnonymousUser())
+    assert not seen_by(model, closed)
+
+
+def test_the_federation_sees_every_row(world: World) -> None:
+    for person in (world.cast.admin, world.cast.auditor):
+        for model in (*OWNERS, *MODELS_OF, *PERSONAL):
+            assert seen_by(model, person) == everything(model), model
+
+
+def test_an_it_department_sees_every_application_and_key_of_its_institution(world: World) -> None:
+    rennes_dsi, rennes = world.cast.rennes_dsi, world.cast.rennes
+
+    assert seen_by(Application, rennes_dsi) == set(rennes.applications.all())
+    assert seen_by(ApiKey, rennes_dsi) == set(
+        ApiKey.objects.filter(application__institution=rennes)
+    )
+
+
+def test_a_user_sees_the_applications_and_keys_that_are_the_users_own(world: World) -> None:
+    assert seen_by(Application, world.cast.rennes_user) == {world.users_application}
+    assert seen_by(ApiKey, world.cast.rennes_user) == set(world.users_application.keys.all())
+
+
+def test_an_application_is_out_of_sight_once_its_owner_has_left_the_institution(
+    world: World,
+) -> None:
+    RoleGrant.objects.filter(user=world.cast.rennes_user).delete()
+    gone = User.objects.get(pk=world.cast.rennes_user.pk)
+
+    assert not seen_by(Application, gone)
+    assert not seen_by(ApiKey, gone)
+
+
+def test_an_it_department_sees_its_people_and_others_see_themselves(world: World) -> None:
+    cast = world.cast
+
+    assert seen_by(User, cast.rennes_dsi) == {cast.rennes_dsi, cast.rennes_user}
+    for person in (cast.rennes_user, cast.orleans_user, cast.intruder):
+        assert seen_by(User, person) == {person}
+        assert seen_by(RoleGrant, person) == set(person.role_grants.all())
+
+
+def test_the_journal_shows_an_it_department_what_concerns_it_and_others_their_own_acts(
+    world: World,
+) -> None:
+    rennes = set(AuditEvent.objects.filter(institution_id=world.cast.rennes.pk))
+
+    assert rennes
+    assert seen_by(AuditEvent, world.cast.rennes_dsi) == rennes
+    assert not seen_by(AuditEvent, world.cast.rennes_user)

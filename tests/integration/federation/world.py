@@ -1,0 +1,71 @@
+"""A register with a row of every kind at Rennes, at Reims and at Orléans, for tests that sweep over all."""
+
+from dataclasses import dataclass
+
+from federation.access.models import ApiKey, Application
+from federation.catalogue.models import AIModel, Alias
+from federation.catalogue.operations import add_alias
+from federation.fleet.models import Deployment, EgressGrant, InferenceServer, Site
+from routing.core.enums import LifecycleStage
+from tests.support.factories import (
+    OPERATOR,
+    Cast,
+    make_application,
+    make_cast,
+    make_key,
+    make_model,
+    make_server,
+    make_site,
+    serve_model,
+)
+
+
+@dataclass(frozen=True)
+class World:
+    cast: Cast
+    model: AIModel
+    proposed: AIModel
+    alias: Alias
+    site: Site
+    staging_server: InferenceServer
+    server: InferenceServer
+    deployment: Deployment
+    grant: EgressGrant
+    application: Application
+    users_application: Application
+    key: ApiKey
+
+
+def make_world() -> World:
+    """What is named is Rennes's; Reims serves and asks as well, Orléans asks."""
+    cast = make_cast()
+    model = make_model()
+    proposed = make_model("a-model-to-come", stage=LifecycleStage.PROPOSED)
+    alias = add_alias(by=OPERATOR, model=model, name="mistral-small")
+    add_alias(by=OPERATOR, model=proposed, name="to-come")
+    site = make_site(cast.rennes)
+    deployment = serve_model(cast.rennes, credential="token of Rennes")
+    serve_model(cast.reims, credential="token of Reims")
+    application = make_application(cast.rennes, name="RAGaRenn")
+    users_application = make_application(cast.rennes, cast.rennes_user, "mine")
+    key, _text = make_key(application)
+    for other in (
+        users_application,
+        make_application(cast.reims),
+        make_application(cast.orleans, cast.orleans_user),
+    ):
+        make_key(other)
+    return World(
+        cast=cast,
+        model=model,
+        proposed=proposed,
+        alias=alias,
+        site=site,
+        staging_server=make_server(site),
+        server=InferenceServer.objects.get(pk=deployment.server_id),
+        deployment=deployment,
+        grant=EgressGrant.objects.get(server=deployment.server_id),
+        application=application,
+        users_application=users_application,
+        key=key,
+    )
