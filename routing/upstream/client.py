@@ -75,7 +75,7 @@ class Client:
             try:
                 return await _send(connection, method, head, body, timeouts)
             except ConnectionLost as lost:
-                if not lost.stale:
+                if not lost.early:
                     raise
         connection = await self._open(destination, key, timeouts.connect)
         return await _send(connection, method, head, body, timeouts)

@@ -18,8 +18,8 @@ HIGH_WATER = 64 * 1024
 """Unread bytes of a body from which the server is held back."""
 IDLE_S = 60.0
 """How long a connection waits for its next request."""
-STALE_S = 2.0
-"""A connection that served before and is lost this soon, without a byte, was closed while it was idle."""
+EARLY_S = 2.0
+"""A connection that is lost this soon, without a byte, may have been closed before the request came."""
 FORGOTTEN_S = 900.0
 """How long a held-back answer waits for its caller, who may have forgotten it."""
 _JOIN_BYTES = 16 * 1024
@@ -55,7 +55,6 @@ class Connection(asyncio.Protocol):
         self._head_s = self._idle_s = self._asked_at = 0.0
         self._unsent = 0
         self._paused = False
-        self._reused = False
 
     @property
     def usable(self) -> bool:
@@ -70,7 +69,7 @@ class Connection(asyncio.Protocol):
         `ConnectionLost`, `HeadTimeout`, `BadResponse`.
         """
         if not self.usable:
-            raise ConnectionLost(bytes_received=0, stale=self._reused)
+            raise ConnectionLost(bytes_received=0, early=True)
         response = self._response = Response(self)
         self._framing = Framing(response, bodiless=bodiless)
         self._head_s, self._idle_s = head_s, idle_s
@@ -109,9 +108,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
-        self._transport.set_write_buffer_limits(
-            1, 0
-        )  # `resume_writing` then tells of the last byte
+        # `resume_writing` then tells of the last byte.
+        self._transport.set_write_buffer_limits(1, 0)
         self._patience.watch(self)
 
     def pause_writing(self) -> None:
@@ -173,7 +171,6 @@ class Connection(asyncio.Protocol):
         if not keep_alive or self._paused or self._transport.get_write_buffer_size():
             self._transport.abort()
         elif not self._transport.is_closing():
-            self._reused = True
             self.deadline = self._patience.until(IDLE_S)
             self._on_idle(self)
 
@@ -181,15 +178,13 @@ class Connection(asyncio.Protocol):
         """Close; an answer that was under way ends with the error, by default that the connection was lost."""
         response, framing = self._response, self._framing
         if response is not None and framing is not None:
-            lost = ConnectionLost(bytes_received=framing.received, stale=self._is_stale(framing))
+            lost = ConnectionLost(bytes_received=framing.received, early=self._is_early(framing))
             self._leave()
             response.fail(error or lost)
         self._transport.abort()
 
-    def _is_stale(self, framing: Framing) -> bool:
-        """Say whether the server seems to have closed before it could see the request, and not because of it."""
-        waited = self._patience.now - self._asked_at
-        return self._reused and framing.received == 0 and waited <= STALE_S
+    def _is_early(self, framing: Framing) -> bool:
+        return framing.received == 0 and self._patience.now - self._asked_at <= EARLY_S
 
     def _leave(self) -> None:
         assert self._framing is not None

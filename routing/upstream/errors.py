@@ -82,11 +82,12 @@ class ConnectionLost(UpstreamError):
 
     failure = Failure.LOST
 
-    def __init__(self, *, bytes_received: int, stale: bool = False) -> None:
+    def __init__(self, *, bytes_received: int, early: bool = False) -> None:
         super().__init__(f"connection lost after {bytes_received} bytes of the answer")
         self.bytes_received = bytes_received
-        self.stale = stale
-        """Whether the server had most likely closed an idle connection: the same request may go on a new one."""
+        self.early = early
+        """Whether nothing had come and hardly any time had passed: a server that had closed an idle connection
+        looks so, and the same request may go on a new one."""
 
 
 class HeadTimeout(UpstreamError):

@@ -64,6 +64,12 @@ async def test_headers_are_lower_case_and_those_of_the_connection_left_out(clien
     assert response.header(b"x-hop") is None
 
 
+async def test_what_an_interim_answer_says_is_not_the_answers(client: Client) -> None:
+    async with serving(answering(INTERIM)) as wire:
+        response = await client.request(wire.destination(), "GET", "/")
+    assert response.headers == ((b"content-type", b"text/plain"), (b"content-length", b"11"))
+
+
 @pytest.mark.parametrize(
     ("method", "answer"),
     [

@@ -67,12 +67,14 @@ async def test_requests_at_once_have_a_connection_each(client: Client) -> None:
         b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok",
         OK + b"surplus",
         OK + OK,
+        OK + b"HTTP/1.1 500 Late\r\ncontent-length: 0\r\n\r\n",
     ],
 )
 async def test_a_connection_does_not_serve_again_after(client: Client, answer: bytes) -> None:
     async with serving(answering(answer)) as wire:
         for _ in range(2):
-            assert await whole(await client.request(wire.destination(), "GET", "/")) == b"ok"
+            response = await client.request(wire.destination(), "GET", "/")
+            assert (response.status, await whole(response)) == (200, b"ok")
     assert len(wire.peers) == 2
 
 
@@ -133,7 +135,7 @@ async def test_a_request_that_was_worked_on_for_long_is_not_sent_again(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may be the very request that ends the server."""
-    monkeypatch.setattr(connection, "STALE_S", -1.0)
+    monkeypatch.setattr(connection, "EARLY_S", -1.0)
     async with serving(answering_each(OK, b"")) as wire:
         await whole(await client.request(wire.destination(), "GET", "/"))
         with pytest.raises(ConnectionLost):
@@ -305,9 +307,12 @@ async def test_a_body_that_stalls_is_given_up_after_what_came(client: Client) ->
 
 
 async def test_silence_that_a_reader_causes_is_not_the_servers(client: Client) -> None:
+    read = asyncio.Event()
+
     async def script(peer: Peer) -> None:
         await peer.request()
-        await peer.send(CHUNKED)
+        await peer.send(CHUNKED + b"2\r\nhi\r\n")
+        await read.wait()
         for _ in range(200):
             await peer.send(PART)
         await peer.send(b"0\r\n\r\n")
@@ -315,6 +320,9 @@ async def test_silence_that_a_reader_causes_is_not_the_servers(client: Client) -
     patient = Timeouts(connect=5, head=600, idle=0.05)
     async with serving(script) as wire:
         response = await client.request(wire.destination(), "GET", "/", timeouts=patient)
+        assert await response.read() == b"hi"
+        read.set()
+        await eventually(lambda: response.pending_bytes > HIGH_WATER, "more than is borne")
         await asyncio.sleep(1)  # longer than `idle` and two looks
         assert len(await whole(response)) == 200 * 0x10000
 
