@@ -106,6 +106,7 @@ def revoke_key(*, by: Actor, key: ApiKey, reason: str) -> ApiKey:
     locked.revoked_reason = reason.strip()
     if not locked.revoked_reason:
         raise ValidationError({"revoked_reason": _("Say why.")})
+    locked.full_clean()
     locked.save(update_fields=["revoked_at", "revoked_reason"])
     record(
         by=by,
