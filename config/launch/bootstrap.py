@@ -117,9 +117,7 @@ def vendored_pip() -> Path:
 def count_packages(lock: Path) -> int:
     """Count the packages of a lock file that apply to this machine."""
     sys.path.insert(0, str(vendored_pip()))
-    from pip._vendor.packaging.requirements import (  # type: ignore[import-not-found]
-        Requirement,
-    )
+    from pip._vendor.packaging.requirements import Requirement
 
     lines = [line.rstrip("\\ ") for line in lock.read_text().splitlines() if line[:1].isalnum()]
     markers = [Requirement(line).marker for line in lines]

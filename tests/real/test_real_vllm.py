@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 import openai
 import pytest
+from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
 from tests.real.conftest import PUBLIC_NAME, SERVED_NAME
 from tests.support.processes import wait_for
 from tests.support.product import Product
 
-QUESTION = [{"role": "user", "content": "Bonjour !"}]
-TOOL = {
+QUESTION: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Bonjour !"}]
+TOOL: ChatCompletionToolParam = {
     "type": "function",
     "function": {
         "name": "get_weather",
@@ -37,7 +38,7 @@ def client(product: Product) -> Iterator[openai.OpenAI]:
 def test_a_plain_answer_bears_the_public_name(client: openai.OpenAI) -> None:
     answer = client.chat.completions.create(
         model=PUBLIC_NAME,
-        messages=QUESTION,  # type: ignore[arg-type]
+        messages=QUESTION,
         max_tokens=8,
     )
 
@@ -51,7 +52,7 @@ def test_a_stream_ends_with_usage_when_asked_and_is_accounted(
 ) -> None:
     with client.chat.completions.with_streaming_response.create(
         model=PUBLIC_NAME,
-        messages=QUESTION,  # type: ignore[arg-type]
+        messages=QUESTION,
         max_tokens=8,
         extra_body={"min_tokens": 8},
         stream=True,
@@ -73,8 +74,8 @@ def test_a_stream_ends_with_usage_when_asked_and_is_accounted(
 def test_a_tool_call_is_streamed_with_its_index(client: openai.OpenAI) -> None:
     chunks = client.chat.completions.create(
         model=PUBLIC_NAME,
-        messages=QUESTION,  # type: ignore[arg-type]
-        tools=[TOOL],  # type: ignore[list-item]
+        messages=QUESTION,
+        tools=[TOOL],
         tool_choice={"type": "function", "function": {"name": "get_weather"}},
         max_tokens=200,
         stream=True,
@@ -105,7 +106,7 @@ def test_a_context_that_overflows_is_the_clients_mistake(client: openai.OpenAI) 
 
     answer = client.chat.completions.create(
         model=PUBLIC_NAME,
-        messages=QUESTION,  # type: ignore[arg-type]
+        messages=QUESTION,
         max_tokens=1,
     )
     assert answer.usage is not None

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ class Product:
 
     def wait_ready(self) -> None:
         for path in ("/health/readiness", "/health/portal"):
-            wait_for(lambda path=path: is_ok(self.address + path), path, 60)
+            wait_for(partial(is_ok, self.address + path), path, 60)
 
     def management_environment(self) -> dict[str, str]:
         """Return what a management command needs to mean this copy: its secrets and database lie in VAR."""

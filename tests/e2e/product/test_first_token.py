@@ -8,13 +8,16 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
 from tests.support.processes import wait_for
 from tests.support.product import Product
 
 SECONDS_TO_THE_PORTAL = 5.0
-QUESTION = [{"role": "user", "content": "Quel temps fait-il à Rennes ? weather"}]
-TOOL = {
+QUESTION: list[ChatCompletionMessageParam] = [
+    {"role": "user", "content": "Quel temps fait-il à Rennes ? weather"}
+]
+TOOL: ChatCompletionToolParam = {
     "type": "function",
     "function": {
         "name": "get_weather",
@@ -50,7 +53,7 @@ def test_an_answer_comes_from_each_of_two_institutions(
         answer = client.chat.completions.create(
             model=model,
             messages=QUESTION,
-            max_tokens=16,  # type: ignore[arg-type]
+            max_tokens=16,
         )
 
         assert answer.model == model
@@ -65,7 +68,7 @@ def test_a_stream_brings_its_words_one_by_one_and_its_usage_when_asked(
     chunks = list(
         client.chat.completions.create(
             model=product.demo["models"][0],
-            messages=QUESTION,  # type: ignore[arg-type]
+            messages=QUESTION,
             max_tokens=12,
             stream=True,
             stream_options={"include_usage": True},
@@ -82,7 +85,7 @@ def test_a_stream_that_asks_for_no_usage_sees_none(product: Product, client: ope
     chunks = list(
         client.chat.completions.create(
             model=product.demo["models"][0],
-            messages=QUESTION,  # type: ignore[arg-type]
+            messages=QUESTION,
             max_tokens=8,
             stream=True,
         )
@@ -96,12 +99,13 @@ def test_a_tool_is_called(product: Product, client: openai.OpenAI) -> None:
         model=product.demo["models"][0],
         messages=QUESTION,
         tools=[TOOL],
-        tool_choice="required",  # type: ignore[arg-type,list-item]
+        tool_choice="required",
     )
 
     calls = answer.choices[0].message.tool_calls
     assert calls
-    assert calls[0].function.name == "get_weather"  # type: ignore[union-attr]
+    assert calls[0].type == "function"
+    assert calls[0].function.name == "get_weather"
 
 
 def test_models_are_listed_and_retrieved_one_by_one(
@@ -129,7 +133,7 @@ def test_a_model_that_nobody_has_is_named_in_the_refusal(client: openai.OpenAI) 
     with pytest.raises(openai.NotFoundError) as refused:
         client.chat.completions.create(
             model="no-such-model",
-            messages=QUESTION,  # type: ignore[arg-type]
+            messages=QUESTION,
         )
 
     assert "no-such-model" in str(refused.value)
