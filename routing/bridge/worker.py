@@ -2,12 +2,14 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from django.db import InterfaceError, OperationalError, connection
 
 RETRY_SECONDS = 0.5
 BUG_RETRY_SECONDS = 5.0
+CALM_SECONDS = 10.0
 TROUBLE = (OperationalError, InterfaceError, OSError)
 """What passes: a database or a disk that is away, full, or busy."""
 logger = logging.getLogger(__name__)
@@ -26,16 +28,18 @@ class Worker(threading.Thread):
         self._lock = lock
         self._work = work
         self._stop_event = stop
-        self._told = ""
+        self._told: set[str] = set()
 
     def run(self) -> None:
         while not self._stop_event.is_set():
-            pause = RETRY_SECONDS
+            pause, began = RETRY_SECONDS, time.monotonic()
             try:
                 if self._may_work():
                     self._tell("at work", logging.INFO)
                     self._work(self._stop_event)
             except TROUBLE as trouble:
+                if time.monotonic() - began > CALM_SECONDS:
+                    self._told.clear()
                 first_line = next(iter(str(trouble).strip().splitlines()), type(trouble).__name__)
                 self._tell(f"waits: {first_line}", logging.WARNING)
             except Exception:  # the other worker, and the next change, must not die of a bug
@@ -56,7 +60,7 @@ class Worker(threading.Thread):
         return False
 
     def _tell(self, what: str, level: int) -> None:
-        """Log what is new, not every try."""
-        if what != self._told:
+        """Log what was not said yet since the last long calm: not every try of a bad time."""
+        if what not in self._told:
+            self._told.add(what)
             logger.log(level, "%s %s", self.name, what)
-        self._told = what

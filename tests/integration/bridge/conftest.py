@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.db import connection
-from psycopg.conninfo import make_conninfo
 from pytest_django import Settings
 
 from routing.core.accounting import Record, frame
@@ -33,20 +31,6 @@ class Spool:
     @property
     def files(self) -> list[str]:
         return sorted(path.name for path in self.folder.iterdir())
-
-
-def database_url() -> str:
-    """The test's own database, for connections and processes beside it."""
-    known = connection.settings_dict
-    names = {
-        "dbname": "NAME",
-        "host": "HOST",
-        "port": "PORT",
-        "user": "USER",
-        "password": "PASSWORD",
-    }
-    parts = {key: known[name] for key, name in names.items() if known[name]}
-    return make_conninfo(**known["OPTIONS"], **parts)
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ from federation.journal.actors import SYSTEM
 from federation.members.models import Institution
 from routing.bridge.models import RouterProcess, SpoolOpen
 from routing.core.table import PrincipalsSection
-from tests.integration.bridge.conftest import Spool, database_url
+from tests.integration.bridge.conftest import Spool
+from tests.support.database_url import database_url
 from tests.support.factories import make_application, make_institution, make_key
 from tests.support.fake_router import FakeRouter, listening_aside
 from tests.support.processes import wait_for as wait_for_at_most

@@ -25,7 +25,7 @@ from federation.members.operations import change_membership_state
 from routing.bridge.models import RoutingChange
 from routing.core.enums import LifecycleStage, ServerState
 from routing.upstream.credentials import Secret
-from tests.integration.bridge.conftest import database_url
+from tests.support.database_url import database_url
 from tests.support.factories import (
     make_application,
     make_institution,
@@ -121,9 +121,7 @@ WRITES: dict[str, tuple[Callable[[Federation], object], set[str]]] = {
         {"servers"},
     ),
     "an address is revoked": (
-        lambda f: revoke_egress(
-            by=SYSTEM, grant=EgressGrant.objects.filter(server=f.server).first()
-        ),
+        lambda f: revoke_egress(by=SYSTEM, grant=EgressGrant.objects.get(server=f.server)),
         {"servers"},
     ),
 }
@@ -155,7 +153,7 @@ def test_a_write_that_matters_leaves_a_change(federation: Federation, name: str)
         lambda f: ApiKey.objects.filter(pk=f.key.pk).update(last_used_on=date(2026, 1, 1)),
         lambda f: InferenceServer.objects.filter(pk=f.server.pk).update(name=f.server.name),
         lambda f: make_user("passer-by"),
-        lambda f: AIModel.objects.filter(pk=None).update(slug="nothing"),
+        lambda f: AIModel.objects.filter(slug="nobody").update(slug="nothing"),
     ],
     ids=["last use of a key", "the same again", "a new account", "no row at all"],
 )

@@ -1,0 +1,361 @@
+"""What pages read: counts by day, model and key, totals, requests; each reader sees what is theirs."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Unpack
+from uuid import UUID, uuid4
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from billing import partitions, queries
+from billing.enums import Scope
+from billing.models import Attempt, UsageRecord
+from billing.periods import Period
+from billing.queries import (
+    Narrowing,
+    csv_rows,
+    recent_requests,
+    scopes,
+    totals,
+    usage_by_day,
+    usage_by_key,
+    usage_by_model,
+)
+from billing.usage import Counts, Latency
+from federation.access.models import ApiKey
+from federation.catalogue.models import AIModel
+from federation.people.enums import Role
+from federation.people.models import User
+from routing.core.enums import RequestStatus
+from tests.integration.billing.conftest import Use
+from tests.support.factories import (
+    Cast,
+    make_application,
+    make_cast,
+    make_key,
+    make_user,
+    serve_model,
+)
+
+pytestmark = pytest.mark.django_db
+DAY = date(2026, 6, 10)
+NOON = datetime(2026, 6, 10, 10, tzinfo=UTC)
+TODAY = Period(DAY, DAY)
+
+
+class Scene:
+    """Rennes and Orléans ask, Rennes and Reims serve; the cast looks on."""
+
+    def __init__(self) -> None:
+        self.cast: Cast = make_cast()
+        self.finance = make_user("finance", Role.FINANCE)
+        self.at_rennes = serve_model(self.cast.rennes, "llama")
+        self.at_reims = serve_model(self.cast.reims, "qwen")
+        self.rennes_key = self._key("rennes", self.cast.rennes_dsi)
+        self.user_key = self._key("rennes", self.cast.rennes_user)
+        self.orleans_key = self._key("orleans", self.cast.orleans_user)
+
+    def _key(self, institution: str, owner: User) -> ApiKey:
+        application = make_application(getattr(self.cast, institution), owner=owner)
+        return make_key(application, name=f"key of {owner.name}")[0]
+
+    def person(self, name: str) -> User:
+        user: User = User.objects.get(name=name)
+        return user
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_a_days_use_is_counted_by_model(scene: Scene, use: Use) -> None:
+    use(scene.user_key, scene.at_rennes, at=NOON, prompt_tokens=10, completion_tokens=5)
+    use(scene.user_key, scene.at_rennes, at=NOON, status=RequestStatus.SERVER_ERROR)
+    use(scene.user_key, scene.at_reims, at=NOON + timedelta(days=1))
+
+    rows = usage_by_day(scene.cast.rennes_user, Period(DAY, date(2026, 6, 11)))
+
+    assert [(row.day, row.model, row.counts.requests, row.counts.errors) for row in rows] == [
+        (DAY, "llama", 2, 1),
+        (date(2026, 6, 11), "qwen", 1, 0),
+    ]
+    assert rows[0].counts == Counts(2, 1, 110, 40, 55, 10)
+
+
+@pytest.mark.parametrize(
+    ("finished", "day"),
+    [
+        (datetime(2026, 6, 9, 22, 0, tzinfo=UTC), date(2026, 6, 10)),
+        (datetime(2026, 6, 9, 21, 59, 59, tzinfo=UTC), date(2026, 6, 9)),
+        (datetime(2026, 1, 9, 23, 0, tzinfo=UTC), date(2026, 1, 10)),
+        (datetime(2026, 1, 9, 22, 59, 59, tzinfo=UTC), date(2026, 1, 9)),
+    ],
+)
+def test_a_request_belongs_to_the_day_in_paris_on_which_it_ended(
+    scene: Scene, use: Use, finished: datetime, day: date
+) -> None:
+    arrived = finished - timedelta(minutes=10)
+    use(scene.user_key, at=arrived, finished_at=finished.timestamp())
+    user = scene.cast.rennes_user
+
+    assert [row.day for row in usage_by_day(user, Period(day, day))] == [day]
+    for other in (day - timedelta(days=1), day + timedelta(days=1)):
+        assert usage_by_day(user, Period(other, other)) == []
+
+
+def test_abandoned_requests_are_no_errors(scene: Scene, use: Use) -> None:
+    for status in RequestStatus:
+        use(scene.user_key, at=NOON, status=status)
+
+    counts = totals(scene.cast.rennes_user, TODAY).counts
+
+    assert (counts.requests, counts.errors) == (6, 4)
+
+
+def test_models_and_keys_come_with_the_most_used_first(scene: Scene, use: Use) -> None:
+    use(scene.user_key, scene.at_rennes, at=NOON, completion_tokens=1)
+    use(scene.rennes_key, scene.at_reims, at=NOON, completion_tokens=1000)
+    reader = scene.cast.rennes_dsi
+
+    assert [row.model for row in usage_by_model(reader, TODAY)] == ["qwen", "llama"]
+    assert [(row.key, row.institution) for row in usage_by_key(reader, TODAY)] == [
+        ("key of rennes_dsi", "Rennes"),
+        ("key of rennes_user", "Rennes"),
+    ]
+
+
+def test_a_model_that_is_not_in_the_register_shows_its_id(scene: Scene, use: Use) -> None:
+    record = use(scene.user_key, at=NOON)
+
+    (row,) = usage_by_model(scene.cast.rennes_user, TODAY)
+
+    assert row.model == str(record.model_id)
+
+
+def test_the_wait_for_the_first_token_is_told_in_percentiles(scene: Scene, use: Use) -> None:
+    for milliseconds in range(10, 1010, 10):
+        arrived = NOON.timestamp()
+        use(scene.user_key, at=NOON, first_token_at=arrived + milliseconds / 1000)
+    use(scene.user_key, at=NOON, first_token_at=None)
+
+    assert totals(scene.cast.rennes_user, TODAY).latency == Latency(500, 950, 990)
+
+
+def test_without_any_use_everything_is_nothing(scene: Scene) -> None:
+    user = scene.cast.rennes_user
+
+    found = totals(user, TODAY)
+
+    assert (found.counts, found.latency, found.has_demo) == (Counts(0, 0, 0, 0, 0, 0), None, False)
+    for rows in (usage_by_day, usage_by_model, usage_by_key):
+        assert rows(user, TODAY) == []
+    assert recent_requests(user, 10) == []
+    assert list(csv_rows(user, TODAY)) == []
+
+
+def test_demonstration_data_shows_in_the_totals(scene: Scene, use: Use) -> None:
+    use(scene.user_key, at=NOON)
+    assert not totals(scene.cast.rennes_user, TODAY).has_demo
+
+    use(scene.user_key, at=NOON, is_demo=True)
+
+    assert totals(scene.cast.rennes_user, TODAY).has_demo
+
+
+def test_a_request_is_told_with_the_names_of_all_that_took_part(scene: Scene, use: Use) -> None:
+    record = use(scene.user_key, scene.at_reims, at=NOON, first_token_at=NOON.timestamp() + 0.25)
+
+    (told,) = recent_requests(scene.cast.rennes_user, 5)
+
+    assert (told.id, told.model, told.serving, told.asking) == (
+        record.pk,
+        "qwen",
+        "Reims",
+        "Rennes",
+    )
+    assert told.server == scene.at_reims.server.name
+    assert (told.key, told.application) == (scene.user_key.name, scene.user_key.application.name)
+    assert (told.first_token_ms, told.duration_ms) == (250, 2000)
+
+
+def test_the_latest_requests_come_first_and_no_more_than_asked(scene: Scene, use: Use) -> None:
+    ids = [use(scene.user_key, at=NOON + timedelta(minutes=n)).pk for n in range(4)]
+
+    assert [row.id for row in recent_requests(scene.cast.rennes_user, 3)] == ids[:0:-1]
+
+
+def test_an_export_holds_each_request_of_the_period_once(
+    scene: Scene, use: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "CHUNK", 3)
+    ids = [use(scene.user_key, at=NOON + timedelta(seconds=n)).pk for n in range(7)]
+    use(scene.user_key, at=NOON - timedelta(days=2))
+
+    assert [row.id for row in csv_rows(scene.cast.rennes_user, TODAY)] == ids
+
+
+SEEN = {
+    "admin": {"rennes", "user", "orleans"},
+    "auditor": {"rennes", "user", "orleans"},
+    "finance": {"rennes", "user", "orleans"},
+    "rennes_dsi": {"rennes", "user", "orleans"},  # Orléans was served at Rennes
+    "rennes_user": {"user"},
+    "reims_dsi": {"rennes"},  # what Reims served
+    "orleans_user": {"orleans"},
+    "intruder": set(),
+}
+
+
+@pytest.fixture
+def records(scene: Scene, use: Use) -> dict[str, UsageRecord]:
+    return {
+        "rennes": use(scene.rennes_key, scene.at_reims, at=NOON),
+        "user": use(scene.user_key, scene.at_rennes, at=NOON),
+        "orleans": use(scene.orleans_key, scene.at_rennes, at=NOON),
+    }
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_everyone_sees_their_own_and_an_overseer_what_the_institution_asked_or_served(
+    scene: Scene, records: dict[str, UsageRecord], name: str
+) -> None:
+    reader = scene.person(name)
+    expected = {records[which].pk for which in SEEN[name]}
+
+    assert set(UsageRecord.objects.for_user(reader).values_list("pk", flat=True)) == expected
+    attempts = Attempt.objects.for_user(reader).values_list("request_id", flat=True)
+    assert set(attempts) == expected
+    assert {row.id for row in recent_requests(reader, 10)} == expected
+    assert {row.id for row in csv_rows(reader, TODAY)} == expected
+    for rows in (usage_by_day, usage_by_model, usage_by_key):
+        assert sum(row.counts.requests for row in rows(reader, TODAY)) == len(expected)
+    assert totals(reader, TODAY).counts.requests == len(expected)
+
+
+def test_a_visitor_and_a_closed_account_see_nothing(
+    scene: Scene, records: dict[str, UsageRecord]
+) -> None:
+    User.objects.filter(name="admin").update(is_active=False)
+
+    assert not UsageRecord.objects.for_user(AnonymousUser()).exists()
+    assert not UsageRecord.objects.for_user(scene.person("admin")).exists()
+
+
+def test_whoever_served_a_request_learns_who_asked_but_not_with_which_key(
+    scene: Scene, records: dict[str, UsageRecord]
+) -> None:
+    reader = scene.cast.reims_dsi
+
+    (row,) = usage_by_key(reader, TODAY)
+    (request,) = recent_requests(reader, 10)
+
+    assert (row.key_id, row.key, row.application, row.institution) == (None, "", "", "Rennes")
+    assert (request.key, request.application, request.client_request_id) == ("", "", "")
+    assert request.asking == "Rennes"
+
+
+SCOPES: dict[tuple[str, Scope], set[str]] = {
+    ("admin", Scope.FEDERATION): {"rennes", "user", "orleans"},
+    ("admin", Scope.MINE): set(),
+    ("rennes_dsi", Scope.MINE): {"rennes"},
+    ("rennes_dsi", Scope.INSTITUTION): {"rennes", "user"},
+    ("rennes_dsi", Scope.SERVED): {"user", "orleans"},
+    ("rennes_user", Scope.MINE): {"user"},
+    ("rennes_user", Scope.FEDERATION): {"user"},
+    ("rennes_user", Scope.INSTITUTION): set(),
+    ("intruder", Scope.FEDERATION): set(),
+    ("intruder", Scope.SERVED): set(),
+}
+
+
+@pytest.mark.parametrize(("name", "scope"), SCOPES)
+def test_a_scope_is_a_part_of_what_its_reader_may_see(
+    scene: Scene, records: dict[str, UsageRecord], name: str, scope: Scope
+) -> None:
+    found = {row.id for row in csv_rows(scene.person(name), TODAY, scope=scope)}
+
+    assert found == {records[which].pk for which in SCOPES[name, scope]}
+
+
+@pytest.mark.parametrize(
+    ("name", "offered"),
+    [
+        ("admin", [Scope.MINE, Scope.FEDERATION]),
+        ("finance", [Scope.MINE, Scope.FEDERATION]),
+        ("rennes_dsi", [Scope.MINE, Scope.INSTITUTION, Scope.SERVED]),
+        ("rennes_user", [Scope.MINE]),
+        ("intruder", [Scope.MINE]),
+    ],
+)
+def test_only_scopes_that_hold_something_more_are_offered(
+    scene: Scene, name: str, offered: list[Scope]
+) -> None:
+    assert scopes(scene.person(name)) == offered
+
+
+def test_a_page_may_ask_for_a_model_a_key_or_an_application(
+    scene: Scene, records: dict[str, UsageRecord]
+) -> None:
+    reader = scene.cast.rennes_dsi
+
+    def ids(**narrow: Unpack[Narrowing]) -> set[UUID]:
+        return {row.id for row in csv_rows(reader, TODAY, **narrow)}
+
+    model = AIModel.objects.get(slug="qwen")
+    assert ids(model=model.pk) == {records["rennes"].pk}
+    assert ids(key=scene.user_key.pk) == {records["user"].pk}
+    assert ids(application=scene.rennes_key.application_id) == {records["rennes"].pk}
+    assert ids(key=uuid4()) == ids(model=uuid4()) == ids(application=uuid4()) == set()
+
+
+def test_nobody_asks_by_a_key_that_is_not_theirs_to_see(
+    scene: Scene, records: dict[str, UsageRecord]
+) -> None:
+    reader = scene.cast.rennes_dsi
+    key = scene.orleans_key
+
+    assert totals(reader, TODAY, key=key.pk).counts.requests == 0
+    assert totals(reader, TODAY, application=key.application_id).counts.requests == 0
+
+
+def test_the_queries_are_as_many_for_one_request_as_for_many(scene: Scene, use: Use) -> None:
+    reader = scene.cast.rennes_dsi
+    reads: dict[str, Callable[[], object]] = {
+        "day": lambda: usage_by_day(reader, TODAY),
+        "model": lambda: usage_by_model(reader, TODAY),
+        "key": lambda: usage_by_key(reader, TODAY),
+        "totals": lambda: totals(reader, TODAY),
+        "recent": lambda: recent_requests(reader, 100),
+        "csv": lambda: list(csv_rows(reader, TODAY)),
+    }
+    scene.cast.rennes_dsi.grants  # noqa: B018  # read once per person, whatever the page
+    counted = []
+
+    for size in (1, 3):
+        for n in range(size):
+            deployment = serve_model(scene.cast.rennes, f"model-{size}-{n}")
+            key, _text = make_key(make_application(scene.cast.rennes))
+            use(key, deployment, at=NOON)
+        counted.append({name: number_of_queries(read) for name, read in reads.items()})
+
+    assert counted[0] == counted[1]
+
+
+def test_a_period_reads_the_partitions_of_its_months_alone(scene: Scene) -> None:
+    partitions.ensure(date(2031, 1, 1), date(2031, 4, 1))
+    period = Period(date(2031, 2, 3), date(2031, 2, 20))
+
+    plan = UsageRecord.objects.for_user(scene.cast.rennes_dsi).ended_in(period).explain()
+
+    assert "2031_02" in plan
+    assert [month for month in ("2031_01", "2031_03", "2031_04") if month in plan] == []
+
+
+def number_of_queries(read: Callable[[], object]) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        read()
+    return len(captured)
