@@ -19,6 +19,7 @@ SITE_TAGLINE = env.text("SITE_TAGLINE", "")
 SITE_LOGO = env.text("SITE_LOGO", "img/logo.svg")
 SITE_CONTACT = env.text("SITE_CONTACT", "")
 SITE_SOURCE = env.text("SITE_SOURCE", "")
+SITE_DOCUMENTATION = env.text("SITE_DOCUMENTATION", "")
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 PUBLIC_URL = env.text("PUBLIC_URL", f"http://127.0.0.1:{env.integer('PORT', default=8000)}").rstrip(
     "/"

@@ -18,6 +18,7 @@ def site_facts() -> dict[str, object]:
         "site_logo": settings.SITE_LOGO,
         "site_contact": settings.SITE_CONTACT,
         "site_source": settings.SITE_SOURCE,
+        "site_documentation": settings.SITE_DOCUMENTATION,
         "site_version": settings.VERSION,
     }
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboards.views.about import accessibility
+from dashboards.views.about import accessibility, favicon
 from dashboards.views.health import portal
 from dashboards.views.home import home
 from dashboards.views.models import model, models
@@ -14,6 +14,7 @@ urlpatterns = [
     path("", home, name="home"),
     path("style/", style, name="style"),
     path("health/portal", portal, name="health_portal"),
+    path("favicon.ico", favicon, name="favicon"),
     path("accessibility/", accessibility, name="accessibility"),
     path("servers/", servers, name="servers"),
     path("catalogue/", models, name="models"),

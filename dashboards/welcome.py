@@ -12,11 +12,11 @@ from django.utils import timezone
 from billing.enums import Scope
 from billing.models import UsageRecord
 from billing.periods import last_days
-from billing.queries import totals
+from billing.queries import scopes, totals
 from billing.usage import Totals
 from dashboards.observed import observed
 from dashboards.queries import server_cards
-from federation.access.models import ApiKey
+from federation.access.models import ApiKey, Application
 from federation.access.queries import issuing_institutions
 from federation.catalogue.models import AIModel
 from federation.fleet.models import InferenceServer
@@ -58,14 +58,17 @@ class Post(NamedTuple):
 
 @dataclass(frozen=True)
 class Welcome:
-    """`may_issue`: whether the person may create keys somewhere."""
+    """`may_issue`: whether the person may create keys somewhere; `scope`: whose usage it is."""
 
     posts: list[Post]
     may_issue: bool
     has_key: bool
     is_protected: bool
     usage: Totals
+    scope: Scope
     servers: ServersNow
+
+    runs_servers: bool
 
     @property
     def has_called(self) -> bool:
@@ -77,15 +80,24 @@ def numbers() -> Numbers:
 
 
 def welcome(user: User) -> Welcome:
-    keys = ApiKey.objects.for_user(user).filter(application__owner=user)
+    scope = _scope_of(user)
     return Welcome(
         posts=_posts(user),
         may_issue=bool(issuing_institutions(user)),
-        has_key=keys.usable().exists(),
+        has_key=ApiKey.objects.for_user(user).usable().exists(),
         is_protected=is_mfa_enabled(user),
-        usage=totals(user, last_days(RECENT_DAYS), scope=Scope.MINE),
+        usage=totals(user, last_days(RECENT_DAYS), scope=scope),
+        scope=scope,
         servers=_servers_now(user),
+        runs_servers=Scope.SERVED in scopes(user),
     )
+
+
+def _scope_of(user: User) -> Scope:
+    """One's own applications; for somebody without any, all that was asked for those they look after."""
+    if Application.objects.filter(owner=user).exists():
+        return Scope.MINE
+    return [scope for scope in scopes(user) if scope != Scope.SERVED][-1]
 
 
 def _count() -> Numbers:

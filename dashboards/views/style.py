@@ -61,7 +61,9 @@ def style(request: HttpRequest) -> HttpResponse:
 def _figure() -> dict[str, Any]:
     days = [(FIRST_DAY + timedelta(days=n)).isoformat() for n in range(DAYS)]
     bars = [
-        go.Bar(name=f"{_('series')} {n}", x=days, y=[120 * n + 37 * (day % 5) for day in range(DAYS)])
+        go.Bar(
+            name=f"{_('series')} {n}", x=days, y=[120 * n + 37 * (day % 5) for day in range(DAYS)]
+        )
         for n in SERIES
     ]
     layout = go.Layout(template={}, barmode="stack", showlegend=True)

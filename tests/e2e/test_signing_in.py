@@ -32,7 +32,7 @@ def sign_in(page: Page, password: str = PASSWORD) -> None:
 
 def code_of(secret: str) -> str:
     """The portal takes the code of half a minute ago as well, so a code made now is good."""
-    return format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
 
 
 def test_a_password_opens_the_page_that_was_asked_for(visit: Visit, user: User) -> None:

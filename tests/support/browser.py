@@ -27,15 +27,15 @@ from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.db import connection
 from django.test import Client
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
 
 from config.launch.browser import find_browser
 from federation.people.models import User
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 60
-DESKTOP = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 Theme = Literal["light", "dark"]
 Visit = Callable[..., Page]
 REPORT_VIOLATIONS = """
@@ -132,13 +132,13 @@ def visit(browser: Browser, portal: Portal, complaints: Complaints) -> Iterator[
         as_: User | None = None,
         language: str = "en",
         theme: Theme = "light",
-        size: dict[str, int] | None = None,
+        size: ViewportSize = DESKTOP,
     ) -> Page:
         context = browser.new_context(
             base_url=portal.url,
             locale=language,
             color_scheme=theme,
-            viewport=size or DESKTOP,  # type: ignore[arg-type]  # a TypedDict of the same shape
+            viewport=size,
             reduced_motion="reduce",
         )
         contexts.append(context)

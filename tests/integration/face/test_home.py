@@ -198,6 +198,33 @@ def test_ones_own_usage_is_summed_up(cast: Cast) -> None:
     assert "ilaas-demo" not in response.content.decode()
 
 
+def test_an_it_department_reads_its_institutions_usage_and_what_its_servers_answered(
+    cast: Cast,
+) -> None:
+    deployment = serve_model(cast.rennes)
+    key, _text = make_key(make_application(cast.rennes, cast.rennes_user))
+    store_calls(key, deployment)
+    elsewhere, _text = make_key(make_application(cast.orleans, cast.orleans_user))
+    store_calls(elsewhere, deployment)
+
+    response = signed_in_as(cast.rennes_dsi).get("/")
+
+    assert response.context["welcome"].usage.counts.requests == 1
+    assert 'href="/usage/?scope=served"' in response.content.decode()
+    assert "?scope=served" not in page(signed_in_as(cast.rennes_user))
+
+
+def test_the_federations_administrator_reads_the_federations_usage(cast: Cast) -> None:
+    deployment = serve_model(cast.rennes)
+    for institution, owner in ((cast.rennes, cast.rennes_user), (cast.orleans, cast.orleans_user)):
+        key, _text = make_key(make_application(institution, owner))
+        store_calls(key, deployment)
+
+    response = signed_in_as(cast.admin).get("/")
+
+    assert response.context["welcome"].usage.counts.requests == 2
+
+
 def test_demonstration_data_is_marked_for_everybody(client: Client, cast: Cast) -> None:
     deployment = serve_model(cast.rennes)
     key, _text = make_key(make_application(cast.rennes, cast.rennes_user))
