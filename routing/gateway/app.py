@@ -11,10 +11,11 @@ import time
 from routing.core.table import Principal
 from routing.gateway.admission import read_order
 from routing.gateway.auth import authenticate
+from routing.gateway.connection import Send
 from routing.gateway.endpoints.health import LIVE, readiness
 from routing.gateway.endpoints.models import list_models, one_model
 from routing.gateway.errors import ApiError, Code
-from routing.gateway.exchange import Exchange, Receive, Scope, Send
+from routing.gateway.exchange import Exchange, Receive, Scope
 from routing.gateway.gateway import Gateway
 from routing.gateway.journey import Journey
 from routing.gateway.paths import endpoint_of, is_api, model_in
@@ -86,7 +87,7 @@ class Application:
             raise ApiError(Code.NOT_READY)
         try:
             by_digest = gateway.table.principals.by_digest
-            principal = authenticate(exchange.headers, gateway.pepper, by_digest, time.time())
+            principal = authenticate(exchange.header, gateway.pepper, by_digest, time.time())
             return principal
         finally:
             if origin:

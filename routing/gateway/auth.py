@@ -3,20 +3,21 @@
 The key is looked up by its keyed digest, so how long a look-up takes says nothing about any key.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from routing.core.keys import MAX_KEY_LENGTH, digest
 from routing.core.table import Principal
 from routing.gateway.errors import ApiError, Code
 
-Headers = Iterable[tuple[bytes, bytes]]
+Header = Callable[[bytes], bytes]
+"""Returns a request's header by its lower-case name, empty when it is absent."""
 
 
 def authenticate(
-    headers: Headers, pepper: bytes, by_digest: Mapping[str, Principal], now: float
+    header: Header, pepper: bytes, by_digest: Mapping[str, Principal], now: float
 ) -> Principal:
     """Return the principal of a request; `now` is in Unix seconds. Raises `ApiError`, always 401."""
-    key = _key(headers)
+    key = _key(header)
     if len(key) > MAX_KEY_LENGTH:
         raise ApiError(Code.UNKNOWN_KEY)
     principal = by_digest.get(digest(pepper, key))
@@ -27,15 +28,14 @@ def authenticate(
     return principal
 
 
-def _key(headers: Headers) -> str:
+def _key(header: Header) -> str:
     """Return `Authorization: Bearer KEY`, else `x-api-key`, as OpenAI's and Anthropic's clients send it."""
-    found = dict(headers)
-    if (authorization := found.get(b"authorization")) is not None:
+    if authorization := header(b"authorization"):
         words = authorization.split()
         if len(words) != 2 or words[0].lower() != b"bearer":
             raise ApiError(Code.MALFORMED_KEY)
         return _text(words[1])
-    if key := found.get(b"x-api-key", b"").strip():
+    if key := header(b"x-api-key").strip():
         return _text(key)
     raise ApiError(Code.NO_KEY)
 

@@ -10,12 +10,11 @@ from enum import StrEnum
 from typing import Any
 
 from routing.core.ids import uuid7
-from routing.gateway.connection import SCOPE_KEY, Connection
+from routing.gateway.connection import SCOPE_KEY, Connection, Message, Send, send_together
 from routing.gateway.errors import ApiError, Code, error_body, error_event
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
 Headers = Sequence[tuple[bytes, bytes]]
 
 JSON = (b"content-type", b"application/json")
@@ -61,6 +60,7 @@ class Exchange:
         self.path: str = scope["path"]
         self.query: bytes = scope["query_string"]
         self.headers: Headers = scope["headers"]
+        self._by_name: dict[bytes, bytes] = dict(reversed(self.headers))
         self.scope = scope
         self.id = str(uuid7())
         self.client_id = self._client_id()
@@ -86,7 +86,7 @@ class Exchange:
 
     def header(self, name: bytes) -> bytes:
         """Return the first header of this lower-case name, empty when there is none."""
-        return next((value for key, value in self.headers if key == name), b"")
+        return self._by_name.get(name, b"")
 
     def add_header(self, name: bytes, value: bytes) -> None:
         """Add a header to whatever will be answered."""
@@ -103,10 +103,12 @@ class Exchange:
             self.cut(Cut.STOPPING)
 
     def cut(self, why: Cut) -> None:
-        """End the request from outside, by cancelling what it waits for."""
+        """End the request from outside, by cancelling what it waits for; the second time, with its connection."""
         if self.cut_by is None:
             self.cut_by = why
             self.task.cancel()
+        else:
+            self._connection.abort()
 
     async def read_body(self, limit: int, budget: Budget) -> bytes:
         """Return the whole body; its size is then taken from the budget. Raises `ApiError`, having taken none."""
@@ -133,14 +135,7 @@ class Exchange:
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the answer's head; from here on its status is settled."""
-        self.started, self.status = True, status
-        await self._send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [*headers, *self._answer_headers],
-            }
-        )
+        await self._send(self._head(status, headers))
 
     async def start_stream(self) -> None:
         """Send the head of an event stream, unless it is out already."""
@@ -151,19 +146,21 @@ class Exchange:
     async def write(self, data: bytes) -> None:
         """Pass a part of the answer on; returns once the client has room for the next."""
         self.sending_since = self._loop.time()
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        await self._send(_part(data, more=True))
         self.sending_since = 0.0
 
     async def finish(self, data: bytes = b"") -> None:
         self.sending_since = self._loop.time()
-        await self._send({"type": "http.response.body", "body": data, "more_body": False})
+        await self._send(_part(data, more=False))
         self.sending_since = 0.0
 
     async def answer(self, status: int, body: bytes, headers: Headers = (JSON,)) -> None:
         """Send a whole answer."""
         length = ((b"content-length", b"%d" % len(body)),) if status != NO_CONTENT else ()
-        await self.start(status, (*headers, *length))
-        await self.finish(body)
+        head = self._head(status, (*headers, *length))
+        self.sending_since = self._loop.time()
+        await send_together(self._send, head, _part(body, more=False))
+        self.sending_since = 0.0
 
     async def fail(self, error: ApiError, *, status: int = 0) -> None:
         """Tell the client what went wrong, in a way that still fits what it was told before."""
@@ -201,6 +198,14 @@ class Exchange:
         """Nothing more will be sent: the connection may serve the next request."""
         self._connection.guest = None
 
+    def _head(self, status: int, headers: Headers) -> Message:
+        self.started, self.status = True, status
+        return {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [*headers, *self._answer_headers],
+        }
+
     def _client_id(self) -> str:
         given = self.header(b"x-request-id")
         return given.decode() if _SAFE_ID.fullmatch(given) else ""
@@ -208,6 +213,10 @@ class Exchange:
     def _declared_length(self) -> int:
         text = self.header(b"content-length")
         return int(text) if text.isdigit() else 0
+
+
+def _part(data: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": data, "more_body": more}
 
 
 def _too_large(limit: int) -> ApiError:

@@ -89,11 +89,13 @@ class Gateway:
         yield "ilaas_held_bytes", {}, self.bodies.taken
         yield "ilaas_spool_bytes", {}, self.spool.total_bytes()
         view = self.dispatcher.load()
-        for name, server in view.servers.items():
-            yield "ilaas_server_in_flight", {"server": name}, server.in_flight
-            yield "ilaas_server_healthy", {"server": name}, int(server.health == Health.HEALTHY)
-        for name, model in view.models.items():
-            yield "ilaas_model_waiting", {"model": name}, model.waiting
+        for server in self.table.servers.servers.values():
+            if now := view.servers.get(server.id):
+                yield "ilaas_server_in_flight", {"server": server.name}, now.in_flight
+                healthy = int(now.health == Health.HEALTHY)
+                yield "ilaas_server_healthy", {"server": server.name}, healthy
+        for model in self.table.names.names.models.values():
+            yield "ilaas_model_waiting", {"model": model.name}, self.waiting(model.id)
 
     def _enforce(self, table: Table) -> None:
         changed_keys = table.principals is not self.table.principals

@@ -6,6 +6,7 @@ await (the client leaves, the router ends); what it holds is settled synchronous
 
 import asyncio
 import json
+import logging
 from functools import partial
 
 from routing.core.enums import RequestStatus, UsageSource
@@ -24,6 +25,7 @@ from routing.gateway.verdicts import Failed, refusal_error, reports_usage_when_a
 from routing.upstream.client import Headers, Response
 from routing.upstream.errors import UpstreamError
 
+logger = logging.getLogger(__name__)
 EXPLAIN = b"x-ilaas-explain"
 CLIENT_CLOSED_REQUEST = 499  # nginx's number for a client that left before there was a status
 _REFUSALS = frozenset({Code.BUSY, Code.NO_SERVER, Code.NOT_HOSTED, Code.NO_ENDPOINT})
@@ -88,6 +90,13 @@ class Journey:
     async def _next_grant(self, grant: Grant, failed: Failed) -> Grant:
         """Ask for another server; where there is none, the failure is what the client hears of."""
         self._entry.fail_attempt(failed.failure)
+        logger.info(
+            "request %s: attempt %d at server %s: %s",
+            grant.id,
+            grant.attempt,
+            grant.server_id,
+            failed.failure.value,
+        )
         decision = await self._gateway.dispatcher.retry(
             self._ticket, grant, failed.failure, failed.retry_after_ms
         )

@@ -47,7 +47,8 @@ class Story(Protocol):
     def commits(self) -> None:
         """The first byte of the answer is about to be sent: no other server can be asked from here on."""
 
-    def first_token(self) -> None: ...
+    def first_token(self) -> None:
+        """A stream's first token has come; of whole answers nobody knows when theirs did."""
 
     def completes(self, http_status: int, usage: Usage) -> None:
         """The last bytes are about to be sent."""
@@ -142,6 +143,8 @@ class Passage:
 
     async def _whole(self, response: Response, held: Budget, max_held: int) -> None:
         """Hold an answer until it is complete, so that it can be had elsewhere up to its last byte."""
+        if self._exchange.started:
+            raise Failed(Failure.BAD_ANSWER)  # The client was promised a stream while it waited.
         parts: list[bytes] = []
         size = 0
         try:
@@ -153,7 +156,6 @@ class Passage:
             body = b"".join(parts)
             usage = self._check(response, body)
             self._commit()
-            self._story.first_token()
             self._story.completes(response.status, usage)
             await self._exchange.answer(
                 response.status, self.renaming.apply(body), _content_type(response)
@@ -169,7 +171,6 @@ class Passage:
         self.renaming.learn_from(out[:_TAIL])
         self._refuse_other_model()
         self._commit()
-        self._story.first_token()
         await self._exchange.start(response.status, _content_type(response))
         tail = b""
         while out:

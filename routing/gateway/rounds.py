@@ -4,6 +4,7 @@ Keeps the path of a request free of tasks and timers; what it ends may last up t
 """
 
 import asyncio
+import logging
 
 from routing.gateway.connection import refuse_slow_heads
 from routing.gateway.exchange import Cut, Exchange
@@ -11,6 +12,7 @@ from routing.gateway.gateway import Gateway
 from routing.gateway.settings import Limits
 
 SECONDS = 1.0
+logger = logging.getLogger(__name__)
 
 
 async def make_rounds(gateway: Gateway) -> None:
@@ -24,7 +26,10 @@ async def make_rounds(gateway: Gateway) -> None:
         for exchange in tuple(gateway.exchanges):
             _cut_if_slow(exchange, now, limits)
         for journey in tuple(gateway.journeys):
-            await journey.look(now)
+            try:
+                await journey.look(now)
+            except Exception:  # one request's trouble must not end the rounds for all
+                logger.exception("a request could not be looked at")
 
 
 def _cut_if_slow(exchange: Exchange, now: float, limits: Limits) -> None:

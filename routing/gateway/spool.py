@@ -123,7 +123,10 @@ class Spool:
             self._owed.popleft()
 
     def _look_at_disk(self) -> None:
-        has_room = self._measure(self._folder) >= self._min_free_bytes
+        try:
+            has_room = self._measure(self._folder) >= self._min_free_bytes
+        except OSError:
+            has_room = False
         if has_room != self._has_room:
             logger.warning("the spool's disk %s", "has room again" if has_room else "is full")
         self._has_room = has_room
