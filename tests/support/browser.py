@@ -1,4 +1,4 @@
-"""A real Chromium before the real portal, for the tests of `tests/e2e/`. Loaded there by `pytest_plugins`.
+"""A real Chromium before the real portal, for the tests of `tests/e2e/`, whose `conftest.py` names the fixtures.
 
 The portal is the product's own ASGI application in a process of its own, with the static files as they are
 served, on the test's database. Every page watches what the browser complains of, and a test ends with none.
