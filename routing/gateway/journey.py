@@ -65,10 +65,15 @@ class Journey:
         except Interrupted as broken:
             self._close_broken(broken)
             await self._exchange.fail(broken.error)
+        except asyncio.CancelledError:
+            self._close_cut()
+            raise
+        except Exception:
+            self._close(UNUSED, RequestStatus.SERVER_ERROR, 500, Usage(), Code.INTERNAL)
+            raise
         finally:
             self._gateway.journeys.discard(self)
             self._drop_body()
-            self._close_cut()
             self._entry.settle()
 
     async def _travel(self) -> None:
@@ -214,7 +219,7 @@ class Journey:
         self._close(broken.failure, RequestStatus.SERVER_ERROR, status, usage, code)
 
     def _close_cut(self) -> None:
-        """Account what ended from outside, or by a bug of ours, by what the server had been asked for."""
+        """Account what ended from outside, by what a server had been asked for."""
         cut = self._exchange.cut_by
         left = cut in (Cut.HUNG_UP, Cut.SLOW_CLIENT)
         answered = self._passage is not None and self._passage.committed

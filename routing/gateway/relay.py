@@ -28,6 +28,7 @@ from routing.upstream.errors import UpstreamError
 
 MAX_ERROR_BYTES = 64 * 1024
 _TAIL = 8 * 1024  # bytes at the end of a long answer in which its usage is looked for
+_ERROR_STARTS = (b"{", b'"')  # of an error that is an object, or LiteLLM's text; never null
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _anything = msgspec.json.Decoder().decode
 
@@ -196,7 +197,7 @@ class Passage:
             fields = _fields(body) if body.lstrip()[:1] != b"[" else _no_fields(body)
         except (msgspec.DecodeError, RecursionError):
             raise Failed(Failure.BAD_ANSWER) from None
-        if (error := fields.get("error")) is not None and bytes(error) != b"null":
+        if bytes(fields.get("error", b""))[:1] in _ERROR_STARTS:
             raise judge_event(find_error(_anything(body)), self._names)
         if (model := fields.get("model")) is not None:
             self.renaming.learn(bytes(model))

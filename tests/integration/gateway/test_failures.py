@@ -23,6 +23,7 @@ from tests.support.router import (
     running_router,
     servers,
 )
+from tests.support.wire import answering, serving
 
 BEFORE = (
     (Fault(kind="refuse"), "connect", 502),
@@ -172,3 +173,56 @@ async def test_a_full_server_is_passed_over_and_not_blamed(
     load = router.gateway.dispatcher.load()
     assert {server.health for server in load.servers.values()} == {"healthy"}
     assert {server.failures for server in load.servers.values()} == {0}
+
+
+async def test_a_fault_of_the_routers_own_is_told_accounted_and_holds_nothing(
+    router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("routing.gateway.journey.Renaming", broken)
+
+    answer = await router.post(json=chat())
+
+    assert answer.status_code == 500
+    assert answer.json()["error"]["code"] == "internal_error"
+    closed = await router.only_closed()
+    assert (closed.status, closed.error_code) == (RequestStatus.SERVER_ERROR, "internal_error")
+    await router.idle()
+    monkeypatch.undo()
+    assert (await router.post(json=chat())).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b'{"error":{"message":"busy","code":503}}', 503, "too_many_people"),
+        (b'{"error":"Internal"}', 500, "server_failed"),
+        (b'{"error":{"message":"too long","code":400}}', 400, None),
+        (b'{"error":null,"id":"x","choices":[]}', 200, None),
+        (b"[1, 2]", 200, None),
+        (b"[1, 2", 502, "server_failed"),
+    ],
+)
+async def test_an_error_inside_a_200_is_an_error(
+    tmp_path: Path, body: bytes, status: int, code: str | None
+) -> None:
+    answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
+    async with (
+        serving(answering(answer % (len(body), body))) as server,
+        running_router(
+            tmp_path,
+            principals(),
+            names(a_model("rennes-1")),
+            servers(a_server("rennes-1", f"http://127.0.0.1:{server.port}")),
+            limits=Limits(wait_seconds=0.2),
+        ) as router,
+    ):
+        got = await router.post(json=chat())
+
+    assert got.status_code == status
+    if status == 200:
+        assert got.content == body
+    else:
+        assert got.json()["error"]["code"] == code
