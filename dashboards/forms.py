@@ -26,6 +26,8 @@ PERIODS = {
 }
 DEFAULT_DAYS = 30
 MOST_DAYS = 366
+USUALLY_OVERSEEN = (Scope.FEDERATION, Scope.INSTITUTION, Scope.MINE)
+"""What someone who owns no application is shown first: the first of these that they may see."""
 TOKENS, REQUESTS = "tokens", "requests"
 UNITS = {TOKENS: gettext_lazy("tokens"), REQUESTS: gettext_lazy("requests")}
 
@@ -78,7 +80,11 @@ class UsageForm(forms.Form):
     def __init__(self, asked: Mapping[str, str], *, user: User) -> None:
         choices = scopes(user)
         owns_some = Application.objects.filter(owner=user).exists()
-        self._usual_scope = Scope.MINE if owns_some else choices[-1]
+        self._usual_scope = (
+            Scope.MINE
+            if owns_some
+            else next(scope for scope in USUALLY_OVERSEEN if scope in choices)
+        )
         defaults = {name: field.initial for name, field in self.base_fields.items()}
         super().__init__({**defaults, "scope": self._usual_scope.value, **asked})
         self._offer("application", Application.objects.for_user(user))
