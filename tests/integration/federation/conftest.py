@@ -4,6 +4,9 @@ import pytest
 
 from tests.integration.federation.world import World, make_world
 from tests.support.factories import Cast, make_cast
+from tests.support.pages import plain_static
+
+__all__ = ["plain_static"]
 
 
 @pytest.fixture

@@ -1,0 +1,196 @@
+"""States in the database move along their tables only, whoever asks."""
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db.models import Model
+
+from federation.catalogue.enums import TRANSITIONS as STAGES
+from federation.catalogue.operations import add_alias, add_version, change_stage, register_model
+from federation.fleet.enums import SERVER_TRANSITIONS, DeploymentState
+from federation.fleet.operations.deployments import deploy_model, retire_deployment
+from federation.fleet.operations.egress import revoke_egress
+from federation.fleet.operations.servers import change_server_state, limit_server
+from federation.journal.models import AuditEvent
+from federation.members.enums import TRANSITIONS as MEMBERSHIPS
+from federation.members.operations import change_membership_state, propose_membership
+from federation.transitions import ForbiddenTransitionError, Transitions
+from routing.core.enums import LifecycleStage
+from tests.integration.federation.world import World
+from tests.support.factories import OPERATOR
+
+Move = Callable[[Any, Any], Any]
+
+
+def every_step(
+    table: Transitions, row: Model, field: str, move: Move
+) -> list[tuple[str, str, bool]]:
+    """Try each step from each state; return the steps with whether the row has moved."""
+    steps = []
+    for current, target in product(table, table):
+        type(row)._default_manager.filter(pk=row.pk).update(**{field: current.value})
+        told = AuditEvent.objects.count()
+        try:
+            move(row, target)
+        except ValidationError:  # of a retired server, before its table is asked
+            assert AuditEvent.objects.count() == told
+        row.refresh_from_db()
+        moved = getattr(row, field) == target and current != target
+        steps.append((current, target, moved))
+        assert moved or getattr(row, field) == current
+    return steps
+
+
+def allowed(table: Transitions) -> list[tuple[str, str, bool]]:
+    return [
+        (current, target, target in table[current]) for current, target in product(table, table)
+    ]
+
+
+def test_a_membership_moves_along_its_table_only(world: World) -> None:
+    membership = world.cast.rennes.memberships.get()
+
+    steps = every_step(
+        MEMBERSHIPS,
+        membership,
+        "state",
+        lambda row, state: change_membership_state(by=OPERATOR, membership=row, state=state),
+    )
+
+    assert steps == allowed(MEMBERSHIPS)
+
+
+def test_a_model_moves_along_its_stages_only(world: World) -> None:
+    steps = every_step(
+        STAGES,
+        world.model,
+        "stage",
+        lambda row, stage: change_stage(by=OPERATOR, model=row, stage=stage),
+    )
+
+    assert steps == allowed(STAGES)
+
+
+def test_a_server_moves_along_its_table_only(world: World) -> None:
+    steps = every_step(
+        SERVER_TRANSITIONS,
+        world.server,
+        "state",
+        lambda row, state: change_server_state(by=OPERATOR, server=row, state=state),
+    )
+
+    assert steps == allowed(SERVER_TRANSITIONS)
+
+
+def test_a_deployment_is_taken_off_once(world: World) -> None:
+    retired = retire_deployment(by=OPERATOR, deployment=world.deployment)
+    assert retired.state == DeploymentState.RETIRED
+
+    with pytest.raises(ForbiddenTransitionError):
+        retire_deployment(by=OPERATOR, deployment=world.deployment)
+
+
+def test_a_name_on_a_server_is_free_again_when_its_deployment_is_taken_off(world: World) -> None:
+    retire_deployment(by=OPERATOR, deployment=world.deployment)
+
+    deploy_model(
+        by=OPERATOR,
+        server=world.server,
+        version=world.deployment.version,
+        served_name=world.deployment.served_name,
+    )
+
+    assert world.server.deployments.live().count() == 1
+
+
+def test_a_permission_is_withdrawn_once(world: World) -> None:
+    revoke_egress(by=OPERATOR, grant=world.grant)
+
+    with pytest.raises(ValidationError) as refused:
+        revoke_egress(by=OPERATOR, grant=world.grant)
+    assert refused.value.code == "revoked"
+
+
+def test_a_ceiling_is_a_number_of_requests(world: World) -> None:
+    for number in (0, -1, 2**31):
+        with pytest.raises(ValidationError) as refused:
+            limit_server(by=OPERATOR, server=world.server, max_parallel=number)
+        assert "max_parallel" in refused.value.message_dict
+
+
+def test_a_ceiling_may_be_taken_away(world: World) -> None:
+    limit_server(by=OPERATOR, server=world.server, max_parallel=3)
+
+    assert limit_server(by=OPERATOR, server=world.server, max_parallel=None).max_parallel is None
+
+
+def test_an_institution_that_left_may_come_back_as_a_candidate(world: World) -> None:
+    membership = world.cast.orleans.memberships.get()
+    change_membership_state(by=OPERATOR, membership=membership, state=_left())
+
+    again = propose_membership(
+        by=OPERATOR, institution=world.cast.orleans, is_contributor=True, is_consumer=True
+    )
+
+    assert world.cast.orleans.memberships.live().get() == again
+
+
+def _left() -> Any:
+    return next(state for state, targets in MEMBERSHIPS.items() if not targets)
+
+
+def test_an_institution_is_proposed_once(world: World) -> None:
+    with pytest.raises(ValidationError):
+        propose_membership(
+            by=OPERATOR, institution=world.cast.rennes, is_contributor=True, is_consumer=True
+        )
+
+
+def test_a_new_version_is_the_current_one_and_the_old_one_stays(world: World) -> None:
+    old = world.model.versions.get()
+
+    new = add_version(by=OPERATOR, model=world.model, revision="next", quantisation="FP8")
+
+    assert world.model.versions.get(current=True) == new
+    assert world.model.versions.count() == 2
+    old.refresh_from_db()
+    assert not old.current
+
+
+def test_the_same_version_twice_is_refused_and_the_current_one_stays(world: World) -> None:
+    current = world.model.versions.get()
+
+    with pytest.raises(ValidationError):
+        add_version(
+            by=OPERATOR,
+            model=world.model,
+            revision=current.revision,
+            context_length=current.context_length,
+        )
+
+    assert world.model.versions.get(current=True) == current
+
+
+def test_a_name_is_one_models_whatever_its_case_alias_or_not(world: World) -> None:
+    for name in ("mistral-small", "MISTRAL-SMALL", "Mistral-Small-3.2-24B"):
+        with pytest.raises(ValidationError):
+            register_model(by=OPERATOR, slug=name)
+        with pytest.raises(ValidationError):
+            add_alias(by=OPERATOR, model=world.proposed, name=name)
+
+
+def test_a_model_with_an_odd_name_is_refused(db: None) -> None:
+    for name in ("", " ", "a b", "-x", "é", "x" * 129, "a\nb", "a\n"):
+        with pytest.raises(ValidationError):
+            register_model(by=OPERATOR, slug=name)
+
+
+def test_a_public_name_may_look_like_those_of_the_engines(db: None) -> None:
+    model = register_model(
+        by=OPERATOR, slug="meta-llama/Llama-3.1:8b_q4", stage=LifecycleStage.STAGING
+    )
+
+    assert model.slug == "meta-llama/Llama-3.1:8b_q4"
