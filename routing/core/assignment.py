@@ -152,7 +152,6 @@ class Decider:
         """Answer those whose deadline has come and use what time has opened."""
         decisions: list[Decision] = []
         for request in self._deadlines.pop_due(now):
-            self._leave(request)
             decisions.append(self._refuse(request, RefusalCode.FULL, now))
         return decisions + self._serve_all(now)
 
@@ -190,7 +189,6 @@ class Decider:
             if decision is None:
                 in_vain.add(request.needs)
                 continue
-            self._leave(request)
             decisions.append(decision)
             if not (recheck or room.is_open(now)):
                 break
@@ -208,6 +206,8 @@ class Decider:
         return None
 
     def _grant(self, request: Request, options: Sequence[Route], candidates: int) -> Grant:
+        if request.waits:
+            self._leave(request)
         room, ticket = request.room, request.ticket
         route = request.route = room.choose(options)
         host = route.host
@@ -230,7 +230,9 @@ class Decider:
         return request.grant
 
     def _refuse(self, request: Request, code: RefusalCode, now: float) -> Refusal:
-        """Forget `request`; it is in no room."""
+        """Forget `request`."""
+        if request.waits:
+            self._leave(request)
         del self._requests[request.ticket.id]
         later = code in (RefusalCode.FULL, RefusalCode.ALL_DOWN, RefusalCode.ATTEMPTS)
         seconds = request.room.wait_seconds(now) if later else 0.0

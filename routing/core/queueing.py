@@ -102,12 +102,14 @@ class Room:
     def wait_seconds(self, now: float) -> float:
         """Return how long one who came now would wait: until the line is drained, or a server comes back.
 
-        0 when nothing has ended lately, so that nobody knows.
+        0 when a server is open, and when nothing has ended lately, so that nobody knows.
         """
+        if self.is_open(now):
+            return 0.0
         opens_at = self.opens_at(now)
-        pause = opens_at - now if opens_at is not None and not self.is_open(now) else 0.0
         drained = self.ended.total(now)
-        return max(pause, (len(self) + 1) * self.ended.seconds / drained if drained else 0.0)
+        drain = (len(self) + 1) * self.ended.seconds / drained if drained else 0.0
+        return max(drain, opens_at - now if opens_at is not None else 0.0)
 
 
 def _rank(request: Request) -> tuple[float, int]:

@@ -176,6 +176,16 @@ def test_a_waiting_ticket_is_refused_when_its_last_server_goes_down() -> None:
     assert (refusal.id, code_of(refusal)) == ("t2", RefusalCode.ALL_DOWN)
 
 
+def test_a_waiting_ticket_is_refused_when_a_probe_finds_its_last_server_down() -> None:
+    house = House(a_server("rennes-1", max_parallel=1))
+    house.grant("t1")
+    assert house.offer("t2") is None
+    (refusal,) = house.decider.probed(
+        "rennes-1", ok=False, failure=Failure.TIMEOUT, now=house.clock()
+    )
+    assert (refusal.id, code_of(refusal)) == ("t2", RefusalCode.ALL_DOWN)
+
+
 def test_a_room_that_is_too_long_is_not_entered() -> None:
     house = House(a_server("rennes-1", max_parallel=1))
     house.grant("running")
@@ -212,6 +222,15 @@ def test_the_wait_told_comes_from_how_fast_the_room_is_drained() -> None:
     refusal = house.offer("t", deadline_in_ms=0)
     assert isinstance(refusal, Refusal)
     assert refusal.retry_after_ms == 5 * 30 / 10 * 1000
+
+
+def test_no_wait_is_told_while_another_server_is_open() -> None:
+    house = House(RENNES, REIMS)
+    house.eject("rennes-1")
+    refusal = house.fail(house.grant("t1"))
+    assert code_of(refusal) is RefusalCode.ALL_DOWN
+    assert isinstance(refusal, Refusal)
+    assert refusal.retry_after_ms == 0
 
 
 # Waiting.
@@ -352,18 +371,22 @@ def test_paths_that_clients_make_up_fill_no_memory() -> None:
     assert len(route._missing) <= MAX_MISSING
 
 
-def test_retries_stop_when_they_are_too_many_of_the_requests() -> None:
-    servers = [a_server(f"rennes-{number}") for number in range(3)]
-    house = House(*servers)
-    codes = []
+@pytest.mark.parametrize(("before", "retried"), [(0, RETRY_FLOOR), (10 * RETRY_FLOOR, None)])
+def test_retries_stop_when_they_are_too_many_of_the_requests(
+    before: int, retried: int | None
+) -> None:
+    house = House(*(a_server(f"rennes-{number}") for number in range(3)))
+    for number in range(before):
+        house.end(house.grant(f"before {number}"))
+    decisions = []
     for number in range(2 * RETRY_FLOOR):
         house.end(house.grant(f"good {number}"))
-        decision = house.fail(house.grant(f"t{number}"))
-        if isinstance(decision, Grant):
-            house.end(decision)
-        else:
-            codes.append(code_of(decision))
-    assert codes == [RefusalCode.RETRY_BUDGET] * RETRY_FLOOR
+        decisions.append(house.fail(house.grant(f"t{number}")))
+        if isinstance(decisions[-1], Grant):
+            house.end(decisions[-1])
+    refused = decisions[retried:] if retried else []
+    assert all(isinstance(decision, Grant) for decision in decisions[:retried])
+    assert all(code_of(decision) is RefusalCode.RETRY_BUDGET for decision in refused)
 
 
 def test_full_servers_and_missing_endpoints_cost_no_budget() -> None:
@@ -394,6 +417,16 @@ def test_an_ejected_server_is_tried_with_one_request_when_there_is_no_other() ->
     token = FirstToken(id=trial.id, attempt=1, after_ms=3)
     assert ids(house.decider.report(token, house.clock())) == ["t2"]
     assert house.health("rennes-1") == Health.HEALTHY
+
+
+def test_an_ejected_server_that_still_runs_all_it_may_is_not_tried() -> None:
+    house = House(a_server("rennes-1", max_parallel=1))
+    stuck = house.grant("stuck")
+    house.eject("rennes-1")
+    house.clock.advance(BACKOFF_SECONDS)
+    assert code_of(house.offer("t1")) is RefusalCode.ALL_DOWN
+    house.end(stuck, UNUSED)
+    house.grant("t2")
 
 
 def test_when_the_trial_fails_those_who_hoped_for_it_are_refused() -> None:

@@ -168,6 +168,14 @@ def test_a_server_that_stays_full_is_held_longer_and_a_burst_counts_once() -> No
     assert health.opens_at(NOW + HOLD_SECONDS) == NOW + 3 * HOLD_SECONDS
 
 
+def test_a_full_server_that_answers_in_between_is_held_briefly_again() -> None:
+    health = ServerHealth()
+    health.was_full("t", 3, 0, NOW)
+    health.succeeded("t", NOW)
+    health.was_full("t", 3, 0, NOW + HOLD_SECONDS)
+    assert health.opens_at(NOW + HOLD_SECONDS) == NOW + 2 * HOLD_SECONDS
+
+
 def test_fullness_never_ejects_and_heals_the_one_on_trial() -> None:
     health = an_ejected_server()
     health.begin_trial("trial")

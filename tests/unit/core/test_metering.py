@@ -125,6 +125,16 @@ def test_only_whole_events_are_passed_on() -> None:
     assert meter.finish() == b"data: {"
 
 
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n"])
+def test_an_event_is_passed_on_with_its_last_byte(end: bytes) -> None:
+    whole = ROLE.rstrip() + end
+    for cut in range(1, len(end) + 1):
+        meter = StreamMeter(Endpoint.CHAT, strip_usage=True)
+        assert meter.feed(whole[:-cut]) == b""
+        rest = [meter.feed(whole[-position:][:1]) for position in range(cut, 0, -1)]
+        assert rest == [b""] * (cut - 1) + [whole]
+
+
 def test_the_event_with_nothing_but_usage_is_dropped_when_the_client_did_not_ask() -> None:
     asked, out = met(STREAM)
     assert out == STREAM

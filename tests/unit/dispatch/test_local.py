@@ -196,6 +196,17 @@ async def test_a_grant_given_back_wakes_the_next_in_line() -> None:
     assert granted(await staying).id == "t3"
 
 
+async def test_nothing_is_kept_of_those_who_have_waited() -> None:
+    dispatcher = local(SINGLE)
+    granted(dispatcher.offer(a_ticket("t1")))
+    for number in range(2, 5):
+        waiting = asyncio.create_task(dispatcher.acquire(a_ticket(f"t{number}")))
+        await until_waiting(dispatcher, 1)
+        dispatcher.report(Withdrawn(id=f"t{number - 1}"))
+        granted(await waiting)
+    assert dispatcher._waiters == {}
+
+
 async def test_a_deadline_is_answered_without_any_event(make: Callable[..., Dispatcher]) -> None:
     dispatcher = make(SINGLE)
     granted(dispatcher.offer(a_ticket("t1")))
