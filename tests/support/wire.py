@@ -57,6 +57,10 @@ class Peer:
         self.requests.append(request)
         return request
 
+    async def take(self, size: int) -> None:
+        """Read so many bytes of whatever the client sends."""
+        await self._reader.readexactly(size)
+
     async def send(self, data: bytes) -> None:
         """Send, and return once the client has room for more."""
         self._writer.write(data)

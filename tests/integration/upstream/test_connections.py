@@ -292,6 +292,25 @@ async def test_a_server_that_takes_no_request_is_given_up(client: Client) -> Non
             )
 
 
+async def test_a_server_that_takes_a_request_slowly_is_waited_for(client: Client) -> None:
+    parts, size = 40, 1_000_000
+
+    async def script(peer: Peer) -> None:
+        for _ in range(parts):
+            await peer.take(size)
+            await asyncio.sleep(0.07)  # all of it takes longer than `idle`, no part does
+        await peer.send(OK)
+        await peer.until_hung_up()
+
+    patient = Timeouts(connect=5, head=600, idle=0.5)
+    async with serving(script) as wire:
+        body = b"x" * parts * size
+        response = await client.request(
+            wire.destination(), "POST", "/", body=body, timeouts=patient
+        )
+        assert await whole(response) == b"ok"
+
+
 async def test_a_body_that_stalls_is_given_up_after_what_came(client: Client) -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
