@@ -4,7 +4,7 @@ Every other byte passes as the client wrote it. Not here: what the values mean (
 """
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -28,12 +28,8 @@ _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_any = msgspec.json.Decoder().decode
 
 
-class Span(NamedTuple):
-    """Where a field stands in the body: from its key's quote to the end of its value, in bytes."""
-
-    key: int
-    value: int
-    end: int
+Span = tuple[int, int, int]
+"""Where a field stands in the body, in bytes: its key's first quote, its value, and the end of that."""
 
 
 class JsonBody:
@@ -60,7 +56,7 @@ class JsonBody:
         if span is None:
             return None
         try:
-            return _decode_any(self._data[span.value : span.end])
+            return _decode_any(self._data[span[1] : span[2]])
         except msgspec.DecodeError:
             raise ApiError(
                 Code.INVALID_FIELD, f"The value of `{name}` cannot be read", param=name
@@ -72,8 +68,8 @@ class JsonBody:
         With `ask_usage` a stream is asked to report its usage, whatever the client wished.
         """
         edits = self._removals()
-        span = self._spans[MODEL]
-        edits.append((span.value, span.end, msgspec.json.encode(model)))
+        _, value, end = self._spans[MODEL]
+        edits.append((value, end, msgspec.json.encode(model)))
         if ask_usage:
             edits += self._usage_request()
         return _apply(self._data, sorted(edits))
@@ -84,16 +80,18 @@ class JsonBody:
         A field goes up to the next one's key. Behind the last that stays, all go, with the comma in front.
         """
         edits: list[Edit] = []
+        if not REMOVED & self._spans.keys():
+            return edits
         last_kept = following = None
-        for name, span in reversed(self._spans.items()):
+        for name, (key, _, end) in reversed(self._spans.items()):
             if name not in REMOVED:
-                last_kept = last_kept or span
-            elif last_kept is not None and following is not None:
-                edits.append((span.key, following.key, b""))
-            following = span
-        final = next(reversed(self._spans.values()))
-        if last_kept is not None and last_kept is not final:
-            edits.append((last_kept.end, final.end, b""))
+                last_kept = last_kept or end
+            elif last_kept and following:
+                edits.append((key, following, b""))
+            following = key
+        _, _, final = next(reversed(self._spans.values()))
+        if last_kept and last_kept < final:
+            edits.append((last_kept, final, b""))
         return edits
 
     def _usage_request(self) -> list[Edit]:
@@ -105,7 +103,7 @@ class JsonBody:
         if options.get("include_usage") is True:
             return []
         value = msgspec.json.encode(options | {"include_usage": True})
-        return [(span.value, span.end, value)]
+        return [(span[1], span[2], value)]
 
 
 def _refuse_look_alikes(fields: dict[str, msgspec.Raw]) -> None:
@@ -139,7 +137,7 @@ def _find_spans(data: bytes, fields: dict[str, msgspec.Raw]) -> dict[str, Span]:
         if key is None or not data.startswith(value, start := key.end()):
             raise _twice()
         position = start + len(value)
-        spans[name] = Span(key.start(1), start, position)
+        spans[name] = (key.start(1), start, position)
     if fields and not _END.match(data, position):
         raise _twice()
     return spans

@@ -34,6 +34,7 @@ from tests.support.router import (
     servers,
     until,
 )
+from tests.support.wire import Peer, serving
 
 COMMAND = (sys.executable, "-m", "routing.gateway")
 LOADED = """
@@ -247,3 +248,23 @@ async def test_metrics_are_told_on_their_own_port_only(
     assert 'ilaas_requests_total{endpoint="chat/completions",status="ok"} 1' in metrics
     assert 'ilaas_attempts_total{outcome="ok"} 1' in metrics
     assert public.status_code == 503  # a page's address: the portal's, which is not there
+
+
+async def test_a_live_page_does_not_hold_up_the_end(
+    tmp_path: Path, run_dir: Path, slow: Simulated
+) -> None:
+    async def live(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: 1\n\n")
+        await peer.until_hung_up()
+
+    async with (
+        serving(live, path=run_dir / "portal.sock"),
+        started(tmp_path, run_dir, slow, DRAIN_SECONDS="60") as (process, client),
+        client.stream("GET", "/live/") as page,
+    ):
+        parts = page.aiter_text()
+        await anext(parts)
+        process.send_signal(signal.SIGTERM)
+
+        assert await asyncio.wait_for(process.wait(), 20) == 0
