@@ -7,9 +7,9 @@ floor when a notification is lost.
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 from django.db import connection
+from django.db.models.functions import Now
 
 from routing.bridge.link import Router
 from routing.bridge.models import RouterProcess
@@ -74,7 +74,7 @@ class Publisher:
                     RouterProcess(
                         incarnation=router.incarnation,
                         versions=router.versions,
-                        seen_at=datetime.fromtimestamp(router.seen_at, UTC),
+                        seen_at=Now(),  # the database's clock: it is also what `present` asks
                     )
                 ],
                 update_conflicts=True,

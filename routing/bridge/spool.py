@@ -61,22 +61,21 @@ class Drain:
         self._folder = folder
         self._running = running
         self._offsets: dict[str, int] = {}
-        self._settled: frozenset[str] | None = None
+        self._settled: frozenset[str] | None = None  # routers with files when no dead one had any
 
     def step(self) -> bool:
         """Store up to a batch of each segment and be done with ended ones; return whether there is more now."""
         segments = find_segments(self._folder)
-        incarnations = frozenset(segment.incarnation for segment in segments)
         # Asked before reading: what a router wrote that is dead by then is all there is.
-        running = self._running() if incarnations != self._settled else None
+        running = self._running() if _incarnations(segments) != self._settled else None
         ended = _ended(segments, running)
         for segment in segments:
             if self._store_batch(segment, is_ended=segment in ended):
                 return True
         if running is not None:
-            still_there = find_segments(self._folder)
-            self._settled = frozenset(segment.incarnation for segment in still_there)
-            close_interrupted(self._settled | {running})
+            left = _incarnations(find_segments(self._folder))
+            close_interrupted(left | {running})
+            self._settled = left if left <= {running} else None
         return False
 
     def _store_batch(self, segment: Segment, *, is_ended: bool) -> bool:
@@ -96,6 +95,10 @@ class Drain:
             stored = SpoolCheckpoint.objects.filter(segment=segment.name).values_list("offset")
             self._offsets[segment.name] = stored[0][0] if stored else 0
         return self._offsets[segment.name]
+
+
+def _incarnations(segments: Sequence[Segment]) -> frozenset[str]:
+    return frozenset(segment.incarnation for segment in segments)
 
 
 def _ended(segments: Sequence[Segment], running: str | None) -> set[Segment]:

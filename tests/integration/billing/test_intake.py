@@ -23,7 +23,8 @@ def test_a_request_stored_again_changes_nothing() -> None:
     request = closed(attempts=(attempt(),))
 
     assert intake.store([request]) == 1
-    assert intake.store([request, closed(request.opened, completion_tokens=999)]) == 0
+    other = closed(request.opened, completion_tokens=999, attempts=(attempt(), attempt()))
+    assert intake.store([request, other]) == 0
 
     assert UsageRecord.objects.get().completion_tokens == request.completion_tokens
     assert Attempt.objects.count() == 1

@@ -208,6 +208,39 @@ def test_a_router_whose_clock_went_back_keeps_its_segments(spool: Spool) -> None
     assert stored()[request.id] == "ok"
 
 
+def test_a_router_that_begins_while_the_spool_is_read_is_noticed(spool: Spool) -> None:
+    request = opened()
+    spool.write(OLD, request)
+    answers = iter([OLD, RUNNING])
+
+    def ask() -> str:
+        spool.write(RUNNING)
+        return next(answers)
+
+    drain = Drain(spool.folder, ask)
+    drain.step()
+    assert stored() == {}
+
+    drain.step()
+
+    assert stored() == {request.id: "interrupted"}
+
+
+def test_the_router_is_asked_for_its_name_only_when_another_one_may_have_died(
+    spool: Spool,
+) -> None:
+    asked: list[int] = []
+    drain = Drain(spool.folder, lambda: asked.append(1) or RUNNING)  # type: ignore[func-returns-value]
+    spool.write(OLD, opened())
+    spool.write(RUNNING)
+
+    for _ in range(5):
+        spool.write(RUNNING, closed())
+        drain.step()
+
+    assert asked == [1]
+
+
 def test_the_running_routers_requests_are_not_interrupted(spool: Spool) -> None:
     spool.write(RUNNING, opened())
 

@@ -54,22 +54,23 @@ def test_months_are_made_ahead_at_the_start(caplog: pytest.LogCaptureFixture) ->
     assert partitions.ensure_ahead(timezone.now().date()) == []
 
 
-def test_it_is_done_once_an_hour_and_the_accounts_are_looked_at_once_a_day(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("every_seconds", "expected"),
+    [(3600.0, ["upkeep", "look"]), (0.0, ["upkeep", "look", "upkeep", "upkeep"])],
+)
+def test_it_is_done_when_it_is_due_and_the_accounts_are_looked_at_once_a_day(
+    monkeypatch: pytest.MonkeyPatch, every_seconds: float, expected: list[str]
 ) -> None:
     done: list[str] = []
-    now = [1000.0]
-    monkeypatch.setattr(upkeep.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(upkeep, "EVERY_SECONDS", every_seconds)
     monkeypatch.setattr(upkeep, "forget_the_past", lambda: done.append("upkeep"))
     monkeypatch.setattr(upkeep, "complain", lambda period: done.append("look"))
     care = Upkeep()
 
     for _ in range(3):
         care.step()
-    now[0] += upkeep.EVERY_SECONDS
-    care.step()
 
-    assert done == ["upkeep", "look", "upkeep"]
+    assert done == expected
 
 
 def test_a_busy_table_is_told_and_left_for_later(
