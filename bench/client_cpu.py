@@ -82,14 +82,16 @@ async def compare(port: int, requests: int) -> None:
 async def plain(ask: Ask, count: int, *, at_once: int) -> float:
     """Return the CPU of one request in µs, `at_once` of them running."""
 
+    each = max(count // at_once, 1)
+
     async def some() -> None:
-        for _ in range(count // at_once):
+        for _ in range(each):
             await ask(PLAIN)
 
     await asyncio.gather(*(ask(PLAIN) for _ in range(at_once)))
     before = time.process_time()
     await asyncio.gather(*(some() for _ in range(at_once)))
-    return (time.process_time() - before) * 1e6 / (count // at_once * at_once)
+    return (time.process_time() - before) * 1e6 / (each * at_once)
 
 
 async def chunks(ask: Ask) -> float:
