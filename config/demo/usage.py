@@ -60,7 +60,7 @@ class Asker(NamedTuple):
 def requests_between(
     since: datetime, until: datetime, askers: Sequence[Asker], models: Mapping[str, Offered]
 ) -> Iterator[Closed]:
-    """Yield the requests received after `since` up to `until` (aware), in the order of their ids.
+    """Yield the requests received after `since` and finished by `until` (aware), in the order of their ids.
 
     They are scaled so that the 60 days that end with `until` hold about `REQUESTS`.
     """
@@ -74,7 +74,8 @@ def requests_between(
             request
             for asker, number in zip(askers, numbers, strict=True)
             for request in _Draw(hour, asker, models).requests(number)
-            if since.timestamp() < request.opened.received_at <= until.timestamp()
+            if since.timestamp() < request.opened.received_at
+            and request.finished_at <= until.timestamp()
         ]
         yield from sorted(drawn, key=lambda request: request.opened.id)
 

@@ -1,4 +1,4 @@
-"""The demonstration in a folder of the test's own."""
+"""The demonstration in a folder of the test's own, with few requests so that it is built at once."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,9 @@ import pytest
 from django.core.management import call_command
 from pytest_django import Settings
 
-PUBLIC_URL = "http://127.0.0.1:8000"
+from config.demo import usage
+
+FEW_REQUESTS = 1_500
 
 
 class Demonstration:
@@ -27,7 +29,10 @@ class Demonstration:
 
 
 @pytest.fixture
-def demonstration(db: None, settings: Settings, tmp_path: Path) -> Demonstration:
+def demonstration(
+    db: None, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Demonstration:
+    monkeypatch.setattr(usage, "REQUESTS", FEW_REQUESTS)
     settings.VAR = tmp_path / "var"
-    settings.PUBLIC_URL = PUBLIC_URL
+    settings.PUBLIC_URL = "http://127.0.0.1:8000"
     return Demonstration(settings.VAR)
