@@ -38,7 +38,7 @@ function setText(place, text) {
 
 function showHealth(badge, health) {
   const { label, tone } = healths[health] ?? healths[""];
-  badge.className = `status ${tone}`;
+  badge.className = `status text-nowrap ${tone}`;
   setText(badge.querySelector("[data-live-label]"), label);
 }
 

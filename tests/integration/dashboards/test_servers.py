@@ -20,7 +20,7 @@ PEOPLE = ["admin", "auditor", "rennes_dsi", "rennes_user", "reims_dsi", "orleans
 def shown(browser: Client) -> str:
     page = browser.get("/servers/")
     assert page.status_code == 200
-    return page.content.decode()
+    return " ".join(page.content.decode().split())
 
 
 @pytest.mark.parametrize("who", PEOPLE)
@@ -121,7 +121,7 @@ def test_the_load_comes_from_the_router(
     assert f'data-live="servers/{rennes}/in_flight">3<' in page
     assert f'data-live="servers/{rennes}/limit">8<' in page
     assert f'data-live-if="servers/{reims}/limit" hidden' in page
-    assert f'class="status status-red" data-live-health="{reims}"' in page
+    assert f'class="status text-nowrap status-red" data-live-health="{reims}"' in page
     assert "data-live-away hidden" in page
 
 
