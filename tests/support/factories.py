@@ -49,6 +49,9 @@ class QuickHasher(PBKDF2PasswordHasher):
     iterations = 1
 
 
+QUICK_HASHER = f"{__name__}.{QuickHasher.__name__}"
+
+
 @dataclass(frozen=True)
 class Cast:
     """Three members and the people who try things; `people()` names them all."""
@@ -111,7 +114,7 @@ def make_user(
     language: Language = Language.FRENCH,
 ) -> User:
     """An account `name@example.org`, with at most one role; `grant_role` gives more."""
-    with override_settings(PASSWORD_HASHERS=[f"{__name__}.QuickHasher"]):
+    with override_settings(PASSWORD_HASHERS=[QUICK_HASHER]):
         user = create_user(
             by=OPERATOR,
             email=f"{name}@example.org",

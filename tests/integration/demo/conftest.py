@@ -9,6 +9,7 @@ from django.core.management import call_command
 from pytest_django import Settings
 
 from config.demo import usage
+from tests.support.factories import QUICK_HASHER
 
 FEW_REQUESTS = 1_500
 
@@ -33,6 +34,7 @@ def demonstration(
     db: None, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Demonstration:
     monkeypatch.setattr(usage, "REQUESTS", FEW_REQUESTS)
+    settings.PASSWORD_HASHERS = [QUICK_HASHER]
     settings.VAR = tmp_path / "var"
     settings.PUBLIC_URL = "http://127.0.0.1:8000"
     return Demonstration(settings.VAR)

@@ -40,7 +40,7 @@ from federation.people.models import User
 from routing.core.enums import RequestStatus, ServerState
 from routing.core.keys import digest
 from routing.simulator import simulated_in_thread
-from routing.simulator.config import Config, load
+from routing.simulator.config import load
 from tests.integration.demo.conftest import Demonstration
 from tests.support.factories import OPERATOR, make_institution, make_user
 
@@ -392,15 +392,6 @@ def test_ports_are_different_and_nobody_listens_there() -> None:
 
 
 def test_what_was_never_written_is_remembered_as_nothing() -> None:
-    for content in (None, [], "text", {"accounts": {"admin": {"password": 5}}}):
+    contents: tuple[object, ...] = (None, [], "text", {"accounts": {"admin": {"password": 5}}})
+    for content in contents:
         assert Remembered(content).password("admin") == Remembered(content).key("p5") == ""
-
-
-def test_the_configuration_of_the_simulator_is_one_that_it_accepts(
-    demonstration: Demonstration,
-) -> None:
-    demonstration.run()
-
-    content = demonstration.read("simulator.json")
-
-    assert msgspec.convert(content, Config).servers
