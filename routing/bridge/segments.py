@@ -15,7 +15,7 @@ import msgspec
 from routing.core.accounting import Record, read_frames
 
 _NAME = re.compile(r"(?P<incarnation>.+)-(?P<number>\d{6,})\.spool")
-_BATCH_BYTES = 2 * 1024 * 1024  # many times the longest line, and a tenth of a second's work
+_BATCH_BYTES = 8 * 1024 * 1024  # a whole segment: a third of a second of work, 20 MB of memory
 
 
 class Segment(NamedTuple):
