@@ -1,9 +1,11 @@
 """The base of the operator's commands: English, and one line with exit code 1 for whatever is refused."""
 
+import os
+import sys
 import unicodedata
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, OperationalError
 from django.utils.translation import override
@@ -24,6 +26,12 @@ class OperatorCommand(BaseCommand):
                 raise CommandError(one_line(refusal)) from None
             except DatabaseError as fault:
                 raise explained(fault) from None
+            except ImproperlyConfigured as fault:
+                raise CommandError(str(fault)) from None
+            except BrokenPipeError:
+                # Whoever reads has enough, as `head` has; Python would complain once more at its end.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                sys.exit(1)
 
 
 def explained(fault: DatabaseError) -> Exception:

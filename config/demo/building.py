@@ -101,7 +101,7 @@ def _institution(plan: DemoInstitution) -> Institution:
     change_membership_state(by=BY, membership=membership, state=MembershipState.APPROVED)
     if plan.city:
         add_site(
-            by=BY, institution=institution, name=f"Centre de {plan.short_name}", city=plan.city
+            by=BY, institution=institution, name=f"Centre de données de {plan.city}", city=plan.city
         )
     return institution
 

@@ -1,6 +1,8 @@
 """A server's access token: kept sealed, replaced as a whole, never shown by a page."""
 
+from cryptography.fernet import Fernet
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils import timezone
 
@@ -23,7 +25,7 @@ def rotate_credential(
     locked.credentials.current().update(valid_to=now)
     row = UpstreamCredential(
         server=locked,
-        ciphertext=seal(str(locked.pk), credential, load_keys(settings.ENCRYPTION_KEY)),
+        ciphertext=seal(str(locked.pk), credential, _keys()),
         valid_from=now,
     )
     row.full_clean()
@@ -44,6 +46,13 @@ def current_credential(server: InferenceServer) -> Secret | None:
     if row is None:
         return None
     try:
-        return unseal(str(server.pk), row.ciphertext, load_keys(settings.ENCRYPTION_KEY))
+        return unseal(str(server.pk), row.ciphertext, _keys())
     except UnsealError:
         return None
+
+
+def _keys() -> tuple[Fernet, ...]:
+    try:
+        return load_keys(settings.ENCRYPTION_KEY)
+    except ValueError as fault:
+        raise ImproperlyConfigured(f"ENCRYPTION_KEY cannot be used: {fault}") from None

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
+from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 from django.utils.translation import override
+from pytest_django import Settings
 
 from federation.access.keys import is_well_formed
 from federation.access.models import ApiKey, Application
@@ -225,7 +227,7 @@ def test_create_key_prints_the_key_alone_on_the_last_line(
     text = printed.out.splitlines()[-1]
     key = ApiKey.objects.get()
     assert is_well_formed(text)
-    assert key.digest == digest(settings.PEPPER.encode(), text)
+    assert key.digest == digest(django_settings.PEPPER.encode(), text)
     assert key.priority == PriorityClass.P5
     assert text not in printed.err
     assert "cannot be shown again" in printed.err
@@ -310,7 +312,9 @@ def test_add_person_gives_somebody_known_another_role_and_no_new_password(cast: 
 def test_first_admin_link_prints_a_link_that_makes_one_administrator(db: None) -> None:
     printed = run("first_admin_link").strip()
 
-    found = re.fullmatch(rf"{re.escape(settings.PUBLIC_URL)}/people/.*/([\w-]{{43}})/", printed)
+    found = re.fullmatch(
+        rf"{re.escape(django_settings.PUBLIC_URL)}/people/.*/([\w-]{{43}})/", printed
+    )
     assert found
     user = claim_first_admin(
         token=found[1], email="first@example.org", name="First", password=PASSWORD
@@ -350,3 +354,42 @@ def test_manage_py_refuses_in_one_line_of_its_own(changed: dict[str, str], reaso
     assert ended.stdout == ""
     assert len(ended.stderr.strip().splitlines()) == 1
     assert reason in ended.stderr
+
+
+def test_a_bad_encryption_key_is_said_in_one_line(cast: Cast, settings: Settings) -> None:
+    settings.ENCRYPTION_KEY = "abc"
+
+    assert "ENCRYPTION_KEY" in refused("register_server", *SERVER, *MODEL, "--credential", "token")
+
+
+TALKATIVE = """
+import django
+django.setup()
+from federation.command import OperatorCommand
+
+class Talkative(OperatorCommand):
+    requires_system_checks = ()
+
+    def handle(self, *args, **options):
+        for _ in range(10_000):
+            self.stdout.write("x" * 80)
+
+Talkative().run_from_argv(["manage.py", "talkative"])
+"""
+
+
+def test_a_reader_that_has_enough_ends_a_command_quietly() -> None:
+    """As `| head -n 1` does, long before a pipe's worth of lines is written."""
+    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(TALKATIVE)} | head -n 1"
+
+    ended = subprocess.run(
+        ["bash", "-c", command],
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert ended.stdout == "x" * 80 + "\n"
+    assert ended.stderr == ""
