@@ -1,7 +1,5 @@
 """The journal on the real database: it only grows, keeps its order under a crowd, and shows every tampering."""
 
-import threading
-from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
@@ -18,6 +16,7 @@ from federation.journal.operations import record
 from federation.members.models import Institution
 from federation.people.enums import Role
 from federation.people.models import User
+from tests.integration.federation.crowd import at_once
 from tests.support.factories import OPERATOR, Cast, make_institution, make_user
 
 WRITERS, EVENTS_EACH = 6, 5
@@ -154,27 +153,3 @@ def write_events(person: User, institution: Institution) -> None:
     for number in range(EVENTS_EACH):
         by = person if number % 2 else CommandActor("tests")
         record(by=by, verb="tests.act", obj=institution, diff={"n": number})
-
-
-def at_once(works: list[Callable[[], None]]) -> None:
-    """Run each in a thread with a connection of its own; raise what one of them raises."""
-    failures: list[Exception] = []
-    start = threading.Barrier(len(works))
-
-    def run(work: Callable[[], None]) -> None:
-        try:
-            start.wait(30)
-            work()
-        except Exception as failure:  # noqa: BLE001  # raised again below, in the test's thread
-            failures.append(failure)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    if failures:
-        raise failures[0]
-    assert not any(thread.is_alive() for thread in threads)

@@ -17,7 +17,8 @@ from federation.journal.models import AuditEvent
 from federation.members.models import Institution
 from routing.core.enums import LifecycleStage, ServerState
 from routing.upstream.credentials import Secret
-from tests.support.factories import OPERATOR, Cast, make_model, serve_model
+from tests.integration.federation.crowd import at_once
+from tests.support.factories import OPERATOR, Cast, make_institution, make_model, serve_model
 
 
 def publish(institution: Institution, url: str, **fields: Any) -> Publication:
@@ -271,3 +272,16 @@ def test_an_address_is_granted_in_its_one_spelling(cast: Cast) -> None:
     )
 
     assert grant.address == "10.0.0.1"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_registered_twice_at_once_is_one_server(transactional_db: None) -> None:
+    rennes = make_institution("rennes")
+    make_model()
+
+    at_once([lambda: serve_model(rennes, url="http://127.0.0.1:8100", credential="token")] * 4)
+
+    server = InferenceServer.objects.get()
+    assert server.deployments.live().count() == 1
+    assert server.egress_grants.in_force().count() == 1
+    assert server.credentials.current().count() == 1
