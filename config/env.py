@@ -55,11 +55,14 @@ def secret(name: str) -> str:
         return value
     path = data_folder() / "secrets" / name.lower()
     try:
-        return path.read_text().strip()
+        value = path.read_text().strip()
     except OSError:
         raise ConfigurationError(
             f"{name} is not set and {path} cannot be read; start the product once with `make serve`"
         ) from None
+    if not value:
+        raise ConfigurationError(f"{path} is empty: put the secret back")
+    return value
 
 
 def database_url() -> str:

@@ -1,6 +1,7 @@
 """Django's settings: one file, every choice that differs between places read from the environment."""
 
 import tomllib
+from urllib.parse import urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -25,9 +26,14 @@ PUBLIC_URL = env.text("PUBLIC_URL", f"http://127.0.0.1:{env.integer('PORT', defa
     "/"
 )
 
-# Only the router reaches the portal, through a socket in a private folder; it sets the forwarded headers
-# itself and has checked the Host it passes on against TRUSTED_PROXIES.
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or ["*"]
+# Only the router reaches the portal, through a socket in a private folder. It passes on the Host that the client
+# named, so that is believed only if it is the portal's own.
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or [
+    urlsplit(PUBLIC_URL).hostname or "",
+    "127.0.0.1",
+    "localhost",
+    "[::1]",
+]
 USE_X_FORWARDED_HOST = True
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -193,5 +199,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    # A stranger's Host is answered with 400; a traceback for each would only fill the disk.
+    "loggers": {"django.security.DisallowedHost": {"level": "CRITICAL"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
 }

@@ -1,4 +1,4 @@
-"""Pages for what went wrong, in the reader's language. The last of them needs no database."""
+"""Pages for what went wrong, in the reader's language. The first and the last need no database."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -8,7 +8,8 @@ from dashboards.context import site_facts
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return render(request, "errors/400.html", status=400)
+    """Without the request's context: it may have been refused before anybody was looked up."""
+    return HttpResponse(render_to_string("errors/400.html", site_facts()), status=400)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -233,8 +233,8 @@ class Migration(migrations.Migration):
                             ),
                             models.CheckConstraint(
                                 condition=models.Q(
-                                    ("received_at__range", OUR_TIMES),
                                     ("finished_at__range", OUR_TIMES),
+                                    ("received_at__range", OUR_TIMES),
                                     models.Q(
                                         ("first_token_at__isnull", True),
                                         ("first_token_at__range", OUR_TIMES),

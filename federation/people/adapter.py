@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import MultiFernet
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import override
 
 from federation.people.language import remember_language
 from federation.people.models import User
+from routing.upstream.credentials import load_keys
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -29,8 +31,12 @@ class AccountAdapter(DefaultAccountAdapter):
     def send_mail(self, template_prefix: str, email: str, context: Mapping[str, Any]) -> None:
         """Write in the addressee's language, which need not be that of whoever caused the e-mail."""
         addressee = User.objects.filter(email__iexact=email).first()
+        safe = {
+            name: _at_public_address(value) if name.endswith("_url") else value
+            for name, value in context.items()
+        }
         with override(addressee.language if addressee else settings.LANGUAGE_CODE):
-            super().send_mail(template_prefix, email, context)
+            super().send_mail(template_prefix, email, safe)
 
 
 class MFAAdapter(DefaultMFAAdapter):
@@ -44,4 +50,10 @@ class MFAAdapter(DefaultMFAAdapter):
 
 
 def _cipher() -> MultiFernet:
-    return MultiFernet([Fernet(key.strip()) for key in settings.ENCRYPTION_KEY.split(",")])
+    return MultiFernet(load_keys(settings.ENCRYPTION_KEY))
+
+
+def _at_public_address(link: str) -> str:
+    """Return a link of an e-mail on the portal's own address, whatever `Host` the request behind it named."""
+    public = urlsplit(settings.PUBLIC_URL)
+    return urlsplit(link)._replace(scheme=public.scheme, netloc=public.netloc).geturl()

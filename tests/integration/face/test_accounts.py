@@ -4,6 +4,7 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.core import mail
 from django.test import Client
+from pytest_django import Settings
 
 from tests.support.factories import PASSWORD, make_user
 
@@ -94,6 +95,28 @@ def test_a_forgotten_password_is_reset_by_a_link_in_the_mail(client: Client) -> 
 
     check_design(response.content.decode())
     assert 'autocomplete="new-password"' in response.content.decode()
+
+
+def test_a_link_in_a_mail_leads_to_the_portal_whatever_host_was_named(
+    client: Client, settings: Settings
+) -> None:
+    settings.PUBLIC_URL = "https://portal.example.fr"
+    user = make_user("yann")
+
+    client.post("/account/password/reset/", {"email": user.email}, headers={"host": "localhost"})
+
+    links = [word for word in mail.outbox[0].body.split() if "://" in word]
+    assert links
+    assert all(link.startswith("https://portal.example.fr/") for link in links)
+
+
+def test_a_host_that_is_not_the_portals_own_is_refused(client: Client) -> None:
+    response = client.post(
+        "/account/password/reset/", {"email": "x@example.fr"}, headers={"host": "evil.example"}
+    )
+
+    assert response.status_code == 400
+    assert mail.outbox == []
 
 
 def test_a_used_reset_link_is_told_clearly(client: Client) -> None:
