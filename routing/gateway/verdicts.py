@@ -3,6 +3,8 @@
 A client's own mistakes (4xx) are answers and never speak against a server. Not here: who is asked next.
 """
 
+import re
+
 from routing.core.enums import Endpoint
 from routing.core.retry import Failure
 from routing.dispatch.messages import Refusal, RefusalCode
@@ -11,6 +13,17 @@ from routing.gateway.errors import ApiError, Code
 
 CONTEXT_LENGTH = "context_length_exceeded"
 """OpenAI's code, by which agents know that they must shorten their prompt; vLLM says it only in words."""
+
+_UNKNOWN_MODEL = (
+    "The model `{}` does not exist",  # vLLM
+    "The model '{}' does not exist",  # LMDeploy
+    "model '{}' not found",  # Ollama
+    'model "{}" not found',
+    "Invalid model name passed in model={}",  # LiteLLM, behind the path
+)
+"""How engines begin to say it. The same words further on may be a client's own, which engines repeat: they must
+not take a model from everybody."""
+_PATH_BEFORE = re.compile(r"/[\w/]{1,64}: ")
 
 
 class Failed(Exception):
@@ -93,10 +106,8 @@ def _failure_of_status(status: int, error: ServerError, names: dict[str, str]) -
     match status:
         case 401 | 403:
             return Failure.DENIED
-        case 404 | 405 | 501 if _is_missing(status, error, names):
-            return Failure.NO_ENDPOINT
-        case 400 if _is_unknown_model(error, names):
-            return Failure.NO_ENDPOINT
+        case 400 | 404 | 405 | 501:
+            return Failure.NO_ENDPOINT if _is_missing(status, error, names) else None
         case 408:
             return Failure.TIMEOUT
         case 429 | 503:
@@ -109,18 +120,23 @@ def _failure_of_status(status: int, error: ServerError, names: dict[str, str]) -
 
 
 def _is_missing(status: int, error: ServerError, names: dict[str, str]) -> bool:
-    """Say whether the path, and not something that the client named, is what the server does not have."""
-    if status != 404 or error.message in ("", "Not Found"):
+    """Say whether the server lacks the path or the model. Else something that the client asked for is wrong.
+
+    vLLM also says 501 of a request that its model cannot carry out, in a sentence.
+    """
+    if status == 405 or (status != 400 and error.message in ("", "Not Found", "Not Implemented")):
         return True
     return _is_unknown_model(error, names)
 
 
 def _is_unknown_model(error: ServerError, names: dict[str, str]) -> bool:
     """Say whether a server does not know the name under which it was registered."""
-    text = error.message.lower()
-    names_it = any(name.lower() in text for name in names)
-    says_unknown = "does not exist" in text or "not found" in text or "invalid model name" in text
-    return names_it and says_unknown and "model" in text
+    if error.param not in (None, "model"):
+        return False
+    path = _PATH_BEFORE.match(error.message)
+    start = path.end() if path else 0
+    sentences = [form.format(name) for form in _UNKNOWN_MODEL for name in names if name]
+    return error.message.startswith(tuple(sentences), start)
 
 
 def _told(
