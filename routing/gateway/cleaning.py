@@ -6,14 +6,16 @@ from typing import Any
 import msgspec
 
 MAX_MESSAGE = 2000
+_READ = 2 * MAX_MESSAGE
+"""Characters of a server's sentence that are looked at: an error may come in an event of 8 MB."""
 _HIDDEN = "…"
-_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>)\]}]+", re.IGNORECASE)
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]{0,20}://[^\s\"'<>)\]}]+", re.IGNORECASE)
 _ADDRESS = re.compile(
-    r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b|\[[0-9a-f:]*:[0-9a-f:.]*\](?::\d{1,5})?", re.I
+    r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b|\[[0-9a-f]{0,4}:[0-9a-f:.]{1,40}\](?::\d{1,5})?",
+    re.I,
 )
 # At least two segments from the root, so that fractions and routes like /completions stay readable.
 _PATH = re.compile(r"(?<![\w./:])/(?!v1/)[\w.+@~-]+(?:/[\w.+@~-]+)+")
-_INNER = re.compile(r"\{.*\}", re.DOTALL)
 _LITELLM = re.compile(r"^(?:litellm\.\w+: )?(?:\w+: )?\w*Exception - ")
 _MAX_DEPTH = 4
 
@@ -42,7 +44,9 @@ def find_error(value: Any) -> ServerError:
 
 def clean(message: str, secrets: dict[str, str]) -> str:
     """Return a server's sentence without addresses and paths; each key of `secrets` becomes its value."""
-    text = _PATH.sub(_HIDDEN, _ADDRESS.sub(_HIDDEN, _URL.sub(_HIDDEN, message)))
+    text = _beginning(message)
+    for pattern in (_URL, _ADDRESS, _PATH):
+        text = pattern.sub(_HIDDEN, text)
     for secret, name in secrets.items():
         if secret and secret != name:
             text = re.sub(
@@ -71,14 +75,24 @@ def _find(value: Any, depth: int) -> ServerError:
 
 
 def _from_text(text: str, depth: int) -> ServerError:
-    wrapped = _LITELLM.match(text)
-    inner = _INNER.search(text) if wrapped else None
-    if inner is not None and depth <= _MAX_DEPTH:
+    wrapped = _LITELLM.match(text[:_READ])
+    if wrapped is None:
+        return ServerError(message=text)
+    start, end = text.find("{", wrapped.end()), text.rfind("}") + 1
+    if start < end and depth <= _MAX_DEPTH and start >= 0:
         try:
-            return _find(msgspec.json.decode(inner[0]), depth + 1)
-        except (msgspec.DecodeError, RecursionError):
+            return _find(msgspec.json.decode(text[start:end]), depth + 1)
+        except (ValueError, RecursionError):  # msgspec's and Unicode's errors are ValueErrors
             pass  # Not JSON after all: the sentence stands for itself.
-    return ServerError(message=text[wrapped.end() :] if wrapped else text)
+    return ServerError(message=text[wrapped.end() :])
+
+
+def _beginning(message: str) -> str:
+    """Return what is read of a message, without a last word that may be half an address."""
+    if len(message) <= _READ:
+        return message
+    read = message[:_READ]
+    return read.rpartition(" ")[0] or read
 
 
 def _word(value: Any) -> str | None:
@@ -87,4 +101,4 @@ def _word(value: Any) -> str | None:
 
 def _status(code: Any) -> int:
     text = str(code)
-    return int(text) if text.isdigit() and len(text) == 3 else 0
+    return int(text) if text.isdecimal() and len(text) == 3 else 0

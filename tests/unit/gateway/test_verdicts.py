@@ -1,5 +1,6 @@
 """What servers' answers mean; the bodies are those that real servers sent."""
 
+import msgspec
 import pytest
 
 from routing.core.retry import Failure
@@ -83,6 +84,49 @@ def test_a_clients_mistake_is_an_answer(
     assert (error.status, error.message, error.param) == (told, message, param)
 
 
+@pytest.mark.parametrize("status", [400, 404, 422, 501])
+@pytest.mark.parametrize(
+    ("message", "param"),
+    [
+        ("1 validation error: temperature: input 'model tiny-llama not found'", None),
+        ("'The model `tiny-llama` does not exist' is no number", None),
+        ("Response The model `tiny-llama` does not exist not found", None),
+        ("host gpu7.univ-rennes.example: model not found", None),
+        ("The model `tiny-llama` does not exist", "temperature"),
+        ("The model `another` does not exist", "model"),
+        ("model not found: tiny-llama", None),
+    ],
+)
+def test_a_clients_own_words_never_say_that_a_server_lacks_its_model(
+    status: int, message: str, param: str | None
+) -> None:
+    """Engines repeat what a client sent, and a missing model would be remembered for everybody."""
+    body = msgspec.json.encode({"error": {"message": message, "param": param, "code": status}})
+
+    assert judge_error(status, body, NAMES).status in (status, 400)
+    assert judge_event(read_error(body), NAMES).status == status
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "param"),
+    [
+        (404, "The model `tiny-llama` does not exist.", "model"),
+        (404, "The model 'tiny-llama' does not exist.", None),
+        (404, "model 'tiny-llama' not found", None),
+        (404, 'model "tiny-llama" not found, try pulling it first', None),
+        (400, "Invalid model name passed in model=tiny-llama", None),
+        (501, "Not Implemented", None),
+    ],
+)
+def test_each_engine_is_understood_when_it_does_not_know_its_own_name(
+    status: int, message: str, param: str | None
+) -> None:
+    with pytest.raises(Failed) as failed:
+        judge_event(ServerError(message, param=param, status=status), NAMES)
+
+    assert failed.value.failure is Failure.NO_ENDPOINT
+
+
 def test_an_overflow_gets_the_code_that_agents_look_for() -> None:
     body = (
         b'{"error":{"message":"This model\'s maximum context length is 1024 tokens.","code":400}}'
@@ -134,3 +178,26 @@ def test_sentences_lose_what_is_of_the_house(message: str, cleaned: str) -> None
 )
 def test_any_body_can_be_read_for_an_error(body: bytes) -> None:
     assert read_error(body).message == ""
+
+
+@pytest.mark.parametrize("hostile", ["a.", "[:", ":", "1.", "/a", "http", "{", "a:", "[", "é"])
+def test_a_sentence_of_megabytes_takes_no_longer_than_its_beginning(hostile: str) -> None:
+    """Any work that grows faster than the text would not end."""
+    text = hostile * 2_000_000
+
+    cleaned = [clean(text, NAMES), clean("[" + text, NAMES)]
+    wrapped = read_error(msgspec.json.encode({"error": "litellm.X: Exception - " + text}))
+
+    assert all(len(each) <= 2000 for each in cleaned)
+    assert wrapped.message == text
+
+
+def test_what_is_cut_off_leaves_no_half_of_an_address() -> None:
+    address = "https://gpu7.univ-rennes.example:8000/a"
+
+    assert "gpu7" not in clean(" ".join([address] * 1000), NAMES)
+    assert clean("[2001:db8::7]:8000 and [::1] and [fe80::1]", NAMES) == "… and … and …"
+
+
+def test_a_code_in_odd_digits_is_no_status() -> None:
+    assert read_error(b'{"error":{"message":"m","code":"\xc2\xb2\xc2\xb2\xc2\xb2"}}').status == 0
