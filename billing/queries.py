@@ -18,7 +18,7 @@ from django.utils import timezone
 from billing.enums import Scope
 from billing.models import FAILED, UsageRecord, UsageRecordQuerySet
 from billing.periods import PARIS, Period
-from billing.usage import NOTHING, Counts, DayUsage, KeyUsage, Latency, ModelUsage, Request, Totals
+from billing.usage import NOTHING, Counts, DayUsage, KeyUsage, Latency, Request, Totals
 from federation.access.models import OVERSEERS, ApiKey
 from federation.catalogue.models import AIModel
 from federation.fleet.models import InferenceServer
@@ -84,16 +84,6 @@ def usage_by_day(user: User, period: Period, **narrow: Unpack[Narrowing]) -> lis
         DayUsage(day, model, names.get(model, str(model)), Counts(*counts))
         for day, model, *counts in rows
     ]
-
-
-def usage_by_model(user: User, period: Period, **narrow: Unpack[Narrowing]) -> list[ModelUsage]:
-    """Return the use of each model, the most tokens first."""
-    rows = _grouped(_ended_in(user, period, narrow), "model_id")
-    names = _names(AIModel, "slug", {model for model, *_ in rows})
-    usages = [
-        ModelUsage(model, names.get(model, str(model)), Counts(*counts)) for model, *counts in rows
-    ]
-    return sorted(usages, key=lambda usage: (-usage.counts.tokens, usage.model))
 
 
 def usage_by_key(user: User, period: Period, **narrow: Unpack[Narrowing]) -> list[KeyUsage]:

@@ -38,13 +38,6 @@ class DayUsage:
 
 
 @dataclass(frozen=True)
-class ModelUsage:
-    model_id: UUID
-    model: str
-    counts: Counts
-
-
-@dataclass(frozen=True)
 class KeyUsage:
     """A key's use. Keys that the reader may not see are one row per institution, without id or name."""
 

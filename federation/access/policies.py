@@ -10,7 +10,7 @@ from federation.members.policies import check_is_member
 from federation.people.enums import Role
 from federation.people.models import User
 from federation.people.policies import holds, is_federation_admin
-from federation.policy import asking, refuse_unless
+from federation.policy import refuse_unless
 from routing.core.enums import PriorityClass
 
 HIGHEST_CLASS = {
@@ -68,8 +68,3 @@ def check_revoke_key(by: Actor, key: ApiKey) -> None:
     check_manage_application(by, key.application)
     if key.revoked_at is not None:
         raise ValidationError(_("This key is revoked already."), code="revoked")
-
-
-can_create_application = asking(check_create_application)
-can_issue_key = asking(check_issue_key)
-can_revoke_key = asking(check_revoke_key)

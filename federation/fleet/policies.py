@@ -10,7 +10,7 @@ from federation.members.models import Institution
 from federation.members.policies import check_contributes
 from federation.people.enums import Role
 from federation.people.policies import holds, is_federation_admin
-from federation.policy import asking, refuse_unless
+from federation.policy import refuse_unless
 from federation.transitions import check_transition
 from routing.core.enums import ServerState
 
@@ -43,7 +43,3 @@ def check_change_server_state(by: Actor, server: InferenceServer, state: ServerS
 def check_grant_egress(by: Actor) -> None:
     """Only the federation lets its router into a private network: not the one who gains by it."""
     refuse_unless(is_federation_admin(by))
-
-
-can_manage_server = asking(check_manage_server)
-can_change_server_state = asking(check_change_server_state)

@@ -20,6 +20,7 @@ from federation.base import Row
 from federation.journal.actors import ActorKind, AuditIdentity
 from federation.people.enums import (
     FEDERATION_ROLES,
+    INSTITUTION_ROLES,
     OVERVIEW_ROLES,
     AccountKind,
     Language,
@@ -163,7 +164,7 @@ class RoleGrant(Row):
             models.CheckConstraint(
                 condition=Q(role__in=sorted(FEDERATION_ROLES), institution_id__isnull=True)
                 | Q(
-                    role__in=sorted(set(Role.values) - FEDERATION_ROLES),
+                    role__in=sorted(INSTITUTION_ROLES),
                     institution_id__isnull=False,
                 ),
                 name="only_a_member_role_names_an_institution",

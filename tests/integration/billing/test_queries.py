@@ -23,7 +23,6 @@ from billing.queries import (
     totals,
     usage_by_day,
     usage_by_key,
-    usage_by_model,
 )
 from billing.usage import Counts, Latency
 from federation.access.models import ApiKey
@@ -117,12 +116,11 @@ def test_abandoned_requests_are_no_errors(scene: Scene, use: Use) -> None:
     assert (counts.requests, counts.errors) == (6, 4)
 
 
-def test_models_and_keys_come_with_the_most_used_first(scene: Scene, use: Use) -> None:
+def test_keys_come_with_the_most_used_first(scene: Scene, use: Use) -> None:
     use(scene.user_key, scene.at_rennes, at=NOON, completion_tokens=1)
     use(scene.rennes_key, scene.at_reims, at=NOON, completion_tokens=1000)
     reader = scene.cast.rennes_dsi
 
-    assert [row.model for row in usage_by_model(reader, TODAY)] == ["qwen", "llama"]
     assert [(row.key, row.institution) for row in usage_by_key(reader, TODAY)] == [
         ("key of rennes_dsi", "Rennes"),
         ("key of rennes_user", "Rennes"),
@@ -132,7 +130,7 @@ def test_models_and_keys_come_with_the_most_used_first(scene: Scene, use: Use) -
 def test_a_model_that_is_not_in_the_register_shows_its_id(scene: Scene, use: Use) -> None:
     record = use(scene.user_key, at=NOON)
 
-    (row,) = usage_by_model(scene.cast.rennes_user, TODAY)
+    (row,) = usage_by_day(scene.cast.rennes_user, TODAY)
 
     assert row.model == str(record.model_id)
 
@@ -152,7 +150,7 @@ def test_without_any_use_everything_is_nothing(scene: Scene) -> None:
     found = totals(user, TODAY)
 
     assert (found.counts, found.latency, found.has_demo) == (Counts(0, 0, 0, 0, 0, 0), None, False)
-    for rows in (usage_by_day, usage_by_model, usage_by_key):
+    for rows in (usage_by_day, usage_by_key):
         assert rows(user, TODAY) == []
     assert recent_requests(user, 10) == []
     assert list(csv_rows(user, TODAY)) == []
@@ -237,7 +235,7 @@ def test_everyone_sees_their_own_and_an_overseer_what_the_institution_asked_or_s
         told = {row.id for row in recent_requests(reader, 10)}
         exported = {row.id for row in csv_rows(reader, TODAY)}
         assert set(seen) == set(attempts) == told == exported == expected, name
-        for rows in (usage_by_day, usage_by_model, usage_by_key):
+        for rows in (usage_by_day, usage_by_key):
             counted = sum(row.counts.requests for row in rows(reader, TODAY))
             assert counted == len(expected), name
         assert totals(reader, TODAY).counts.requests == len(expected), name
@@ -332,7 +330,6 @@ def test_the_queries_are_as_many_for_one_request_as_for_many(scene: Scene, use: 
     reader = scene.cast.rennes_dsi
     reads: dict[str, Callable[[], object]] = {
         "day": lambda: usage_by_day(reader, TODAY),
-        "model": lambda: usage_by_model(reader, TODAY),
         "key": lambda: usage_by_key(reader, TODAY),
         "totals": lambda: totals(reader, TODAY),
         "recent": lambda: recent_requests(reader, 100),
