@@ -4,6 +4,7 @@ Every other byte passes as the client wrote it. Not here: what the values mean (
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -17,6 +18,8 @@ OURS = frozenset({MODEL, STREAM, STREAM_OPTIONS, PRIORITY, ROUTING_MODE})
 """Fields that the router reads. Engines match names differently, some whatever the case: one spelling, once."""
 
 REMOVED = frozenset({PRIORITY, ROUTING_MODE})
+MAX_FIELDS = 1000
+"""At the top of a body. Nobody needs more, and each takes time from all other requests."""
 
 Edit = tuple[int, int, bytes]
 """(start, end, replacement)"""
@@ -24,12 +27,17 @@ Edit = tuple[int, int, bytes]
 _USAGE_ASKED = b'{"include_usage":true}'
 _NEXT_KEY = re.compile(rb'\s*[{,]\s*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
 _END = re.compile(rb"\s*}")
-_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_any = msgspec.json.Decoder().decode
 
 
 Span = tuple[int, int, int]
 """Where a field stands in the body, in bytes: its key's first quote, its value, and the end of that."""
+
+
+class _Key(str):
+    """A key of its own type, so that the parser shows each one as it comes."""
+
+    __slots__ = ()
 
 
 class JsonBody:
@@ -57,7 +65,7 @@ class JsonBody:
             return None
         try:
             return _decode_any(self._data[span[1] : span[2]])
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             raise ApiError(
                 Code.INVALID_FIELD, f"The value of `{name}` cannot be read", param=name
             ) from None
@@ -106,7 +114,7 @@ class JsonBody:
         return [(span[1], span[2], value)]
 
 
-def _refuse_look_alikes(fields: dict[str, msgspec.Raw]) -> None:
+def _refuse_look_alikes(fields: dict[_Key, msgspec.Raw]) -> None:
     for name in fields:
         if name not in OURS and name.casefold() in OURS:
             raise ApiError(
@@ -114,16 +122,28 @@ def _refuse_look_alikes(fields: dict[str, msgspec.Raw]) -> None:
             )
 
 
-def _decode_fields(data: bytes) -> dict[str, msgspec.Raw]:
+def _decode_fields(data: bytes) -> dict[_Key, msgspec.Raw]:
     try:
         if not data.isascii():
             data.decode()
-        return _decode(data)
+        return msgspec.json.decode(data, type=dict[_Key, msgspec.Raw], dec_hook=_key_counter())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise ApiError(Code.INVALID_JSON) from None
 
 
-def _find_spans(data: bytes, fields: dict[str, msgspec.Raw]) -> dict[str, Span]:
+def _key_counter() -> Callable[[type, Any], _Key]:
+    """Return what takes the keys one by one, and ends the parsing at the first that is too many."""
+    room = iter(range(MAX_FIELDS))
+
+    def take(_: type, name: str) -> _Key:
+        if next(room, None) is None:
+            raise ApiError(Code.INVALID_JSON, f"The JSON body has more than {MAX_FIELDS} fields")
+        return _Key(name)
+
+    return take
+
+
+def _find_spans(data: bytes, fields: dict[_Key, msgspec.Raw]) -> dict[str, Span]:
     """Return where each field stands. Raises `ApiError` when a key occurs twice.
 
     Walks over the top level only, with the parsed values as strides. A value that is not where its key says,

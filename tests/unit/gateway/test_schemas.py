@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.gateway.errors import ApiError
-from routing.gateway.schemas import OURS, REMOVED, JsonBody
+from routing.gateway.schemas import MAX_FIELDS, OURS, REMOVED, JsonBody
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=20),
@@ -173,3 +173,24 @@ def test_any_repeated_name_is_noticed(members: list[tuple[str, Any]]) -> None:
             JsonBody(text.encode())
     elif encodable(text) and "\\ud" not in text:
         JsonBody(text.encode())
+
+
+def test_a_body_may_have_many_fields_but_not_any_number() -> None:
+    fields = [f'"f{number}":[{number}]' for number in range(MAX_FIELDS - 1)]
+    most = "{" + ",".join(['"model":"m"', *fields]) + "}"
+
+    assert '"model":"x"' in JsonBody(most.encode()).rewritten("x", ask_usage=False).decode()
+    with pytest.raises(ApiError) as refused:
+        JsonBody(most.replace("{", '{"one more":1,').encode())
+    assert (refused.value.code, refused.value.status) == ("invalid_json", 400)
+    assert str(MAX_FIELDS) in refused.value.message
+
+
+def test_the_parsing_ends_at_the_first_field_that_is_too_many() -> None:
+    """What stands behind is never read, or it would be told that this is no JSON."""
+    fields = "".join(f'"f{number}":1,' for number in range(MAX_FIELDS + 1))
+
+    with pytest.raises(ApiError) as refused:
+        JsonBody(("{" + fields + "no JSON").encode())
+
+    assert str(MAX_FIELDS) in refused.value.message
