@@ -27,6 +27,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 _PATH = re.compile(r"/[!-~]*")
 _HAS_BODY = frozenset({"POST", "PUT", "PATCH"})
+_REPEATABLE = frozenset({"GET", "HEAD"})
 _IDENTITY = b"accept-encoding: identity\r\n"
 
 
@@ -71,7 +72,8 @@ class Client:
         """
         head = _head(destination, method, path, headers, len(body))
         key = key_of(destination)
-        if (connection := self._pool.take(key)) is not None:
+        connection = self._pool.take(key) if _may_repeat(destination, method) else None
+        if connection is not None:
             try:
                 return await _send(connection, method, head, body, timeouts)
             except ConnectionLost as lost:
@@ -104,6 +106,14 @@ class Client:
     def _gone(self, key: Key, connection: Connection) -> None:
         self._pool.remove(key, connection)
         self._connections.discard(connection)
+
+
+def _may_repeat(destination: Destination, method: str) -> bool:
+    """Say whether a request does no harm when it is sent again, as one on a used connection may have to be.
+
+    Asking a model does none; what a form does in the portal must be done once.
+    """
+    return destination.unix_path is None or method in _REPEATABLE
 
 
 async def _send(

@@ -431,6 +431,21 @@ async def test_a_unix_socket_is_reached_without_leave(client: Client, tmp_path: 
     assert len(wire.peers) == 1
 
 
+async def test_a_form_is_sent_to_the_portal_once_whatever_becomes_of_it(
+    client: Client, tmp_path: Path
+) -> None:
+    """Nor is it lost to a connection that the portal closes at this moment: it gets one of its own."""
+    path = tmp_path / "s"
+    destination = Destination(target=Target("http", "portal", 80), unix_path=str(path))
+    async with serving(answering_each(OK, b""), path=path) as wire:
+        for method in ("GET", "POST"):
+            assert await whole(await client.request(destination, method, "/")) == b"ok"
+    assert [[request.line for request in peer.requests] for peer in wire.peers] == [
+        [b"GET / HTTP/1.1"],
+        [b"POST / HTTP/1.1"],
+    ]
+
+
 async def test_a_unix_socket_without_a_listener_is_told(client: Client, tmp_path: Path) -> None:
     destination = Destination(target=Target("http", "portal", 80), unix_path=str(tmp_path / "no"))
     with pytest.raises(ConnectFailed) as failed:
