@@ -33,15 +33,18 @@ class Fleet:
             self.rooms[model_id].routes = ()
 
     def drop_empty_rooms(self) -> None:
+        """Forget models that are gone, unless something runs that may come back for another try."""
         gone = self.rooms.keys() - self.table.names.names.models.keys()
         for model_id in gone:
-            if not self.rooms[model_id]:
+            room = self.rooms[model_id]
+            if not room and not room.in_flight:
                 del self.rooms[model_id]
 
     def load(self, now: float) -> LoadView:
         """Return the servers and models of the table as they are now."""
         servers = {host.entry.id: _server_load(host, now) for host in self._listed_hosts()}
-        models = {model_id: _model_load(room) for model_id, room in self.rooms.items()}
+        names = self.table.names.names
+        models = {model_id: _model_load(self.rooms[model_id]) for model_id in names.models}
         return LoadView(servers=servers, models=models)
 
     def _listed_hosts(self) -> list[Host]:

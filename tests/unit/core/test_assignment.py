@@ -511,6 +511,33 @@ def test_who_waits_is_refused_when_the_model_goes() -> None:
     assert MODEL not in house.decider.load(house.clock()).models
 
 
+def test_a_retry_is_answered_when_its_model_has_gone_meanwhile() -> None:
+    house = House(RENNES)
+    grant = house.grant("t1")
+    house.show(RENNES, models=(a_model("rennes-1", name="other"),))
+    assert code_of(house.offer("t2")) is RefusalCode.NO_SERVER
+    assert code_of(house.fail(grant)) is RefusalCode.NO_SERVER
+    assert house.decider.wake_at(house.clock()) is None
+
+
+def test_a_retry_finds_its_model_when_that_has_gone_and_come_back() -> None:
+    house = House(RENNES, REIMS)
+    grant = house.grant("t1")
+    house.show(RENNES, REIMS, models=(a_model("rennes-1", name="other"),))
+    house.show(RENNES, REIMS)
+    assert granted(house.fail(grant)).server_id != grant.server_id
+    assert house.decider.load(house.clock()).models[MODEL].in_flight == 1
+
+
+def test_a_model_that_has_gone_is_forgotten_once_nothing_of_it_runs() -> None:
+    house, other = House(RENNES), a_model("rennes-1", name="other")
+    grant = house.grant("t1")
+    house.show(RENNES, models=(other,))
+    house.end(grant)
+    house.show(RENNES, models=(other,))
+    assert house.decider._fleet.rooms.keys() == {"other"}
+
+
 def test_what_runs_on_a_server_that_goes_and_comes_back_still_counts() -> None:
     limited = a_server("rennes-1", max_parallel=1)
     house = House(limited, REIMS)

@@ -1,5 +1,6 @@
 """What `Decider` promises, under every order of events that Hypothesis finds, with a clock that it moves."""
 
+from collections.abc import Collection
 from typing import Any
 
 from hypothesis import settings
@@ -60,10 +61,14 @@ class Traffic(RuleBasedStateMachine):
         self.put_table({}, {})
 
     @rule(
-        limits=st.dictionaries(servers, st.integers(1, 3)), states=st.dictionaries(servers, states)
+        limits=st.dictionaries(servers, st.integers(1, 3)),
+        states=st.dictionaries(servers, states),
+        gone=st.sets(st.sampled_from(sorted(MODELS)), max_size=1),
     )
-    def the_table_changes(self, limits: dict[str, int], states: dict[str, ServerState]) -> None:
-        self.put_table(limits, states)
+    def the_table_changes(
+        self, limits: dict[str, int], states: dict[str, ServerState], gone: set[str]
+    ) -> None:
+        self.put_table(limits, states, gone)
 
     @rule(
         model=st.sampled_from([*MODELS, "unknown"]),
@@ -265,14 +270,20 @@ class Traffic(RuleBasedStateMachine):
 
     # How.
 
-    def put_table(self, limits: dict[str, int], states: dict[str, ServerState]) -> None:
+    def put_table(
+        self, limits: dict[str, int], states: dict[str, ServerState], gone: Collection[str] = ()
+    ) -> None:
         self.limits = {server_id: limits.get(server_id) for server_id in SERVERS}
         self.states = {server_id: states.get(server_id, ServerState.LIVE) for server_id in SERVERS}
         entries = [
             a_server(each, max_parallel=self.limits[each], state=self.states[each])
             for each in SERVERS
         ]
-        models = [a_model(*on, name=name, strategy=self.strategy) for name, on in MODELS.items()]
+        models = [
+            a_model(*on, name=name, strategy=self.strategy)
+            for name, on in MODELS.items()
+            if name not in gone
+        ]
         self.take(self.decider.replace_table(a_table(entries, models), self.now))
 
     def pick_running(self, data: st.DataObject) -> Grant:
