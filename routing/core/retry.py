@@ -24,9 +24,11 @@ class Failure(StrEnum):
     """The server refuses our token, or the egress guard the server's address."""
     NO_ENDPOINT = "no_endpoint"
     """The server does not have this endpoint or does not know its own served name."""
+    GONE = "gone"
+    """It left the table before it could be asked."""
 
 
-HARMS_HEALTH = frozenset(Failure) - {Failure.FULL, Failure.NO_ENDPOINT}
+HARMS_HEALTH = frozenset(Failure) - {Failure.FULL, Failure.NO_ENDPOINT, Failure.GONE}
 """Failures that speak against the server. Fullness is no fault, a missing endpoint is no ill health."""
 
 MAX_ATTEMPTS = 4

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from routing.core.enums import Health
 from routing.core.ids import uuid7
-from routing.core.table import Model, Section, Server, Table
+from routing.core.table import Section, Server, Table
 from routing.dispatch.frames import Load
 from routing.dispatch.local import LocalDispatcher
 from routing.dispatch.messages import Grant
@@ -59,9 +59,9 @@ class Gateway:
         """Decide from this section from now on."""
         self._enforce(self.table.replaced(section))
 
-    def target(self, model: Model, grant: Grant) -> Target:
-        """Return where a grant leads. Raises `Failed`."""
-        return self._targets.find(self.table, model, grant)
+    def target(self, model_id: str, grant: Grant) -> Target:
+        """Return where a grant leads, by the table in force now. Raises `Failed`."""
+        return self._targets.find(self.table, model_id, grant)
 
     def destination(self, server: Server) -> Destination:
         """Return how to reach a server. Raises `Failed`."""

@@ -116,7 +116,7 @@ class Journey:
         self._grant = grant
         self._entry.begin_attempt(grant)
         model = self._order.model
-        self._target = target = self._gateway.target(model, grant)
+        self._target = target = self._gateway.target(model.id, grant)
         self._passage = passage = Passage(
             self._exchange,
             self,

@@ -6,7 +6,7 @@ import msgspec
 from cryptography.fernet import Fernet
 
 from routing.core.retry import Failure
-from routing.core.table import Deployment, Model, Server, Table
+from routing.core.table import Deployment, Server, Table
 from routing.dispatch.messages import Grant
 from routing.gateway.verdicts import Failed
 from routing.upstream.credentials import UnsealError
@@ -39,15 +39,15 @@ class Targets:
         self._keys = keys
         self._known: dict[str, tuple[Server, Destination]] = {}
 
-    def find(self, table: Table, model: Model, grant: Grant) -> Target:
+    def find(self, table: Table, model_id: str, grant: Grant) -> Target:
         """Return where `grant` leads. Raises `Failed` when the server is gone by now, or cannot be used."""
         server = table.servers.servers.get(grant.server_id)
-        deployment = next(
-            (each for each in model.deployments if each.id == grant.deployment_id), None
-        )
+        model = table.names.names.models.get(model_id)
+        deployments = model.deployments if model else ()
+        deployment = next((each for each in deployments if each.id == grant.deployment_id), None)
         if server is None or deployment is None:
-            raise Failed(Failure.CONNECT)
-        return Target(server, deployment, self.destination(server), model.id)
+            raise Failed(Failure.GONE)
+        return Target(server, deployment, self.destination(server), model_id)
 
     def destination(self, server: Server) -> Destination:
         """Return how to reach a server. Raises `Failed`."""

@@ -48,6 +48,8 @@ def error_of(failure: Failure) -> ApiError:
             return ApiError(Code.NO_ENDPOINT)
         case Failure.TIMEOUT:
             return ApiError(Code.SERVER_TIMEOUT)
+        case Failure.GONE:
+            return ApiError(Code.NO_SERVER)
         case _:
             return ApiError(Code.SERVER_FAILED)
 
