@@ -33,7 +33,7 @@ def read_error(body: bytes) -> ServerError:
     """Return the error in an answer's body, an empty one when there is none to be found."""
     try:
         return _find(msgspec.json.decode(body), 0)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # msgspec's and Unicode's errors are ValueErrors
         return ServerError()
 
 
@@ -82,7 +82,7 @@ def _from_text(text: str, depth: int) -> ServerError:
     if start < end and depth <= _MAX_DEPTH and start >= 0:
         try:
             return _find(msgspec.json.decode(text[start:end]), depth + 1)
-        except (ValueError, RecursionError):  # msgspec's and Unicode's errors are ValueErrors
+        except (ValueError, RecursionError):
             pass  # Not JSON after all: the sentence stands for itself.
     return ServerError(message=text[wrapped.end() :])
 

@@ -27,7 +27,7 @@ class Entry:
         self._dispatcher = dispatcher
         self._metrics = metrics
         self._opened = opened
-        self._attempts: list[Attempt] = []
+        self._attempts: tuple[Attempt, ...] = ()
         self._grant: Grant | None = None
         self._attempt_began = 0.0
         self._first_token_at: float | None = None
@@ -51,7 +51,7 @@ class Entry:
 
     def fail_attempt(self, failure: Failure) -> None:
         """Note an attempt that another may follow; the dispatcher hears of it when it is asked for that."""
-        self._note_attempt(failure)
+        self._attempts = self._attempts_until_now(failure)
         self._grant = None
 
     def first_token(self, after_ms: int) -> None:
@@ -85,10 +85,9 @@ class Entry:
         """Write how the request ended; a second time it writes nothing."""
         if self.closed:
             return
-        self.closed = True
         self._outcome, self._usage = outcome, usage
-        self._note_attempt(outcome if outcome != UNUSED else error_code)
-        last = self._attempts[-1] if self._attempts else None
+        attempts = self._attempts_until_now(outcome if outcome != UNUSED else error_code)
+        last = attempts[-1] if attempts else None
         self._spool.write(
             Closed(
                 opened=self._opened,
@@ -104,11 +103,13 @@ class Entry:
                 usage_source=usage.source,
                 first_token_at=self._first_token_at,
                 finished_at=time.time(),
-                attempts=tuple(self._attempts),
+                attempts=attempts,
                 error_code=error_code,
             )
         )
+        self.closed = True  # Not before: a line that could not be written is still owed.
         self._metrics.count(self._opened.endpoint, status, usage)
+        self._metrics.attempts.update(attempt.outcome for attempt in attempts)
 
     def settle(self) -> None:
         """Give the server back, once nothing more is read from it."""
@@ -124,15 +125,14 @@ class Entry:
                 )
             )
 
-    def _note_attempt(self, outcome: str) -> None:
+    def _attempts_until_now(self, outcome: str) -> tuple[Attempt, ...]:
+        """Return the attempts, with the present one, if there is any, as having ended so."""
         if self._grant is None:
-            return
-        self._attempts.append(
-            Attempt(
-                server_id=self._grant.server_id,
-                deployment_id=self._grant.deployment_id,
-                started_at=self._attempt_began,
-                outcome=outcome,
-            )
+            return self._attempts
+        present = Attempt(
+            server_id=self._grant.server_id,
+            deployment_id=self._grant.deployment_id,
+            started_at=self._attempt_began,
+            outcome=outcome,
         )
-        self._metrics.attempts[outcome] += 1
+        return (*self._attempts, present)

@@ -12,7 +12,7 @@ import msgspec
 from routing.core.metering import StreamMeter
 from routing.core.retry import Failure
 from routing.core.usage import Usage, usage_of_answer
-from routing.gateway.cleaning import find_error
+from routing.gateway.cleaning import find_error, read_error
 from routing.gateway.errors import ApiError, Code
 from routing.gateway.exchange import Budget, Exchange
 from routing.gateway.renaming import Renaming
@@ -195,10 +195,10 @@ class Passage:
             return usage_of_answer(self._endpoint, body)
         try:
             fields = _fields(body) if body.lstrip()[:1] != b"[" else _no_fields(body)
-        except (msgspec.DecodeError, RecursionError):
+        except (ValueError, RecursionError):  # msgspec's and Unicode's errors are ValueErrors
             raise Failed(Failure.BAD_ANSWER) from None
         if bytes(fields.get("error", b""))[:1] in _ERROR_STARTS:
-            raise judge_event(find_error(_anything(body)), self._names)
+            raise judge_event(read_error(body), self._names)
         if (model := fields.get("model")) is not None:
             self.renaming.learn(bytes(model))
             self._refuse_other_model()

@@ -8,6 +8,7 @@ import re
 
 import msgspec
 
+MAX_NAME = 200  # characters that a usage record keeps
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
@@ -19,11 +20,11 @@ class Renaming:
         self._public = msgspec.json.encode(public)
         self._patterns: tuple[tuple[bytes, bytes], ...] = ()
         self.seen = ""
-        """The name that the server gave."""
+        """The name that the server gave, as far as it is kept."""
 
     def learn(self, name: bytes) -> None:
         """Take the name, in JSON, that an answer gives to its model."""
-        self.seen = _text(name)
+        self.seen = _text(name)[:MAX_NAME]
         if name != self._public:
             self._patterns = tuple(
                 (b'"model":' + space + name, b'"model":' + space + self._public)
@@ -46,5 +47,5 @@ class Renaming:
 def _text(raw: bytes) -> str:
     try:
         return str(msgspec.json.decode(raw))
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):  # msgspec's and Unicode's errors are ValueErrors
         return ""

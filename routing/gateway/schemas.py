@@ -65,7 +65,7 @@ class JsonBody:
             return None
         try:
             return _decode_any(self._data[span[1] : span[2]])
-        except (msgspec.DecodeError, RecursionError):
+        except (ValueError, RecursionError):
             raise ApiError(
                 Code.INVALID_FIELD, f"The value of `{name}` cannot be read", param=name
             ) from None

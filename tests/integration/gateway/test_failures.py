@@ -202,6 +202,8 @@ async def test_a_fault_of_the_routers_own_is_told_accounted_and_holds_nothing(
         (b'{"error":{"message":"too long","code":400}}', 400, None),
         (b'{"error":null,"id":"x","choices":[]}', 200, None),
         (b"[1, 2]", 200, None),
+        (b'{"error":{"message":"\xff"}}', 500, "server_failed"),
+        (b'{"\xff":1}', 502, "server_failed"),
         (b"[1, 2", 502, "server_failed"),
     ],
 )
@@ -226,3 +228,33 @@ async def test_an_error_inside_a_200_is_an_error(
         assert got.content == body
     else:
         assert got.json()["error"]["code"] == code
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_an_answer_under_an_endless_name_is_accounted_as_any_other(
+    tmp_path: Path, stream: bool
+) -> None:
+    body = b'{"model":"%b","choices":[{"delta":{"content":"x"}}]}' % (b"x" * 100_000)
+    kind, body = (
+        (b"text/event-stream", b"data: " + body + b"\n\ndata: [DONE]\n\n")
+        if stream
+        else (b"application/json", body)
+    )
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n"
+    async with (
+        serving(answering(head % (kind, len(body)) + body)) as server,
+        running_router(
+            tmp_path,
+            principals(),
+            names(a_model("rennes-1")),
+            servers(a_server("rennes-1", f"http://127.0.0.1:{server.port}")),
+        ) as router,
+    ):
+        answer = await router.post(json=chat(stream=stream))
+
+        assert answer.status_code == 200
+        assert f'"model":"{MODEL}"' in answer.text
+        closed = await router.only_closed()
+        assert closed.status is RequestStatus.OK
+        assert closed.model_served == "x" * 200
+        await router.idle()

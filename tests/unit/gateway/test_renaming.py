@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from routing.gateway.renaming import Renaming
+from routing.gateway.renaming import MAX_NAME, Renaming
 
 
 @pytest.mark.parametrize("space", ["", " "])
@@ -44,6 +44,24 @@ def test_the_name_asked_for_is_preferred_among_several() -> None:
 
     assert renaming.seen == "srv"
     assert b"mine" in renaming.apply(b'{"metadata":{"model":"mine"},"model":"srv"}')
+
+
+def test_of_an_endless_name_only_so_much_is_kept_as_a_record_holds() -> None:
+    renaming, name = Renaming("srv", "public"), "x" * 100_000
+
+    renaming.learn(json.dumps(name).encode())
+
+    assert renaming.seen == name[:MAX_NAME]
+    assert renaming.apply(f'{{"model":"{name}"}}'.encode()) == b'{"model":"public"}'
+
+
+@pytest.mark.parametrize("raw", [b'"\xff"', b'"\\ud800"', b'"'])
+def test_a_name_that_cannot_be_read_is_none(raw: bytes) -> None:
+    renaming = Renaming("srv", "public")
+
+    renaming.learn(raw)
+
+    assert renaming.seen == ""
 
 
 def test_an_answer_without_a_model_is_left_alone() -> None:
