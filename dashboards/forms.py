@@ -8,7 +8,7 @@ from uuid import UUID
 from django import forms
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from billing.enums import Scope
 from billing.periods import Period, last_days
@@ -57,13 +57,13 @@ class UsageForm(forms.Form):
     application = forms.ModelChoiceField(
         Application.objects.none(),
         required=False,
-        empty_label=gettext_lazy("all"),
+        empty_label=pgettext_lazy("applications", "all"),
         label=gettext_lazy("Application"),
     )
     key = KeyField(
         ApiKey.objects.none(),
         required=False,
-        empty_label=gettext_lazy("all"),
+        empty_label=pgettext_lazy("keys", "all"),
         label=gettext_lazy("Key"),
     )
     model = forms.ModelChoiceField(

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from django.conf.locale import LANG_INFO
 from django.db.models import Exists, OuterRef, Q
-from django.utils.translation import get_language_info
+from django.utils.translation import get_language, get_language_info
+from django.utils.translation import gettext as _
 
 from federation.catalogue.enums import Capability
 from federation.catalogue.models import AIModel, ModelVersion
@@ -24,7 +25,6 @@ from federation.people.scope import institution_ids_for, sees_everything
 from routing.core.enums import ServerState
 
 PUBLIC_STATES = (ServerState.LIVE, ServerState.DRAINING)
-_LANGUAGES = {"zh": "zh-hans"}  # Django names the two scripts, models the language
 _CARD = (
     "id",
     "name",
@@ -97,11 +97,17 @@ class ModelCard:
     @property
     def languages(self) -> list[str]:
         """The languages' names in the reader's own; a code that Django does not know stays a code."""
-        codes = (_LANGUAGES.get(code, code) for code in self.model.languages)
-        return [
-            get_language_info(code)["name_translated"] if code in LANG_INFO else code
-            for code in codes
-        ]
+        return [_language_name(code) for code in self.model.languages]
+
+
+def _language_name(code: str) -> str:
+    """Return a language's name as it stands in a list: French writes it small."""
+    if code == "zh":  # Django names the two scripts, models the language
+        return _("Chinese")
+    if code not in LANG_INFO:
+        return code
+    name: str = get_language_info(code)["name_translated"]
+    return name.lower() if get_language() == "fr" else name
 
 
 def server_cards(user: User) -> list[ServerCard]:

@@ -38,9 +38,9 @@ MODELS = (
             capabilities=(*_CHAT, Capability.REASONING),
             languages=("en", "fr", "de", "es", "it", "pt"),
             description_fr=(
-                "Modèle de raisonnement à poids ouverts : mélange d'experts de 117 milliards de "
-                "paramètres, dont 5,1 milliards actifs par jeton. L'effort de raisonnement se règle "
-                "sur trois niveaux : faible, moyen, élevé. Pour les questions difficiles, le code et "
+                "Modèle de raisonnement à poids ouverts\u00a0: mélange d’experts de 117 milliards de "
+                "paramètres, dont 5,1 milliards actifs par jeton. L’effort de raisonnement se règle "
+                "sur trois niveaux\u00a0: faible, moyen, élevé. Pour les questions difficiles, le code et "
                 "les agents."
             ),
             description_en=(
@@ -64,8 +64,8 @@ MODELS = (
             capabilities=(*_CHAT, Capability.VISION),
             languages=("en", "fr", "de", "es", "it", "pt", "pl", "ro", "sv", "ar", "zh", "ja"),
             description_fr=(
-                "Modèle multimodal de 24 milliards de paramètres : il lit le texte et les images, "
-                "suit précisément les consignes et appelle des outils. Contexte de 128 000 jetons au "
+                "Modèle multimodal de 24 milliards de paramètres\u00a0: il lit le texte et les images, "
+                "suit précisément les consignes et appelle des outils. Contexte de 128\u202f000 jetons au "
                 "plus. Un bon premier choix pour les assistants en français."
             ),
             description_en=(
@@ -90,7 +90,7 @@ MODELS = (
             strategy=Strategy.ROUND_ROBIN,
             description_fr=(
                 "Petit modèle généraliste de 8 milliards de paramètres, entraîné pour le dialogue en "
-                "huit langues. Rapide et sobre : résumés, reformulations, classement de textes."
+                "huit langues. Rapide et sobre\u00a0: résumés, reformulations, classement de textes."
             ),
             description_en=(
                 "Small general-purpose model of 8 billion parameters, trained for dialogue in eight "
@@ -112,7 +112,7 @@ MODELS = (
             languages=_LLAMA_LANGUAGES,
             description_fr=(
                 "Grand modèle généraliste de 70 milliards de paramètres, pour le texte seul, entraîné "
-                "pour le dialogue en huit langues. Pour la rédaction longue et l'analyse de documents."
+                "pour le dialogue en huit langues. Pour la rédaction longue et l’analyse de documents."
             ),
             description_en=(
                 "Large general-purpose model of 70 billion parameters, text only, trained for "
@@ -148,7 +148,7 @@ MODELS = (
             ),
             strategy=Strategy.ROUND_ROBIN,
             description_fr=(
-                "Très petit modèle de 3,1 milliards de paramètres, pour plus de 29 langues, à l'aise "
+                "Très petit modèle de 3,1 milliards de paramètres, pour plus de 29 langues, à l’aise "
                 "avec les sorties structurées. Sa licence est réservée à la recherche."
             ),
             description_en=(
@@ -184,8 +184,8 @@ MODELS = (
                 "ar",
             ),
             description_fr=(
-                "Mélange d'experts de 30,5 milliards de paramètres, dont 3,3 milliards actifs par "
-                "jeton. Il passe à volonté d'un mode réfléchi à un mode direct, et appelle des outils. "
+                "Mélange d’experts de 30,5 milliards de paramètres, dont 3,3 milliards actifs par "
+                "jeton. Il passe à volonté d’un mode réfléchi à un mode direct, et appelle des outils. "
                 "Pour les agents."
             ),
             description_en=(

@@ -71,7 +71,7 @@ SERVERS = (
     ),
     DemoServer(
         slug="cotedazur-ollama-1",
-        name="Côte d'Azur, Ollama",
+        name="Côte d’Azur, Ollama",
         institution="cotedazur",
         engine=Engine.OLLAMA,
         simulated="ollama",

@@ -53,9 +53,9 @@ INSTITUTIONS = (
     DemoInstitution("rennes", "Université de Rennes", "Rennes", "Rennes"),
     DemoInstitution("reims", "Université de Reims Champagne-Ardenne", "Reims", "Reims"),
     DemoInstitution("paris1", "Université Paris 1 Panthéon-Sorbonne", "Paris 1", "Paris"),
-    DemoInstitution("cotedazur", "Université Côte d'Azur", "Côte d'Azur", "Nice"),
+    DemoInstitution("cotedazur", "Université Côte d’Azur", "Côte d’Azur", "Nice"),
     DemoInstitution("strasbourg", "Université de Strasbourg", "Strasbourg", "Strasbourg"),
-    DemoInstitution("orleans", "Université d'Orléans", "Orléans", None),
+    DemoInstitution("orleans", "Université d’Orléans", "Orléans", None),
 )
 
 ACCOUNTS = (
@@ -80,7 +80,7 @@ ACCOUNTS = (
 APPLICATIONS = (
     DemoApplication(
         "orleans",
-        "Assistant d'accueil",
+        "Assistant d’accueil",
         PriorityClass.P5,
         share=0.06,
         models={"mistral-small-3.2-24b": 0.8, "gpt-oss-120b": 0.2},

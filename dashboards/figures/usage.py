@@ -68,7 +68,7 @@ class UsageChart:
             return ""
         day, _numbers, most = max(self.rows(), key=lambda row: row[2])
         return _(
-            "%(model)s makes %(share)s %% of the %(unit)s; the busiest day is %(day)s, with %(count)s."
+            "%(model)s makes %(share)s%% of the %(unit)s; the busiest day is %(day)s, with %(count)s."
         ) % {
             "model": self.series[0].model,
             "share": number_format(round(100 * self.series[0].total / total)),

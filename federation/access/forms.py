@@ -125,7 +125,7 @@ class KeyForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if not self.errors:
+        if not {"application", "new_application", "institution"} & self.errors.keys():
             self._check_one_application(cleaned)
         if not self.errors:
             self._check_class(cleaned)

@@ -21,7 +21,7 @@ client = OpenAI(base_url="{base}", api_key="{key}")
 {call}
 """
 _JAVASCRIPT = """\
-// npm install openai
+// In a file call.mjs, after: npm install openai
 import OpenAI from "openai";
 
 const client = new OpenAI({{ baseURL: "{base}", apiKey: "{key}" }});

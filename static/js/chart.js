@@ -2,6 +2,25 @@
 // Colours and letters are the style sheet's tokens, so a chart follows light and dark.
 "use strict";
 
+// Plotly's French months are written "Fév", "Jun", "Aoû".
+const FRENCH_DATES = {
+  months: [
+    "janvier", "février", "mars", "avril", "mai", "juin",
+    "juillet", "août", "septembre", "octobre", "novembre", "décembre",
+  ],
+  shortMonths: [
+    "janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc.",
+  ],
+  days: ["dimanche", "lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi"],
+  shortDays: ["dim.", "lun.", "mar.", "mer.", "jeu.", "ven.", "sam."],
+  date: "%d/%m/%Y",
+  decimal: ",",
+  thousands: "\u202f",
+  year: "%Y",
+  month: "%b %Y",
+  dayMonth: "%-d %b",
+  dayMonthYear: "%-d %b %Y",
+};
 const SERIES = [1, 2, 3, 4, 5, 6, 7, 8];
 
 /** Resolve a token to a plain colour: Plotly knows no light-dark(). */
@@ -46,5 +65,6 @@ function drawAll() {
   for (const place of document.querySelectorAll("[data-chart]")) draw(place);
 }
 
+Plotly.register({ moduleType: "locale", name: "fr", dictionary: {}, format: FRENCH_DATES });
 document.addEventListener("themechange", drawAll);
 drawAll();
