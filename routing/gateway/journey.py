@@ -183,7 +183,7 @@ class Journey:
             if now - self._last_tick >= limits.tick_seconds:
                 self._last_tick = now
                 self._entry.tick(passage.meter.content_events)
-        elif self._order.stream:
+        elif self._order.stream and self._order.endpoint in WRITING:  # others may never stream
             await self._show_life(now)
 
     async def _show_life(self, now: float) -> None:

@@ -144,8 +144,8 @@ class Passage:
 
     async def _whole(self, response: Response, held: Budget, max_held: int) -> None:
         """Hold an answer until it is complete, so that it can be had elsewhere up to its last byte."""
-        if self._exchange.started:
-            raise Failed(Failure.BAD_ANSWER)  # The client was promised a stream while it waited.
+        if self._exchange.started:  # The client was promised the stream that it had asked for.
+            raise ApiError(Code.SERVER_FAILED, "The server answered, but not with a stream")
         parts: list[bytes] = []
         size = 0
         try:
