@@ -5,10 +5,12 @@ client can be cut. Not here: what a request asks for (`app`).
 """
 
 import asyncio
+from array import array
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
 from typing import Any, Protocol
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from routing.gateway.errors import ApiError, Code, error_body
@@ -34,7 +36,10 @@ class Guest(Protocol):
 
 
 class Connection(HttpToolsProtocol):
-    """`guest` is the running request, `head_since` when a head began that is not complete, 0 for none."""
+    """`guest` is the running request, `head_since` when a head began that is not complete, 0 for none.
+
+    Offers of another protocol (`Upgrade: h2c` of Java's client, WebSocket) are declined by not hearing them.
+    """
 
     guest: Guest | None = None
     head_since = 0.0
@@ -43,6 +48,7 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, watched: set["Connection"], **arguments: Any) -> None:
         super().__init__(**arguments)
+        self.parser = _DecliningParser(self)
         self.access_log = False  # however logging is configured: a query may hold anything
         self._watched = watched
 
@@ -70,8 +76,24 @@ class Connection(HttpToolsProtocol):
         self.head_since = self.loop.time()
 
     def on_headers_complete(self) -> None:
+        if self._is_offer():
+            return
         self.head_since, self._head_bytes = 0.0, 0
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        if not self._is_offer():
+            super().on_message_complete()
+
+    def head_without_offer(self) -> bytes:
+        """Return the head that was just read as it reads without the offer of another protocol."""
+        version = self.parser.get_http_version().encode()
+        kept = [b"%b: %b\r\n" % pair for pair in self.headers if pair[0] != b"upgrade"]
+        line = b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version)
+        return b"".join((line, *kept, b"\r\n"))
+
+    def _is_offer(self) -> bool:
+        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
@@ -108,6 +130,27 @@ class Connection(HttpToolsProtocol):
     def abort(self) -> None:
         """End the connection at once; what was not sent yet is dropped."""
         self.transport.abort()
+
+
+class _DecliningParser(httptools.HttpRequestParser):
+    """Takes a request that offers another protocol as the HTTP/1.1 request that it is besides.
+
+    httptools ends such a request with its head; the head is read again without the offer, then the body.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._connection = connection
+        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
+
+    def feed_data(self, data: "bytes | bytearray | memoryview | array[int]") -> None:
+        rest = memoryview(data)
+        while True:
+            try:
+                return super().feed_data(rest)
+            except httptools.HttpParserUpgrade as offer:
+                rest = rest[offer.args[0] :]
+            super().feed_data(self._connection.head_without_offer())
 
 
 class _Held:
