@@ -21,6 +21,8 @@ from routing.gateway.journey import Journey
 from routing.gateway.paths import endpoint_of, is_api, model_in
 from routing.gateway.portal import Portal
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""What pages may be asked with."""
 TEXT = (b"content-type", b"text/plain; charset=utf-8")
 logger = logging.getLogger(__name__)
 
@@ -51,6 +53,8 @@ class Application:
 
     async def _answer(self, exchange: Exchange) -> None:
         path = exchange.path
+        if not path.startswith("/"):
+            raise ApiError(Code.BAD_REQUEST)
         if is_api(path):
             await self._answer_api(exchange)
         elif path == "/health/liveness":
@@ -60,6 +64,9 @@ class Application:
             await exchange.answer(status, text.encode(), (TEXT,))
         elif path == "/" and exchange.method == "HEAD":
             await exchange.answer(200, b"", (TEXT,))  # Claude Code asks whether anybody is there
+        elif exchange.method not in METHODS:
+            exchange.add_header(b"allow", ", ".join(METHODS).encode())
+            raise ApiError(Code.WRONG_METHOD)
         else:
             await self._portal.relay(exchange, self._gateway.bodies)
 

@@ -36,6 +36,7 @@ _NOT_PASSED = frozenset(
         b"expect",
         b"content-length",
         b"host",
+        b"daphne-root-path",  # would move the portal's pages
     }
 )
 

@@ -193,6 +193,30 @@ async def test_what_is_no_http_is_told_so_in_json(router: Router) -> None:
     assert b'"code":"bad_request"' in answer
 
 
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (b"OPTIONS *", 400),
+        (b"GET http://x", 400),
+        (b"CONNECT x:443", 400),
+        (b"M-SEARCH /", 405),
+        (b"PROPFIND /", 405),
+        (b"GET /\xc3\xa9", 400),
+        (b"GET /?\xc3\xa9", 400),
+        (b"GET /v1/models?\xff", 400),
+    ],
+    ids=repr,
+)
+async def test_what_no_page_can_be_asked_is_refused_without_a_word_in_the_log(
+    router: Router, caplog: pytest.LogCaptureFixture, line: bytes, status: int
+) -> None:
+    request = b"%b HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n" % line
+    async with router.bare(request) as client:
+        assert (await client.rest()).startswith(b"HTTP/1.1 %d " % status)
+
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_an_endless_head_is_refused(router: Router) -> None:
     async with router.bare(b"GET / HTTP/1.1\r\n" + b"x-filler: y\r\n" * 3_000) as client:
         assert (await client.rest()).startswith(b"HTTP/1.1 431 ")

@@ -61,6 +61,12 @@ async def test_who_asks_is_told_by_the_router_and_not_by_the_client(router: Rout
     assert request.header(b"x-forwarded-host") == [b"127.0.0.1:%d" % router.port]
 
 
+async def test_no_client_moves_the_portals_pages(router: Router) -> None:
+    request = await asked_through(router, **{"daphne-root-path": "/elsewhere"})
+
+    assert request.header(b"daphne-root-path") == []
+
+
 async def test_a_trusted_proxy_is_believed(tmp_path: Path) -> None:
     async with running_router(tmp_path, trusted_proxies=(ip_network("127.0.0.0/8"),)) as router:
         request = await asked_through(
