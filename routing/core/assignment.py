@@ -282,7 +282,7 @@ class Decider:
         elif outcome == Failure.FULL:
             host.health.was_full(ticket.id, host.in_flight, retry_after, now)
         elif outcome in HARMS_HEALTH:
-            host.health.failed(Failure(outcome), ticket.id, ticket.key_id, now)
+            host.health.failed(Failure(outcome), ticket.id, ticket.institution_id, now)
         else:
             host.health.was_unused(ticket.id)
         if outcome == Failure.NO_ENDPOINT and request.route:

@@ -3,16 +3,15 @@
     healthy --(failures, or a failed probe)--> ejected --(back-off over)--> on trial --(success)--> healthy, slowly
                                                   ^-----------(failure)----------'
 
-A client's mistake never arrives here. Failures that a request may itself provoke count in full once per key:
-an agent that repeats a poisonous request must not take a server from everybody. Not here: who is chosen.
+A client's mistake never arrives here, but a poisonous request may look like a server's fault. So what one
+institution met alone ejects nobody: it has the server probed at once. Not here: who is chosen.
 """
 
 from routing.core.enums import Health
 from routing.core.retry import Failure
 
-THRESHOLD = 3.0
-"""Weight of consecutive failures that ejects: three keys', or one key's nine."""
-REPEAT_WEIGHT = 0.25
+THRESHOLD = 3
+"""Failures in a row that eject when two institutions met them, and ask for a probe when one did."""
 BACKOFF_SECONDS, BACKOFF_CAP = 2.0, 60.0
 FORGIVEN_AFTER = 60.0
 """Seconds of good health after which the next ejection is short again."""
@@ -43,7 +42,6 @@ class ServerHealth:
         "_probe_until",
         "_sign_at",
         "_trial",
-        "_weight",
         "_witnesses",
         "failures",
         "restrained",
@@ -54,7 +52,6 @@ class ServerHealth:
         """Consecutive failures, for people to see."""
         self.restrained = False
         """Whether `admits` has to be asked; False is the usual case, made cheap."""
-        self._weight = 0.0
         self._witnesses: set[str] = set()
         self._ejections = 0
         self._ejected_until: float | None = None
@@ -116,20 +113,21 @@ class ServerHealth:
         if now - self._healed_at > FORGIVEN_AFTER:
             self._ejections = 0
 
-    def failed(self, failure: Failure, by: str, key_id: str, now: float) -> None:
-        """Note a failure that harms health, met by a request of `key_id`."""
+    def failed(self, failure: Failure, by: str, institution_id: str, now: float) -> None:
+        """Note a failure that harms health, met by a request of `institution_id`."""
         if self._ejected_until is not None:
             if self._trial == by:  # What was sent before the ejection brings no news.
                 self._eject(now)
             return
         self.failures += 1
-        if failure is Failure.CONNECT:
-            self._weight += THRESHOLD
-        else:
-            self._weight += REPEAT_WEIGHT if key_id in self._witnesses else 1.0
-            self._witnesses.add(key_id)
-        if self._weight >= THRESHOLD:
+        self._witnesses.add(institution_id)
+        if failure is Failure.CONNECT:  # No request brings that about.
             self._eject(now)
+        elif self.failures >= THRESHOLD:
+            if len(self._witnesses) > 1:
+                self._eject(now)
+            else:
+                self._sign_at = _NEVER
 
     def was_full(self, by: str, in_flight: int, retry_after: float, now: float) -> None:
         """Note that the server had no room beside `in_flight` others; it asked for `retry_after` s, 0 if not.
@@ -200,7 +198,6 @@ class ServerHealth:
 
     def _forget_failures(self) -> None:
         self.failures = 0
-        self._weight = 0.0
         self._witnesses.clear()
 
     def _forget_lost_probe(self, now: float) -> None:

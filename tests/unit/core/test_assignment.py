@@ -448,6 +448,16 @@ def test_when_the_trial_is_left_the_next_in_line_takes_its_place() -> None:
     assert ids(house.end(trial, UNUSED)) == ["t2"]
 
 
+def test_an_institution_that_provokes_failures_takes_no_server_from_others() -> None:
+    house = House(RENNES)
+    house.decider.probes_due(house.clock())
+    house.decider.probed("rennes-1", ok=True, failure=None, now=house.clock())
+    for number in range(9):
+        house.end(house.grant(f"t{number}"), Failure.SERVER_ERROR)  # each with a key of its own
+    assert house.decider.probes_due(house.clock()) == ("rennes-1",)
+    assert house.grant("of others", institution_id="reims").server_id == "rennes-1"
+
+
 def test_a_probe_that_heals_lets_those_who_wait_in() -> None:
     house = House(RENNES)
     house.eject("rennes-1")

@@ -13,6 +13,7 @@ from routing.core.health import (
     SLOW_START,
     SLOW_STEP,
     SLOW_STEPS,
+    THRESHOLD,
     ServerHealth,
 )
 from routing.core.retry import HARMS_HEALTH, Failure
@@ -23,7 +24,7 @@ EJECTED, HEALTHY, PROBING = Health.EJECTED, Health.HEALTHY, Health.PROBING
 
 def an_ejected_server(now: float = NOW) -> ServerHealth:
     health = ServerHealth()
-    health.failed(Failure.CONNECT, "t1", "key", now)
+    health.failed(Failure.CONNECT, "t1", "orleans", now)
     return health
 
 
@@ -38,28 +39,45 @@ def test_a_server_that_cannot_be_reached_is_ejected_at_once() -> None:
 
 
 @pytest.mark.parametrize("failure", sorted(HARMS_HEALTH - {Failure.CONNECT}))
-def test_three_keys_that_fail_in_a_row_eject(failure: Failure) -> None:
+def test_three_failures_in_a_row_that_two_institutions_met_eject(failure: Failure) -> None:
     health = ServerHealth()
-    for number in range(2):
-        health.failed(failure, f"t{number}", f"key {number}", NOW)
+    health.failed(failure, "t1", "orleans", NOW)
+    health.failed(failure, "t2", "orleans", NOW)
     assert health.state is HEALTHY
-    health.failed(failure, "t3", "key 3", NOW)
+    health.failed(failure, "t3", "reims", NOW)
     assert health.state is EJECTED
 
 
-def test_one_key_alone_needs_nine_failures_so_that_a_poisonous_request_takes_no_server() -> None:
+@pytest.mark.parametrize("failure", sorted(HARMS_HEALTH - {Failure.CONNECT}))
+def test_what_one_institution_met_has_the_server_probed_at_once(failure: Failure) -> None:
+    """A poisonous request, repeated with however many keys, must not take a server from everybody."""
     health = ServerHealth()
-    for number in range(8):
-        health.failed(Failure.SERVER_ERROR, f"t{number}", "agent", NOW)
+    health.succeeded("t0", NOW)
+    for number in range(100):
+        assert health.probe_is_due(NOW) is (number >= THRESHOLD)
+        health.failed(failure, f"t{number}", "orleans", NOW)
     assert health.state is HEALTHY
-    health.failed(Failure.SERVER_ERROR, "t9", "agent", NOW)
-    assert health.state is EJECTED
+
+
+def test_the_probe_decides_about_a_server_that_one_institution_complains_of() -> None:
+    well, ill = ServerHealth(), ServerHealth()
+    for health in (well, ill):
+        for number in range(THRESHOLD):
+            health.failed(Failure.SERVER_ERROR, f"t{number}", "orleans", NOW)
+        health.begin_probe(NOW)
+        assert not health.probe_is_due(NOW)
+    well.probed(None, NOW)
+    ill.probed(Failure.LOST, NOW)
+    assert (well.state, ill.state) == (HEALTHY, EJECTED)
+    assert not well.probe_is_due(NOW)
+    well.failed(Failure.SERVER_ERROR, "another", "orleans", NOW)
+    assert well.probe_is_due(NOW)
 
 
 def test_a_success_in_between_wipes_the_failures_out() -> None:
     health = ServerHealth()
     for number in range(20):
-        health.failed(Failure.LOST, "t", f"key {number}", NOW)
+        health.failed(Failure.LOST, "t", f"institution {number}", NOW)
         health.succeeded("other", NOW)
     assert (health.state, health.failures) == (HEALTHY, 0)
 
@@ -104,7 +122,7 @@ def test_nothing_else_heals_an_ejected_server() -> None:
 def test_failures_of_what_was_sent_before_do_not_lengthen_the_ejection() -> None:
     health = an_ejected_server()
     for _ in range(10):
-        health.failed(Failure.LOST, "sent before", "key", NOW + 1)
+        health.failed(Failure.LOST, "sent before", "orleans", NOW + 1)
     assert health.opens_at(NOW) == NOW + BACKOFF_SECONDS
 
 
@@ -116,7 +134,7 @@ def test_each_failed_trial_doubles_the_back_off_up_to_a_cap() -> None:
         pauses.append(opens_at - now)
         now = opens_at
         health.begin_trial("trial")
-        health.failed(Failure.TIMEOUT, "trial", "key", now)
+        health.failed(Failure.TIMEOUT, "trial", "orleans", now)
     assert pauses == [2, 4, 8, 16, 32, BACKOFF_CAP, BACKOFF_CAP, BACKOFF_CAP]
 
 
@@ -124,13 +142,13 @@ def test_a_relapse_is_punished_longer_and_good_health_is_forgiven() -> None:
     health = an_ejected_server()
     health.begin_trial("trial")
     health.succeeded("trial", NOW)
-    health.failed(Failure.CONNECT, "t", "key", NOW)
+    health.failed(Failure.CONNECT, "t", "orleans", NOW)
     assert health.opens_at(NOW) == NOW + 2 * BACKOFF_SECONDS
     health.begin_trial("trial")
     health.succeeded("trial", NOW)
     later = NOW + FORGIVEN_AFTER + 1
     health.succeeded("t", later)
-    health.failed(Failure.CONNECT, "t", "key", later)
+    health.failed(Failure.CONNECT, "t", "orleans", later)
     assert health.opens_at(later) == later + BACKOFF_SECONDS
 
 
@@ -222,7 +240,7 @@ def test_a_probe_is_the_trial_of_an_ejected_server() -> None:
 def test_a_probe_begun_in_better_days_does_not_heal() -> None:
     health = ServerHealth()
     health.begin_probe(NOW)
-    health.failed(Failure.CONNECT, "t", "key", NOW)
+    health.failed(Failure.CONNECT, "t", "orleans", NOW)
     health.probed(None, NOW)
     assert health.state is EJECTED
 
