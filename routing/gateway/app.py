@@ -68,7 +68,7 @@ class Application:
             exchange.add_header(b"allow", ", ".join(METHODS).encode())
             raise ApiError(Code.WRONG_METHOD)
         else:
-            await self._portal.relay(exchange, self._gateway.bodies)
+            await self._portal.relay(exchange)
 
     async def _answer_api(self, exchange: Exchange) -> None:
         origin = exchange.header(b"origin")

@@ -31,6 +31,9 @@ class Guest(Protocol):
     def hung_up(self) -> None:
         """The client has left."""
 
+    def too_slow(self) -> None:
+        """The client has read nothing of what waits for it for too long."""
+
     def stopping(self) -> None:
         """The router is about to end; what runs may finish within its patience."""
 
@@ -43,6 +46,8 @@ class Connection(HttpToolsProtocol):
 
     guest: Guest | None = None
     head_since = 0.0
+    _unread_since = 0.0
+    _unread_bytes = 0
     _head_bytes = 0
     _dropped_bytes = 0
 
@@ -127,6 +132,26 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
         return None
 
+    def look(self, now: float, head_seconds: float, unread_seconds: float) -> None:
+        """Refuse a head that does not come, and cut a client that does not read what waits for it."""
+        if self.head_since and now - self.head_since > head_seconds:
+            self.refuse(Code.BODY_TIMEOUT)
+        # While neither is so, little waits, and the next part may hide how much was read.
+        waits = self.flow.write_paused or self.transport.is_closing()
+        unread = self.transport.get_write_buffer_size() if waits else 0
+        if not unread or unread < self._unread_bytes or not self._unread_since:
+            self._unread_since = now if unread else 0.0
+        elif now - self._unread_since > unread_seconds:
+            self._cut_unread()
+        self._unread_bytes = unread
+
+    def _cut_unread(self) -> None:
+        """Let the request that runs account why it ends; one that has ended already needs no word."""
+        if self.guest is not None:
+            self.guest.too_slow()
+        else:
+            self.abort()
+
     def abort(self) -> None:
         """End the connection at once; what was not sent yet is dropped."""
         self.transport.abort()
@@ -183,10 +208,3 @@ async def send_together(send: Send, *messages: Message) -> None:
 def connections(watched: set[Connection]) -> Callable[..., Connection]:
     """Return what uvicorn calls for each new connection; those that live are in `watched`."""
     return partial(Connection, watched)
-
-
-def refuse_slow_heads(watched: set[Connection], now: float, seconds: float) -> None:
-    """Refuse the connections whose head has been incomplete for longer than `seconds`."""
-    for connection in tuple(watched):
-        if connection.head_since and now - connection.head_since > seconds:
-            connection.refuse(Code.BODY_TIMEOUT)

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from enum import StrEnum
 from typing import Any
 
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+
 from routing.core.ids import uuid7
 from routing.gateway.connection import SCOPE_KEY, Connection, Message, Send, send_together
 from routing.gateway.errors import ApiError, Code, error_body, error_event
@@ -71,8 +73,8 @@ class Exchange:
         self.cut_by: Cut | None = None
         self.ends_at_stop = False
         """Whether this answer has no end of its own (a live page), so that the router need not wait for it."""
-        self.reading_since = self.sending_since = 0.0
-        """Since when the client is waited for, in the loop's time; 0 when it is not."""
+        self.reading_since = self.part_since = 0.0
+        """Since when the body, and its next part, are waited for, in the loop's time; 0 when they are not."""
         self._answer_headers: list[tuple[bytes, bytes]] = [
             (b"x-request-id", (self.client_id or self.id).encode())
         ]
@@ -98,6 +100,9 @@ class Exchange:
     def hung_up(self) -> None:
         self.cut(Cut.HUNG_UP)
 
+    def too_slow(self) -> None:
+        self.cut(Cut.SLOW_CLIENT)
+
     def stopping(self) -> None:
         if self.ends_at_stop:
             self.cut(Cut.STOPPING)
@@ -115,9 +120,10 @@ class Exchange:
         if self._declared_length() > limit:
             raise _too_large(limit)
         taken, parts, more = 0, [], True
+        self.reading_since = self._loop.time()
         try:
             while more:
-                self.reading_since = self._loop.time()
+                self.part_since = self._loop.time()
                 message = await self._receive()
                 part, more = message.get("body", b""), message.get("more_body", False)
                 if taken + len(part) > limit:
@@ -144,23 +150,30 @@ class Exchange:
             await self.start(200, (EVENT_STREAM, *NO_BUFFERING))
 
     async def write(self, data: bytes) -> None:
-        """Pass a part of the answer on; returns once the client has room for the next."""
-        self.sending_since = self._loop.time()
+        """Pass a part of the answer on, once the client has read enough of those before."""
         await self._send(_part(data, more=True))
-        self.sending_since = 0.0
+
+    async def try_write(self, data: bytes) -> None:
+        """Send a part of an event stream at once, its head before it, or nothing to who reads too slowly."""
+        if self._connection.flow.write_paused:
+            return
+        messages = [_part(data, more=True)]
+        if not self.started:
+            self.is_stream = True
+            messages.insert(0, self._head(200, (EVENT_STREAM, *NO_BUFFERING)))
+        await send_together(self._send, *messages)
 
     async def finish(self, data: bytes = b"") -> None:
-        self.sending_since = self._loop.time()
         await self._send(_part(data, more=False))
-        self.sending_since = 0.0
 
     async def answer(self, status: int, body: bytes, headers: Headers = (JSON,)) -> None:
-        """Send a whole answer."""
+        """Send a whole answer; returns once the client has read most of a long one, whose room it keeps taken."""
         length = ((b"content-length", b"%d" % len(body)),) if status != NO_CONTENT else ()
         head = self._head(status, (*headers, *length))
-        self.sending_since = self._loop.time()
-        await send_together(self._send, head, _part(body, more=False))
-        self.sending_since = 0.0
+        is_long = len(body) > HIGH_WATER_LIMIT
+        await send_together(self._send, head, _part(body, more=is_long))
+        if is_long:
+            await self.finish()
 
     async def fail(self, error: ApiError, *, status: int = 0) -> None:
         """Tell the client what went wrong, in a way that still fits what it was told before."""

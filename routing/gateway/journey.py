@@ -197,8 +197,7 @@ class Journey:
         if now - self._last_sign >= patience:
             self._last_sign = now
             waiting = self._gateway.waiting(self._order.model.id)
-            await exchange.start_stream()
-            await exchange.write(b": in progress, %d waiting for this model\n\n" % waiting)
+            await exchange.try_write(b": in progress, %d waiting for this model\n\n" % waiting)
 
     # How it ends: synchronous, the first that says so is believed.
 

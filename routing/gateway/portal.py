@@ -52,18 +52,18 @@ class Portal:
             target=Target("http", "portal", 80), unix_path=str(run_dir / SOCKET)
         )
         self._proxies = tuple(proxies)
-        self._limits = limits
+        self._max_bytes, self._budget = limits.max_form_bytes, Budget(limits.max_forms_bytes)
 
-    async def relay(self, exchange: Exchange, budget: Budget) -> None:
+    async def relay(self, exchange: Exchange) -> None:
         """Carry a request to the portal and its answer back, each part as it comes."""
         exchange.ends_at_stop = True
-        body = await exchange.read_body(self._limits.max_body_bytes, budget)
+        body = await exchange.read_body(self._max_bytes, self._budget)
         try:
             response = await self._send(exchange, body)
         except UpstreamError:
             return await say_away(exchange)
         finally:
-            budget.give_back(len(body))
+            self._budget.give_back(len(body))
         try:
             await _pass_on(exchange, response)
         except UpstreamError:

@@ -6,7 +6,6 @@ Keeps the path of a request free of tasks and timers; what it ends may last up t
 import asyncio
 import logging
 
-from routing.gateway.connection import refuse_slow_heads
 from routing.gateway.exchange import Cut, Exchange
 from routing.gateway.gateway import Gateway
 from routing.gateway.settings import Limits
@@ -22,9 +21,10 @@ async def make_rounds(gateway: Gateway) -> None:
     while True:
         await asyncio.sleep(SECONDS)
         now = loop.time()
-        refuse_slow_heads(gateway.connections, now, limits.head_seconds)
+        for connection in tuple(gateway.connections):
+            connection.look(now, limits.head_seconds, limits.slow_client_seconds)
         for exchange in tuple(gateway.exchanges):
-            _cut_if_slow(exchange, now, limits)
+            _cut_slow_body(exchange, now, limits)
         for journey in tuple(gateway.journeys):
             try:
                 await journey.look(now)
@@ -32,8 +32,10 @@ async def make_rounds(gateway: Gateway) -> None:
                 logger.exception("a request could not be looked at")
 
 
-def _cut_if_slow(exchange: Exchange, now: float, limits: Limits) -> None:
-    if exchange.sending_since and now - exchange.sending_since > limits.slow_client_seconds:
-        exchange.cut(Cut.SLOW_CLIENT)
-    elif exchange.reading_since and now - exchange.reading_since > limits.body_idle_seconds:
+def _cut_slow_body(exchange: Exchange, now: float, limits: Limits) -> None:
+    """End a request whose body does not come, or comes in drops."""
+    if exchange.reading_since and (
+        now - exchange.part_since > limits.body_idle_seconds
+        or now - exchange.reading_since > limits.body_seconds
+    ):
         exchange.cut(Cut.SLOW_BODY)

@@ -26,10 +26,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: int = 25_000_000
     max_bodies_bytes: int = 256_000_000
     """Of all requests together, and of the answers held until they are complete."""
+    max_form_bytes: int = 5_000_000
+    """Of a request for a page: forms are short, and anybody may send them."""
+    max_forms_bytes: int = 64_000_000
+    """Of all requests for pages together, which take nothing from the API's."""
     max_held_answer_bytes: int = 8_000_000
     """A longer answer that is no stream is passed on as it comes, and can no longer be retried."""
     head_seconds: float = 10.0
     body_idle_seconds: float = 60.0
+    body_seconds: float = 300.0
+    """For the whole body: a byte now and then holds no room for longer."""
     keep_alive_seconds: float = 75.0
     slow_client_seconds: float = 60.0
     wait_seconds: float = 570.0

@@ -1,5 +1,6 @@
 """Bad input: each a clear error in OpenAI's shape, nothing lost, and no server blamed for a client's mistake."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tests.integration.gateway.conftest import NAMES, SERVED, TOKEN, asked
 from tests.support.router import (
     KEY,
     MODEL,
+    BareClient,
     Router,
     a_model,
     a_principal,
@@ -155,6 +157,30 @@ async def test_all_bodies_together_have_a_limit(tmp_path: Path) -> None:
         assert error(answer, 503)["code"] == "router_busy"
         assert int(answer.headers["retry-after"]) > 0
         assert router.gateway.bodies.taken == 0
+
+
+async def test_a_body_that_comes_in_drops_is_given_up(tmp_path: Path) -> None:
+    head = (
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n"
+        b"authorization: Bearer %b\r\ncontent-length: 1000000\r\n\r\n" % KEY.encode()
+    )
+
+    async def drip(client: BareClient) -> None:
+        while True:
+            client.writer.write(b"x")
+            await asyncio.sleep(0.01)
+
+    async with (
+        running_router(
+            tmp_path, principals(), names(), servers(), limits=Limits(body_seconds=0.3)
+        ) as router,
+        router.bare(head) as client,
+    ):
+        dripping = asyncio.create_task(drip(client))
+        try:
+            assert b'"code":"request_timeout"' in await client.until(b"}}")
+        finally:
+            dripping.cancel()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from routing.gateway.settings import Limits
 from routing.simulator import Simulated, simulated
 from tests.support.router import (
     KEY,
+    MODEL,
     Router,
     a_model,
     a_server,
@@ -170,6 +171,88 @@ async def test_a_client_that_does_not_read_holds_its_server_back_and_is_cut(
     assert closed.status is RequestStatus.ABANDONED
     assert closed.error_code == "slow_client"
     assert sent < 32_000_000  # what fits between: the kernel's buffers and 64 kB at each step
+
+
+def long_answer() -> bytes:
+    """Return an answer that no kernel's buffer holds, but the router does until it is complete."""
+    body = b'{"object":"list","model":"m","data":[{"embedding":[%b0]}]}' % (b"0.125," * 1_200_000)
+    return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+
+
+async def test_a_whole_answer_that_nobody_reads_keeps_its_room_taken_and_is_cut(
+    tmp_path: Path,
+) -> None:
+    body = msgspec.json.encode({"model": MODEL, "input": "x"})
+    ask = (
+        b"POST /v1/embeddings HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %b\r\n"
+        b"content-length: %d\r\n\r\n%b" % (KEY.encode(), len(body), body)
+    )
+    async with (
+        serving(answering(long_answer())) as upstream,
+        running_router(
+            tmp_path,
+            principals(),
+            names(a_model("rennes-1", served_name="m")),
+            servers(a_server("rennes-1", f"http://127.0.0.1:{upstream.port}")),
+            limits=Limits(slow_client_seconds=0.5),
+        ) as router,
+        router.bare(ask) as client,
+    ):
+        await client.until(b"\r\n\r\n")
+        assert router.gateway.bodies.taken > 7_000_000
+        await until(lambda: not router.gateway.connections)
+        await router.idle()
+
+        assert (
+            await router.only_closed()
+        ).status is RequestStatus.OK  # the server has done its part
+
+
+async def test_who_reads_slowly_but_reads_gets_all_of_a_long_answer(tmp_path: Path) -> None:
+    async with (
+        serving(answering(long_answer())) as portal,
+        running_router(
+            tmp_path,
+            principals(),
+            names(a_model("rennes-1", served_name="m")),
+            servers(a_server("rennes-1", f"http://127.0.0.1:{portal.port}")),
+            limits=Limits(slow_client_seconds=0.5),
+        ) as router,
+        router.client() as client,
+        client.stream("POST", "/v1/embeddings", json={"model": MODEL, "input": "x"}) as answer,
+    ):
+        got = 0
+        async for part in answer.aiter_raw(1_000_000):
+            got += len(part)
+            await asyncio.sleep(0.1)
+        assert got == int(answer.headers["content-length"])
+
+
+async def test_a_client_that_does_not_read_stops_nobody_elses_time_outs(
+    tmp_path: Path, slow: Simulated
+) -> None:
+    limits = Limits(hold_back_seconds=0.01, comment_seconds=0.01, body_idle_seconds=0.3)
+    async with (
+        running_router(
+            tmp_path,
+            principals(),
+            names(a_model("rennes-1", served_name="m")),
+            servers(a_server("rennes-1", slow.url("rennes-1"), max_parallel=1)),
+            limits=limits,
+        ) as router,
+        router.bare(request(stream=True, max_tokens=1000, min_tokens=1000)) as first,
+    ):
+        await first.until(b"data: ")
+        (held,) = router.gateway.connections
+        async with router.bare(request(stream=True)) as waiting:
+            await waiting.until(b": in progress")
+            (connection,) = router.gateway.connections - {held}
+            connection.pause_writing()  # as its transport does when nobody reads
+            async with router.bare(request()[:-10]) as slow_body:
+                assert b" 408 " in await slow_body.until(b"\r\n")
+            connection.resume_writing()
+            first.hang_up()
+            assert b'"content"' in await waiting.until(b"[DONE]")
 
 
 async def test_an_answer_that_runs_too_long_is_ended(tmp_path: Path, slow: Simulated) -> None:

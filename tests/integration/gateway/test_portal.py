@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.router import Router, names, principals, running_router, servers, until
+from routing.gateway.settings import Limits
+from tests.support.router import Router, chat, names, principals, running_router, servers, until
 from tests.support.wire import Peer, Request, answering, serving
 
 PAGE = (
@@ -47,7 +48,31 @@ async def test_a_form_reaches_the_portal_whole(router: Router) -> None:
         await router.post("/keys/", key="", content=b"a=1&b=" + b"x" * 200_000)
 
     assert portal.requests[0].body == b"a=1&b=" + b"x" * 200_000
-    assert router.gateway.bodies.taken == 0
+
+
+async def test_forms_have_limits_of_their_own_and_take_nothing_from_the_api(
+    tmp_path: Path,
+) -> None:
+    """A page's body needs no key, so whoever sends many must not keep others' requests out."""
+    limits = Limits(max_form_bytes=1000, max_forms_bytes=1500)
+    half = b"POST /keys/ HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n" + b"x" * 800
+    async with running_router(tmp_path, principals(), names(), servers(), limits=limits) as router:
+        async with router.bare(half):
+            await until(lambda: len(router.gateway.exchanges) == 1)
+            await until(lambda: next(iter(router.gateway.exchanges)).reading_since)
+
+            other = await router.post("/keys/", key="", content=b"x" * 800)
+            large = await router.post("/keys/", key="", content=b"x" * 1001)
+            api = await router.post(json=chat())
+
+            assert other.json()["error"]["code"] == "router_busy"
+            assert large.status_code == 413
+            assert api.json()["error"]["code"] == "model_not_found"
+            assert router.gateway.bodies.taken == 0
+        await router.idle()
+        assert (await router.post("/keys/", key="", content=b"x" * 800)).text.startswith(
+            "The portal"
+        )
 
 
 async def test_who_asks_is_told_by_the_router_and_not_by_the_client(router: Router) -> None:
