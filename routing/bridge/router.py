@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from django.conf import settings
 
-from routing.dispatch.frames import Frame, Hello, encode, read_frame
+from routing.dispatch.frames import ROUTER_SOCKET, Frame, Hello, encode, read_frame
 
 ASK_SECONDS = 0.3
 SILENT_SECONDS = 3.0
@@ -36,7 +36,7 @@ class Peer(NamedTuple):
 
 
 def router_socket() -> Path:
-    return Path(settings.RUN_DIR) / "router.sock"
+    return Path(settings.RUN_DIR) / ROUTER_SOCKET
 
 
 @asynccontextmanager

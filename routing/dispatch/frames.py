@@ -12,6 +12,8 @@ import msgspec
 from routing.core.table import NamesSection, PrincipalsSection, ServersSection
 from routing.dispatch.messages import LoadView
 
+ROUTER_SOCKET = "router.sock"
+"""In `RUN_DIR`: where the router listens."""
 MAX_FRAME = 256 * 1024 * 1024
 _LENGTH = struct.Struct(">I")
 

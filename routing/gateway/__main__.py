@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import uvloop
 
-from routing.gateway.process import serve
+from routing.gateway.process import AlreadyRunning, serve
 from routing.gateway.settings import SettingsError, read_settings
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -30,7 +30,10 @@ def main(arguments: list[str], environ: Mapping[str, str]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings))
+        try:
+            runner.run(serve(settings))
+        except AlreadyRunning as error:
+            sys.exit(str(error))
 
 
 def refuse_several(arguments: list[str], environ: Mapping[str, str]) -> None:

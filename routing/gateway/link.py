@@ -11,10 +11,19 @@ from pathlib import Path
 from typing import Protocol
 
 from routing.core.table import Section, section_name
-from routing.dispatch.frames import Hello, InForce, Load, Subscribe, encode, read_frame
+from routing.dispatch.frames import (
+    ROUTER_SOCKET,
+    Hello,
+    InForce,
+    Load,
+    Subscribe,
+    encode,
+    read_frame,
+)
 from routing.gateway.snapshot import save_section
 
-SOCKET = "router.sock"
+SAVE_SECONDS = 1.0
+"""How long the end waits for what is being written down."""
 MIN_INTERVAL_MS = 200
 logger = logging.getLogger(__name__)
 
@@ -38,17 +47,23 @@ class Link:
 
     def __init__(self, house: House, run_dir: Path, table_folder: Path) -> None:
         self._house = house
-        self._path = run_dir / SOCKET
+        self._path = run_dir / ROUTER_SOCKET
         self._folder = table_folder
-        self._saving = asyncio.Lock()
+        self._unsaved: dict[str, Section] = {}
+        self._saving: asyncio.Task[None] | None = None
+        self._inode = 0
         self._peers: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
-        """Listen. The folder is private, so nobody comes in between the making and the mode."""
+        """Listen. The folder is private, so nobody comes in between the making and the mode.
+
+        One router runs here (`process`), so a socket that is there is a dead one's.
+        """
         self._path.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(self._serve, self._path)
         self._path.chmod(0o600)
+        self._inode = self._path.stat().st_ino
 
     async def close(self) -> None:
         assert self._server is not None
@@ -56,7 +71,11 @@ class Link:
         for peer in tuple(self._peers):
             peer.cancel()
         await asyncio.gather(*self._peers, return_exceptions=True)
-        self._path.unlink(missing_ok=True)
+        if self._saving is not None:
+            await asyncio.wait({self._saving}, timeout=SAVE_SECONDS)
+        with suppress(FileNotFoundError):
+            if self._path.stat().st_ino == self._inode:  # another's is not ours to take away
+                self._path.unlink()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = asyncio.current_task()
@@ -76,23 +95,30 @@ class Link:
                     case Hello() | Load() | InForce():
                         raise ValueError(f"a {type(frame).__name__} is the router's to send")
                     case _:
-                        await self._take(frame, writer)
+                        self._take(frame, writer)
         except (OSError, ValueError, EOFError, asyncio.CancelledError) as error:
             if not isinstance(error, ConnectionError | asyncio.CancelledError):
-                logger.warning("a peer on %s is let go: %s", SOCKET, error)
+                logger.warning("a peer on %s is let go: %s", ROUTER_SOCKET, error)
         finally:
             if subscription is not None:
                 subscription.cancel()
             writer.close()
             self._peers.discard(peer)
 
-    async def _take(self, section: Section, writer: asyncio.StreamWriter) -> None:
-        """In force first, then on disk: a full disk must not keep a revoked key alive."""
+    def _take(self, section: Section, writer: asyncio.StreamWriter) -> None:
+        """In force now, on disk when the disk likes: one that is full or hangs keeps no revoked key alive."""
         name = section_name(section)
         self._house.apply(section)
         writer.write(encode(InForce(section=name, version=section.version)))
         logger.info("%s: version %d is in force", name, section.version)
-        async with self._saving:
+        self._unsaved[name] = section
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.create_task(self._save())
+
+    async def _save(self) -> None:
+        """Write down what is in force; of a section that changes meanwhile, the newest only."""
+        while self._unsaved:
+            name, section = self._unsaved.popitem()
             try:
                 await asyncio.to_thread(save_section, self._folder, section)
             except OSError as error:

@@ -1,16 +1,19 @@
 """The life of the router's process: what is started, in which order, and how it ends without losing anything."""
 
 import asyncio
+import fcntl
 import logging
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncGenerator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import uvicorn
 
 from routing.gateway.app import Application
 from routing.gateway.connection import connections
-from routing.gateway.gateway import TABLE, Gateway
+from routing.gateway.gateway import SPOOL, TABLE, Gateway
 from routing.gateway.link import Link
 from routing.gateway.metrics import serve_metrics
 from routing.gateway.portal import Portal
@@ -26,11 +29,37 @@ BACKLOG = 2048
 logger = logging.getLogger(__name__)
 
 
+class AlreadyRunning(Exception):
+    """Another router runs on the same data; the text says so, in one line."""
+
+
 async def serve(settings: Settings) -> None:
-    """Serve until a signal, let running answers end within their patience, cut and account the rest."""
-    gateway = Gateway(settings)
-    async with beside(gateway):
-        await server_of(gateway).serve()
+    """Serve until a signal, let running answers end within their patience, cut and account the rest.
+
+    Raises `AlreadyRunning`. Nothing that another router uses is touched before it is certain that there is none.
+    """
+    with only_router(settings.var / SPOOL):
+        gateway = Gateway(settings)
+        server = server_of(gateway)
+        listener = server.config.bind_socket()
+        async with beside(gateway):
+            await server.serve(sockets=[listener])
+
+
+@contextmanager
+def only_router(spool: Path) -> Iterator[None]:
+    """Hold the data folder for one router. Raises `AlreadyRunning`; the kernel frees it, however we end."""
+    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(spool, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = f"Another router runs on {spool.parent}: one data folder, one router"
+            raise AlreadyRunning(message) from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def server_of(gateway: Gateway) -> uvicorn.Server:

@@ -2,10 +2,12 @@
 
 import asyncio
 import stat
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from routing.core.table import Section
@@ -18,6 +20,7 @@ from routing.dispatch.frames import (
     encode,
     read_frame,
 )
+from routing.gateway import link
 from routing.simulator import Simulated
 from tests.integration.gateway.conftest import SERVED, TOKEN
 from tests.support.router import (
@@ -127,6 +130,29 @@ async def test_a_table_that_cannot_be_written_down_is_in_force_all_the_same(
 
         assert (await router.post(json=chat())).status_code == 200
         await until(lambda: "cannot be written" in caplog.text)
+
+
+async def test_a_disk_that_hangs_keeps_no_revoked_key_alive(
+    tmp_path: Path, upstream: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = threading.Event()
+    saved: list[int] = []
+
+    def hang(folder: Path, section: Section) -> None:
+        disk.wait(20)
+        saved.append(section.version)
+
+    monkeypatch.setattr(link, "save_section", hang)
+    async with running_router(tmp_path) as router, peer_of(router) as clerk:
+        try:
+            await clerk.next()
+            for version in (1, 2, 3):
+                clerk.send(msgspec.structs.replace(principals(), version=version))
+                assert await clerk.next() == InForce(section="principals", version=version)
+        finally:
+            disk.set()
+        await until(lambda: len(saved) == 2)
+    assert saved == [1, 3]  # what was overtaken meanwhile is not written down
 
 
 async def test_the_load_is_told_to_who_subscribes(router: Router) -> None:

@@ -181,6 +181,33 @@ def test_a_taken_port_ends_it_without_a_traceback(tmp_path: Path, run_dir: Path)
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("same", ["data", "port"])
+async def test_a_second_router_ends_in_a_line_and_does_the_first_no_harm(
+    tmp_path: Path, run_dir: Path, slow: Simulated, same: str
+) -> None:
+    async with started(tmp_path / "first", run_dir, slow) as (_, client):
+        assert client.base_url.port is not None
+        var = tmp_path / ("first" if same == "data" else "second")
+        port = client.base_url.port if same == "port" else free_port()
+        files = sorted((tmp_path / "first").rglob("*"))
+
+        second = await asyncio.create_subprocess_exec(
+            *COMMAND,
+            cwd=ROOT,
+            env=environment(var, run_dir, port),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, told = await asyncio.wait_for(second.communicate(), 60)
+
+        assert second.returncode not in (0, None)
+        assert b"Traceback" not in told
+        assert (b"Another router runs" if same == "data" else b"already in use") in told
+        assert sorted((tmp_path / "first").rglob("*")) == files
+        _, writer = await asyncio.open_unix_connection(run_dir / "router.sock")
+        writer.close()
+        assert (await client.post("/v1/chat/completions", json=chat())).status_code == 200
+
+
 async def test_running_streams_end_well_after_the_wish_to_end(
     tmp_path: Path, run_dir: Path, slow: Simulated
 ) -> None:
