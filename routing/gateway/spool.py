@@ -48,6 +48,7 @@ class Spool:
         self._ended: list[int] = []
         self._size = 0
         self._dirty = False
+        self._is_torn = False
         self._has_room = True
         self._owed: deque[bytes] = deque()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -104,19 +105,24 @@ class Spool:
     def _append(self, line: bytes) -> bool:
         """Write a whole line or nothing of it; return whether it is there."""
         try:
-            if self._size and self._size + len(line) > SEGMENT_BYTES:
+            if self._is_torn or (self._size and self._size + len(line) > SEGMENT_BYTES):
                 self._open_segment()
-            written = os.write(self._descriptor, line)
-            if written < len(line):
-                os.ftruncate(self._descriptor, self._size)
+            if os.write(self._descriptor, line) < len(line):
+                self._take_back()
                 return False
         except OSError as error:
             if not self._owed:
                 logger.error("the spool cannot be written: %s", error.strerror)
             return False
-        self._size += written
+        self._size += len(line)
         self._dirty = True
         return True
+
+    def _take_back(self) -> None:
+        """Remove half a line; where that fails, nothing may follow it in its segment: it ends there."""
+        self._is_torn = True
+        os.ftruncate(self._descriptor, self._size)
+        self._is_torn = False
 
     def _pay(self) -> None:
         while self._owed and self._append(self._owed[0]):
@@ -140,6 +146,7 @@ class Spool:
         self._descriptor = descriptor
         self._number += 1
         self._size = 0
+        self._is_torn = False
 
 
 def _force(current: int, ended: list[int]) -> None:

@@ -1,6 +1,7 @@
 """Segments: whole lines in order, never a torn one in the middle, and a successor at 8 MB."""
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 
@@ -76,6 +77,27 @@ def test_a_line_that_did_not_fit_leaves_no_trace_and_is_paid_later(
     monkeypatch.setattr(os, "write", write)
     spool.close()
     assert numbers(tmp_path) == [0, 1, 2]
+
+
+def test_half_a_line_that_cannot_be_taken_back_hides_none_of_those_that_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(fd: int, size: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    spool = spool_in(tmp_path)
+    spool.write(tick(0))
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:20]))
+    monkeypatch.setattr(os, "ftruncate", fail)
+    spool.write(tick(1))
+    monkeypatch.setattr(os, "write", write)
+
+    spool.write(tick(2))
+    spool.close()
+
+    assert numbers(tmp_path) == [0, 1, 2]
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_without_room_nothing_is_admitted(tmp_path: Path) -> None:
