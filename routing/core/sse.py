@@ -3,6 +3,7 @@
 Line ends are LF or CRLF; a bare CR, which the standard allows and no inference server uses, is not one.
 """
 
+import re
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ EVENT_ENDS = (b"\n\n", b"\n\r\n")
 """What a block of whole events ends with."""
 
 DONE = b"[DONE]"
+_EVENT_END = re.compile(rb"\n\r?\n")  # either of them, whichever comes first
 _decode_json = msgspec.json.Decoder().decode
 
 
@@ -22,11 +24,11 @@ def last_event_end(buffer: bytes | bytearray, start: int = 0) -> int:
 def split_events(block: bytes) -> list[bytes]:
     """Return the events of `block`, each with its end; joined they are `block` again."""
     events, position = [], 0
-    while position < len(block):
-        ends = [end for mark in EVENT_ENDS if (end := _behind(block.find(mark, position), mark))]
-        following = min(ends, default=len(block))
-        events.append(block[position:following])
-        position = following
+    for mark in _EVENT_END.finditer(block):
+        events.append(block[position : mark.end()])
+        position = mark.end()
+    if position < len(block):
+        events.append(block[position:])
     return events
 
 

@@ -30,6 +30,11 @@ def test_events_end_at_a_blank_line_of_either_kind() -> None:
     ]
 
 
+def test_a_block_of_many_events_is_gone_through_once() -> None:
+    """Looking through the rest for each event would not end."""
+    assert len(split_events(b"data: x\n\n" * 800_000)) == 800_000
+
+
 @pytest.mark.parametrize(
     ("event", "data"),
     [
