@@ -28,6 +28,13 @@ from routing.upstream.errors import UpstreamError
 logger = logging.getLogger(__name__)
 EXPLAIN = b"x-ilaas-explain"
 CLIENT_CLOSED_REQUEST = 499  # nginx's number for a client that left before there was a status
+_TOLD = {
+    Cut.SLOW_BODY: Code.BODY_TIMEOUT,
+    Cut.TOO_LONG: Code.TOO_LONG,
+    Cut.STOPPING: Code.STOPPING,
+}
+"""What a client hears that is still there when its request is cut."""
+
 _REFUSALS = frozenset({Code.BUSY, Code.NO_SERVER, Code.NOT_HOSTED, Code.NO_ENDPOINT})
 _SAID_WITH_200 = frozenset({Code.BUSY, Code.NO_SERVER})
 _PASSED_UPSTREAM = frozenset({b"accept", b"anthropic-version", b"anthropic-beta"})
@@ -219,15 +226,15 @@ class Journey:
 
     def _close_cut(self) -> None:
         """Account what ended from outside, by what a server had been asked for."""
-        cut = self._exchange.cut_by
-        left = cut in (Cut.HUNG_UP, Cut.SLOW_CLIENT)
+        cut = self._exchange.cut_by or Cut.STOPPING
+        told = ApiError(_TOLD[cut]).status if cut in _TOLD else CLIENT_CLOSED_REQUEST
         answered = self._passage is not None and self._passage.committed
         self._close(
             OK if answered else UNUSED,
-            RequestStatus.ABANDONED if left else RequestStatus.INTERRUPTED,
-            self._exchange.status or CLIENT_CLOSED_REQUEST,
+            RequestStatus.INTERRUPTED if cut in _TOLD else RequestStatus.ABANDONED,
+            self._exchange.status or told,
             self._usage_so_far(),
-            cut or Code.STOPPING,
+            cut,
         )
 
     def _close(

@@ -270,6 +270,7 @@ async def test_an_answer_that_runs_too_long_is_ended(tmp_path: Path, slow: Simul
         assert whole.status_code == 504
         assert whole.json()["error"]["code"] == "run_timeout"
         assert [each.status for each in router.closed()] == [RequestStatus.INTERRUPTED] * 2
+        assert [each.http_status for each in router.closed()] == [200, 504]
         await router.idle()
         await until(lambda: running(slow) == 0)
 
