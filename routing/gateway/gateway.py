@@ -16,7 +16,7 @@ from routing.gateway.connection import Connection
 from routing.gateway.cors import Origins
 from routing.gateway.exchange import Budget, Exchange
 from routing.gateway.metrics import Metrics, Sample
-from routing.gateway.settings import Settings
+from routing.gateway.settings import Limits, Settings
 from routing.gateway.snapshot import load_table
 from routing.gateway.spool import Spool
 from routing.gateway.targets import Target, Targets
@@ -25,6 +25,9 @@ from routing.upstream.egress import EgressPolicy
 
 if TYPE_CHECKING:
     from routing.gateway.journey import Journey
+
+_BEHIND_THE_RUN = 30.0
+"""Seconds by which the end of a run comes before a time-out at its server, though it is looked at only in rounds."""
 
 TABLE, SPOOL = "table", "spool"  # folders in VAR
 
@@ -39,7 +42,7 @@ class Gateway:
         self.incarnation = uuid7().hex
         self.dispatcher = LocalDispatcher()
         self.client = Client(EgressPolicy())
-        self.timeouts = Timeouts(head=limits.server_head_seconds, idle=limits.server_idle_seconds)
+        self.timeouts = Timeouts(head=_head_seconds(limits), idle=limits.server_idle_seconds)
         self.spool = Spool(settings.var / SPOOL, self.incarnation, limits.min_free_disk_bytes)
         self.bodies = Budget(limits.max_bodies_bytes)
         self.origins = Origins(settings.cors_origins)
@@ -104,3 +107,13 @@ class Gateway:
         self._targets.forget_except(table)
         if changed_keys:
             self.origins.learn(table.principals.by_digest.values())
+
+
+def _head_seconds(limits: Limits) -> float:
+    """Return how long a server may be silent before its answer.
+
+    Silent for as long as a request may run is no fault of the server's: the run's own limit must end that first.
+    """
+    if limits.server_head_seconds < limits.run_seconds:
+        return limits.server_head_seconds
+    return limits.run_seconds + _BEHIND_THE_RUN
