@@ -4,6 +4,7 @@ Raises `Failed` while another server may still be asked, `ApiError` for the clie
 `Interrupted` once a part of the answer is with the client. Not here: whose turn it is (`journey`).
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -11,7 +12,7 @@ import msgspec
 
 from routing.core.metering import StreamMeter
 from routing.core.retry import Failure
-from routing.core.usage import Usage, usage_of_answer
+from routing.core.usage import WRITING, Usage, usage_of_answer
 from routing.gateway.cleaning import find_error, read_error
 from routing.gateway.errors import ApiError, Code
 from routing.gateway.exchange import Budget, Exchange
@@ -28,6 +29,8 @@ from routing.upstream.errors import UpstreamError
 
 MAX_ERROR_BYTES = 64 * 1024
 _TAIL = 8 * 1024  # bytes at the end of a long answer in which its usage is looked for
+_PATIENCE_WHEN_DONE = 1.0
+"""Seconds in which a server may end its answer, so that its connection can be used again."""
 _ERROR_STARTS = (b"{", b'"')  # of an error that is an object, or LiteLLM's text; never null
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _anything = msgspec.json.Decoder().decode
@@ -115,15 +118,35 @@ class Passage:
                 self._story.completes(200, meter.usage)
             if out:
                 await exchange.write(rename(out))
-            if meter.error is not None:
-                error = broken_off(find_error(meter.error), self._names)
-                raise Interrupted(Failure.SERVER_ERROR, error)
-            if not (data := await response.read()):
+            self._refuse_error()
+            if not (data := await self._read_on(response)):
                 break
             out = meter.feed(data)
         rest = meter.finish()
+        self._refuse_broken_end(response)
         self._story.completes(200, meter.usage)
         await exchange.finish(rename(rest))
+
+    async def _read_on(self, response: Response) -> bytes:
+        """Return what comes next, b"" at the end: behind the protocol's last event nobody waits for long."""
+        if not self.meter.done:
+            return await response.read()
+        try:
+            async with asyncio.timeout(_PATIENCE_WHEN_DONE):
+                return await response.read()
+        except (TimeoutError, UpstreamError):
+            return b""
+
+    def _refuse_broken_end(self, response: Response) -> None:
+        """Raise `Interrupted` when what came last is an error, or the connection's end is all that ended it."""
+        self._refuse_error()
+        if response.until_close and not self.meter.done and self._endpoint in WRITING:
+            raise Interrupted(Failure.LOST, ApiError(Code.INTERRUPTED))
+
+    def _refuse_error(self) -> None:
+        if self.meter.error is not None:
+            error = broken_off(find_error(self.meter.error), self._names)
+            raise Interrupted(Failure.SERVER_ERROR, error)
 
     async def _first_events(self, response: Response) -> bytes:
         """Return what may be passed on once the first event is known to be no error.
@@ -147,23 +170,26 @@ class Passage:
         if self._exchange.started:  # The client was promised the stream that it had asked for.
             raise ApiError(Code.SERVER_FAILED, "The server answered, but not with a stream")
         parts: list[bytes] = []
-        size = 0
+        size, is_long = 0, False
         try:
-            while data := await response.read():
+            while not is_long and (data := await response.read()):
                 parts.append(data)
-                if size + len(data) > max_held or not held.take(len(data)):
-                    return await self._long(response, parts)
-                size += len(data)
-            body = b"".join(parts)
-            usage = self._check(response, body)
-            self._commit()
-            self._story.completes(response.status, usage)
-            await self._exchange.answer(
-                response.status, self.renaming.apply(body), _content_type(response)
-            )
+                is_long = size + len(data) > max_held or not held.take(len(data))
+                size += 0 if is_long else len(data)
+            if not is_long:
+                await self._complete(response, b"".join(parts))
         finally:
             held.give_back(size)
-        return None
+        if is_long:
+            await self._long(response, parts)
+
+    async def _complete(self, response: Response, body: bytes) -> None:
+        usage = self._check(response, body)
+        self._commit()
+        self._story.completes(response.status, usage)
+        await self._exchange.answer(
+            response.status, self.renaming.apply(body), _content_type(response)
+        )
 
     async def _long(self, response: Response, parts: list[bytes]) -> None:
         """Pass on as it comes what is too long to be held."""

@@ -102,7 +102,7 @@ class Framing:
         if self.received > MAX_HEAD_BYTES and _size(headers) > MAX_HEAD_BYTES:
             raise BadResponse("the head of the answer is too large")
         kept, self.until_close = _read_headers(headers)
-        self._response.start(status, kept)
+        self._response.start(status, kept, until_close=self.until_close)
         if self._bodiless:
             self._end()
 

@@ -27,13 +27,24 @@ class Response:
     Read it to the end or `abort` it: until then it holds a connection. One task reads at a time.
     """
 
-    __slots__ = ("_error", "_pending", "_source", "_waiter", "headers", "pending_bytes", "status")
+    __slots__ = (
+        "_error",
+        "_pending",
+        "_source",
+        "_waiter",
+        "headers",
+        "pending_bytes",
+        "status",
+        "until_close",
+    )
 
     def __init__(self, source: Source) -> None:
         self.status = 0
         self.headers: AnswerHeaders = ()
         self.pending_bytes = 0
         """What has come and was not read yet."""
+        self.until_close = False
+        """Whether the body ends with the connection, so that a cut one looks whole."""
         self._pending: list[bytes] = []
         self._source: Source | None = source
         self._error: UpstreamError | None = None
@@ -75,8 +86,8 @@ class Response:
                 raise self._error
             await self._wait()
 
-    def start(self, status: int, headers: AnswerHeaders) -> None:
-        self.status, self.headers = status, headers
+    def start(self, status: int, headers: AnswerHeaders, *, until_close: bool) -> None:
+        self.status, self.headers, self.until_close = status, headers, until_close
 
     def feed(self, data: bytes) -> None:
         """Keep a part of the body; `wake` tells the reader."""
