@@ -37,8 +37,11 @@ class RouterLink:
         self._was_told_away = False
 
     def publish(self, sections: Iterable[Section]) -> None:
-        """Take sections to hand over now, and to every router to come."""
-        self._sections |= {section_name(section): section for section in sections}
+        """Take the sections to hand over now, and to every router to come, in place of all earlier ones.
+
+        None at all from a clerk that no longer leads: what it knew is no news to a router any more.
+        """
+        self._sections = {section_name(section): section for section in sections}
         self._is_new.set()
 
     async def run(self) -> NoReturn:

@@ -27,10 +27,13 @@ class Desk:
 
     def __init__(self) -> None:
         self.sections: list[Section] = []
+        """What came that was not there before, in order."""
+        self.present: Sequence[Section] = ()
         self.router: Router | None = None
 
     def take(self, sections: Sequence[Section]) -> None:
-        self.sections += sections
+        self.sections += [each for each in sections if not any(each is old for old in self.present)]
+        self.present = sections
 
     @property
     def names(self) -> list[str]:
@@ -107,6 +110,46 @@ def test_a_change_is_found_when_its_notification_is_lost(
         make_key(application)
 
         wait_for(lambda: len(desk.sections) > 3, "the change")
+
+
+def test_who_no_longer_publishes_leaves_nothing_for_a_router_to_come(rennes: Institution) -> None:
+    desk = Desk()
+    with publishing(desk):
+        assert len(desk.present) == 3
+
+    assert len(desk.present) == 0
+
+
+def test_a_router_that_another_clerk_told_otherwise_is_told_again(
+    rennes: Institution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher_module, "POLL_SECONDS", 0.05)
+    desk = Desk()
+    with publishing(desk):
+        ours = {section_name(section): section.version for section in desk.present}
+        later = time.time() + 60
+        desk.router = Router("r1", ours, later)
+        wait_for(lambda: RouterProcess.objects.filter(versions=ours).exists(), "the router")
+        assert len(desk.sections) == 3
+
+        desk.router = Router("r1", ours | {"principals": ours["principals"] + 1}, later)
+        wait_for(lambda: len(desk.sections) > 3, "the section again")
+        desk.router = Router("r1", ours, later)
+
+    assert set(desk.names[3:]) == {"principals"}
+    assert {section.version for section in desk.sections[3:]} == {ours["principals"]}
+
+
+def test_a_router_that_has_not_had_the_time_is_not_told_twice(
+    rennes: Institution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher_module, "POLL_SECONDS", 0.05)
+    desk = Desk()
+    desk.router = Router("r1", {}, time.time())
+    with publishing(desk):
+        make_key(make_application(rennes))
+        wait_for(lambda: len(desk.sections) > 3, "the change")
+        assert "names" not in desk.names[3:]
 
 
 def test_what_a_router_runs_is_written_down(rennes: Institution) -> None:

@@ -56,10 +56,11 @@ async def test_every_section_goes_to_a_router_whatever_it_says_it_holds(socket: 
 async def test_only_what_is_new_goes_to_a_router_that_has_the_rest(socket: Path) -> None:
     link, router = RouterLink(), FakeRouter("r1")
     async with listening(router, socket), running(link):
-        link.publish(whole_table(1))
+        table = whole_table(1)
+        link.publish(table)
         await until(lambda: len(router.sections) == 3, "all sections")
 
-        link.publish([PrincipalsSection(version=2, by_digest={})])
+        link.publish([PrincipalsSection(version=2, by_digest={}), *table[1:]])
 
         await until(lambda: router.versions.get("principals") == 2, "the new section")
     assert len(router.sections) == 4
@@ -93,6 +94,26 @@ async def test_a_router_that_comes_back_gets_the_whole_table_again(socket: Path)
             await until(lambda: len(second.sections) == 3, "the second router's table")
 
     assert second.sections == first.sections
+
+
+async def test_a_clerk_that_no_longer_leads_has_nothing_for_a_router_that_comes(
+    socket: Path,
+) -> None:
+    """What it knew may be older than what the leading clerk has told."""
+    link, first, second = RouterLink(), FakeRouter("r1"), FakeRouter("r2")
+    async with running(link):
+        async with listening(first, socket):
+            link.publish(whole_table(3))
+            await until(lambda: len(first.sections) == 3, "the table of who leads")
+            link.publish([])
+        async with listening(second, socket):
+            await until(
+                lambda: link.router and link.router.incarnation == "r2", "the second router"
+            )
+            seen_at = link.router.seen_at if link.router else 0.0
+            await until(lambda: link.router and link.router.seen_at > seen_at, "its next word")
+
+    assert second.sections == []
 
 
 async def test_an_absence_is_told_once_not_at_every_try(
