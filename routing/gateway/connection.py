@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from routing.core.ids import uuid7
 from routing.gateway.errors import ApiError, Code, error_body
 
 MAX_HEAD_BYTES = 32 * 1024
@@ -115,19 +116,18 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         self.refuse(Code.BAD_REQUEST)
 
-    def refuse(self, code: Code) -> None:
+    def refuse(self, code: Code, message: str = "") -> None:
         """End the connection with an error, or silently when an answer is under way."""
         if self.transport.is_closing():
             return None
         if self.cycle is not None and not self.cycle.response_complete:
             return self.abort()
-        error = ApiError(code)
+        error = ApiError(code, message)
         body = error_body(error, "")
         self.transport.write(
             STATUS_LINE[error.status]
-            + b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-            % len(body)
-            + body
+            + b"content-type: application/json\r\ncontent-length: %d\r\nx-request-id: %b\r\n"
+            b"connection: close\r\n\r\n%b" % (len(body), str(uuid7()).encode(), body)
         )
         self.transport.close()
         return None
@@ -135,7 +135,7 @@ class Connection(HttpToolsProtocol):
     def look(self, now: float, head_seconds: float, unread_seconds: float) -> None:
         """Refuse a head that does not come, and cut a client that does not read what waits for it."""
         if self.head_since and now - self.head_since > head_seconds:
-            self.refuse(Code.BODY_TIMEOUT)
+            self.refuse(Code.BODY_TIMEOUT, "The head of the request did not come in time")
         # While neither is so, little waits, and the next part may hide how much was read.
         waits = self.flow.write_paused or self.transport.is_closing()
         unread = self.transport.get_write_buffer_size() if waits else 0

@@ -260,7 +260,10 @@ async def test_a_head_or_body_that_does_not_come_is_given_up(tmp_path: Path) -> 
         router.bare(half_a_head) as head,
         router.bare(half_a_body) as body,
     ):
-        assert (await head.rest()).startswith(b"HTTP/1.1 408 ")
+        refused = await head.rest()
+        assert refused.startswith(b"HTTP/1.1 408 ")
+        assert b"\r\nx-request-id: " in refused
+        assert b"The head of the request" in refused
         assert b'"code":"request_timeout"' in await body.until(b"}}")
         assert router.gateway.bodies.taken == 0
 
