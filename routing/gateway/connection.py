@@ -52,16 +52,18 @@ class Connection(HttpToolsProtocol):
     _head_bytes = 0
     _dropped_bytes = 0
 
-    def __init__(self, watched: set["Connection"], **arguments: Any) -> None:
+    def __init__(self, watched: set["Connection"], most: int, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.parser = _DecliningParser(self)
         self.access_log = False  # however logging is configured: a query may hold anything
-        self._watched = watched
+        self._watched, self._most = watched, most
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         super().connection_made(transport)
         self._watched.add(self)
         self.head_since = self.loop.time()
+        if len(self._watched) > self._most:
+            self.refuse(Code.ROUTER_BUSY, "Too many connections at once, try again later")
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -205,6 +207,6 @@ async def send_together(send: Send, *messages: Message) -> None:
             transport.close()
 
 
-def connections(watched: set[Connection]) -> Callable[..., Connection]:
-    """Return what uvicorn calls for each new connection; those that live are in `watched`."""
-    return partial(Connection, watched)
+def connections(watched: set[Connection], most: int) -> Callable[..., Connection]:
+    """Return what uvicorn calls for each new connection; those that live are in `watched`, at most so many."""
+    return partial(Connection, watched, most)

@@ -70,7 +70,7 @@ def server_of(gateway: Gateway) -> uvicorn.Server:
         Application(gateway, portal),
         host=settings.host,
         port=settings.port,
-        http=cast(Any, connections(gateway.connections)),
+        http=cast(Any, connections(gateway.connections, limits.max_connections)),
         ws="none",
         loop="none",
         lifespan="off",

@@ -23,6 +23,7 @@ class SettingsError(Exception):
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What bounds a request. Each is set by the variable of its name in capitals; sizes in bytes."""
 
+    max_connections: int = 20_000
     max_body_bytes: int = 25_000_000
     max_bodies_bytes: int = 256_000_000
     """Of all requests together, and of the answers held until they are complete."""

@@ -35,7 +35,6 @@ from routing.core.table import (
     ServersSection,
 )
 from routing.gateway import process, rounds
-from routing.gateway.connection import Connection
 from routing.gateway.gateway import Gateway
 from routing.gateway.probing import keep_probing
 from routing.gateway.process import beside, server_of
@@ -266,7 +265,7 @@ async def _listening(gateway: Gateway) -> AsyncGenerator[int]:
     config.load()
     state = ServerState()
 
-    make = partial(Connection, gateway.connections, config=config, server_state=state, app_state={})
+    make = partial(config.http_protocol_class, config=config, server_state=state, app_state={})  # type: ignore[call-arg]  # as uvicorn does
 
     server = await asyncio.get_running_loop().create_server(make, HOST, 0)
     try:

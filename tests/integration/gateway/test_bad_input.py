@@ -243,6 +243,23 @@ async def test_what_no_page_can_be_asked_is_refused_without_a_word_in_the_log(
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
+async def test_connections_have_a_limit(tmp_path: Path) -> None:
+    ask = b"GET /health/liveness HTTP/1.1\r\nhost: x\r\n\r\n"
+    async with (
+        running_router(tmp_path, limits=Limits(max_connections=2)) as router,
+        router.bare(ask) as first,
+        router.bare(ask) as second,
+    ):
+        await first.until(b"OK")
+        await second.until(b"OK")
+        async with router.bare(b"") as third:
+            assert b'"code":"router_busy"' in await third.rest()
+        first.hang_up()
+        await until(lambda: len(router.gateway.connections) == 1)
+        async with router.bare(ask) as fourth:
+            assert (await fourth.until(b"\r\n")).startswith(b"HTTP/1.1 200 ")
+
+
 async def test_an_endless_head_is_refused(router: Router) -> None:
     async with router.bare(b"GET / HTTP/1.1\r\n" + b"x-filler: y\r\n" * 3_000) as client:
         assert (await client.rest()).startswith(b"HTTP/1.1 431 ")
