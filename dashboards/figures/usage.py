@@ -7,10 +7,11 @@ from datetime import date
 from typing import Any
 
 import plotly.graph_objects as go
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from billing.usage import DayUsage
+from dashboards.days import long_day
 
 MOST_SERIES = 6
 """More colours are not told apart: the models used least become one series."""
@@ -73,7 +74,7 @@ class UsageChart:
             "model": self.series[0].model,
             "share": number_format(round(100 * self.series[0].total / total)),
             "unit": self.unit,
-            "day": date_format(day, "DATE_FORMAT"),
+            "day": long_day(day),
             "count": number_format(most, force_grouping=True),
         }
 

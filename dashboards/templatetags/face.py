@@ -1,12 +1,21 @@
 """The few template tags of the common design."""
 
+from datetime import date
+
 from django import forms, template
 from django.forms.boundfield import BoundField, BoundWidget
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from dashboards.days import long_day
+
 register = template.Library()
+
+
+@register.filter(name="long_day", expects_localtime=True)
+def _long_day(day: date) -> str:
+    return long_day(day)
 
 
 @register.simple_block_tag

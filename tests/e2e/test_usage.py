@@ -46,7 +46,7 @@ def test_the_chart_is_drawn_with_a_bar_for_each_model(
     assert bars(page) == 2
     legend = page.locator("[data-chart] .legendtext")
     assert set(legend.all_text_contents()) == {one.version.model.slug for one in deployments}
-    expect(page.get_by_role("main")).to_contain_text("makes 75 % of the tokens")
+    expect(page.get_by_role("main")).to_contain_text("makes 75% of the tokens")
 
 
 def test_the_table_has_the_chart_s_numbers(visit: Visit, cast: Cast, key: ApiKey) -> None:

@@ -229,6 +229,13 @@ def test_bad_input_is_told_and_makes_nothing(cast: Cast, changes: dict[str, Any]
     assert not Application.objects.exists()
 
 
+def test_both_missing_names_are_told_at_once(cast: Cast) -> None:
+    page = send(cast.rennes_user, new_application="", name="").content.decode()
+
+    assert 'id="id_new_application_error"' in page
+    assert 'id="id_name_error"' in page
+
+
 def test_without_a_model_in_service_the_page_says_so(cast: Cast) -> None:
     page = send(cast.rennes_user)
 

@@ -55,14 +55,20 @@ def test_a_card_tells_the_facts(cast: Cast) -> None:
         description_en="A general model.",
         publisher="Mistral AI",
         licence="Apache-2.0",
-        languages=("fr", "en", "xx"),
+        languages=("fr", "zh", "xx"),
         capabilities=(Capability.CHAT, Capability.TOOLS),
     )
     make_model(facts=facts, context_length=131_072)
 
     page = shown(cast.rennes_user)
 
-    for fact in ("Mistral Small", "Un modèle généraliste.", "Mistral AI", "Apache-2.0", "xx"):
+    for fact in (
+        "Mistral Small",
+        "Un modèle généraliste.",
+        "Mistral AI",
+        "Apache-2.0",
+        "Français, chinois, xx",
+    ):
         assert fact in page
     assert "072" in page
     assert 'class="text-secondary">' in page
