@@ -86,6 +86,7 @@ def test_keys_that_are_over_are_listed_apart_with_the_reason(cast: Cast, key: Ap
     over = listed(browser, "?ended=1")
     assert key.prefix in over
     assert "fuite" in over
+    assert ">révoquée<" in over
     assert expired.prefix in over
     assert "/revoke/" not in over
 

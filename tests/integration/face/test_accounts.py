@@ -90,6 +90,8 @@ def test_a_forgotten_password_is_reset_by_a_link_in_the_mail(client: Client) -> 
     user = make_user("yann")
 
     client.post("/account/password/reset/", {"email": user.email})
+    assert mail.outbox[0].subject == "[ILaaS] Un nouveau mot de passe"
+    assert mail.outbox[0].body.endswith("ILaaS")
     link = next(word for word in mail.outbox[0].body.split() if "/password/reset/key/" in word)
     response = client.get(link, follow=True)
 
@@ -108,6 +110,7 @@ def test_a_link_in_a_mail_leads_to_the_portal_whatever_host_was_named(
     links = [word for word in mail.outbox[0].body.split() if "://" in word]
     assert links
     assert all(link.startswith("https://portal.example.fr/") for link in links)
+    assert "localhost" not in mail.outbox[0].body
 
 
 def test_a_host_that_is_not_the_portals_own_is_refused(client: Client) -> None:
