@@ -18,7 +18,7 @@ from routing.gateway.errors import ApiError, Code
 from routing.gateway.exchange import Exchange, Receive, Scope
 from routing.gateway.gateway import Gateway
 from routing.gateway.journey import Journey
-from routing.gateway.paths import endpoint_of, is_api, model_in
+from routing.gateway.paths import endpoint_of, is_api, is_known, model_in
 from routing.gateway.portal import Portal
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -82,6 +82,8 @@ class Application:
         if (name := model_in(exchange.endpoint)) is not None:
             return await self._answer_models(exchange, principal, name)
         if exchange.method != "POST":
+            if not is_known(exchange.endpoint):
+                raise ApiError(Code.UNKNOWN_PATH)
             exchange.add_header(b"allow", b"POST, OPTIONS")
             raise ApiError(Code.WRONG_METHOD)
         journey = await self._begin_journey(exchange, principal)

@@ -9,7 +9,7 @@ MODELS = "models"
 _PREFIX = "/v1/"
 _ENDPOINT = re.compile(r"[a-z0-9_-]{1,40}(?:/[a-z0-9_-]{1,40}){0,3}")
 _MAX_ENDPOINT = 64  # characters that a usage record keeps
-_OUTSIDE_V1 = frozenset(
+_KNOWN = frozenset(
     {
         "chat/completions",
         "completions",
@@ -30,6 +30,7 @@ _OUTSIDE_V1 = frozenset(
         "images/generations",
     }
 )
+"""What is posted, and answered outside of /v1 too, which no page uses."""
 _AT_SERVERS_ROOT = frozenset({"tokenize", "detokenize", "classify", "pooling"})
 """Where vLLM has these: outside of /v1."""
 _NEVER = frozenset({"load_lora_adapter", "unload_lora_adapter"})
@@ -52,6 +53,11 @@ def endpoint_of(path: str) -> str | None:
     return endpoint if well_formed and endpoint not in _NEVER else None
 
 
+def is_known(endpoint: str) -> bool:
+    """Say whether an endpoint is one that servers are known to have; any other is theirs to answer, if it is posted."""
+    return endpoint in _KNOWN
+
+
 def model_in(endpoint: str) -> str | None:
     """Return the name behind `models/`, which may hold slashes, empty for the list; None for other endpoints."""
     if endpoint in (MODELS, MODELS + "/"):
@@ -67,6 +73,6 @@ def at_server(endpoint: str, query: bytes) -> str:
 
 def _outside(path: str) -> str | None:
     endpoint = path[1:]
-    if endpoint in _OUTSIDE_V1 or model_in(endpoint) is not None:
+    if endpoint in _KNOWN or model_in(endpoint) is not None:
         return endpoint
     return "rerank" if path == "/v2/rerank" else None

@@ -189,6 +189,7 @@ async def test_a_body_that_comes_in_drops_is_given_up(tmp_path: Path) -> None:
         ("GET", "/v1/chat/completions", 405, "method_not_allowed"),
         ("DELETE", "/chat/completions", 405, "method_not_allowed"),
         ("POST", "/v1/models", 405, "method_not_allowed"),
+        ("GET", "/v1/nonsense", 404, "unknown_path"),
         ("POST", "/v1/", 404, "unknown_path"),
         ("POST", "/v1/../metrics", 404, "unknown_path"),
         ("POST", "/v1/%2e%2e/metrics", 404, "unknown_path"),
