@@ -13,7 +13,6 @@ from uuid import UUID
 
 from django.db.models import Aggregate, Count, DurationField, F, Model, Q, Sum
 from django.db.models.functions import TruncDate
-from django.utils import timezone
 
 from billing.enums import Scope
 from billing.models import FAILED, UsageRecord, UsageRecordQuerySet
@@ -25,11 +24,9 @@ from federation.fleet.models import InferenceServer
 from federation.members.models import Institution
 from federation.people.enums import Role
 from federation.people.models import User
-from routing.core.ids import uuid7_floor
 
 CHUNK = 2000
 """Rows of an export that are fetched, and named, at once."""
-RECENT = timedelta(days=90)
 MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -122,13 +119,11 @@ def totals(user: User, period: Period, **narrow: Unpack[Narrowing]) -> Totals:
     )
 
 
-def recent_requests(user: User, limit: int, **narrow: Unpack[Narrowing]) -> list[Request]:
-    """Return the requests that arrived last, the latest first; none older than `RECENT`.
-
-    Without that bound, a reader with few requests would have every month searched for them.
-    """
-    records = _selected(user, narrow).filter(id__gte=uuid7_floor(timezone.now() - RECENT))
-    return _told(user, list(records.order_by("-id")[:limit]))
+def latest_requests(
+    user: User, period: Period, limit: int, **narrow: Unpack[Narrowing]
+) -> list[Request]:
+    """Return the requests of the period that arrived last, the latest first."""
+    return _told(user, list(_ended_in(user, period, narrow).order_by("-id")[:limit]))
 
 
 def csv_rows(user: User, period: Period, **narrow: Unpack[Narrowing]) -> Iterator[Request]:

@@ -14,7 +14,8 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from billing.queries import csv_rows, recent_requests, totals, usage_by_day, usage_by_key
+from billing.periods import last_days
+from billing.queries import csv_rows, latest_requests, totals, usage_by_day, usage_by_key
 from dashboards.exports import csv_lines
 from dashboards.figures.usage import usage_chart
 from dashboards.forms import UsageForm
@@ -37,16 +38,16 @@ def usage(request: HttpRequest) -> HttpResponse:
         period.days,
         of_tokens=form.counts_tokens,
     )
-    counted, latest = totals(user, period, **narrow), recent_requests(user, LATEST, **narrow)
+    counted = totals(user, period, **narrow)
     context = {
         "form": form,
         "period": period,
         "totals": counted,
-        "has_demo": counted.has_demo or any(request.is_demo for request in latest),
+        "has_demo": counted.has_demo,
         "has_keys": ApiKey.objects.for_user(user).exists(),
         "chart": chart,
         "keys": usage_by_key(user, period, **narrow),
-        "latest": latest,
+        "latest": latest_requests(user, period, LATEST, **narrow),
     }
     return render(request, "dashboards/usage.html", context)
 
@@ -77,7 +78,7 @@ def first_call(request: HttpRequest, key_id: UUID) -> HttpResponse:
     """A part of the page that shows a new key: whether its first call has come, asked again until it has."""
     user = signed_in(request)
     key = get_object_or_404(ApiKey.objects.for_user(user), pk=key_id)
-    latest = recent_requests(user, 1, key=key.pk)
+    latest = latest_requests(user, last_days(2), 1, key=key.pk)
     context = {
         "key": key,
         "call": latest[0] if latest else None,

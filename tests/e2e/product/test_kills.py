@@ -94,7 +94,9 @@ async def test_every_request_of_a_killed_router_is_accounted_exactly_once(
         lambda: len(statuses(product, ids)) == STREAMS, "a record per request", SETTLED_SECONDS
     )
     assert set(statuses(product, ids)) <= {"ok", "interrupted"}
-    recorded = product.rows("SELECT id::text FROM billing_usagerecord WHERE received_at >= %s", since)
+    recorded = product.rows(
+        "SELECT id::text FROM billing_usagerecord WHERE received_at >= %s", since
+    )
     assert sorted(i for (i,) in recorded) == sorted(ids)
     assert product.rows("SELECT count(*) FROM routing_spoolopen")[0][0] == 0
 

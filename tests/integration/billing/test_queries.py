@@ -9,7 +9,6 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from billing import partitions, queries
 from billing.enums import Scope
@@ -18,7 +17,7 @@ from billing.periods import PARIS, Period, paris_today
 from billing.queries import (
     Narrowing,
     csv_rows,
-    recent_requests,
+    latest_requests,
     scopes,
     totals,
     usage_by_day,
@@ -152,7 +151,7 @@ def test_without_any_use_everything_is_nothing(scene: Scene) -> None:
     assert (found.counts, found.latency, found.has_demo) == (Counts(0, 0, 0, 0, 0, 0), None, False)
     for rows in (usage_by_day, usage_by_key):
         assert rows(user, TODAY) == []
-    assert recent_requests(user, 10) == []
+    assert latest_requests(user, TODAY, 10) == []
     assert list(csv_rows(user, TODAY)) == []
 
 
@@ -168,7 +167,7 @@ def test_demonstration_data_shows_in_the_totals(scene: Scene, use: Use) -> None:
 def test_a_request_is_told_with_the_names_of_all_that_took_part(scene: Scene, use: Use) -> None:
     record = use(scene.user_key, scene.at_reims, at=NOON, first_token_at=NOON.timestamp() + 0.25)
 
-    (told,) = recent_requests(scene.cast.rennes_user, 5)
+    (told,) = latest_requests(scene.cast.rennes_user, TODAY, 5)
 
     assert (told.id, told.model, told.serving, told.asking) == (
         record.pk,
@@ -184,13 +183,13 @@ def test_a_request_is_told_with_the_names_of_all_that_took_part(scene: Scene, us
 def test_the_latest_requests_come_first_and_no_more_than_asked(scene: Scene, use: Use) -> None:
     ids = [use(scene.user_key, at=NOON + timedelta(minutes=n)).pk for n in range(4)]
 
-    assert [row.id for row in recent_requests(scene.cast.rennes_user, 3)] == ids[:0:-1]
+    assert [row.id for row in latest_requests(scene.cast.rennes_user, TODAY, 3)] == ids[:0:-1]
 
 
-def test_what_is_long_past_is_not_recent(scene: Scene, use: Use) -> None:
-    use(scene.user_key, at=timezone.now() - queries.RECENT - timedelta(minutes=1))
+def test_the_latest_requests_are_those_of_the_period(scene: Scene, use: Use) -> None:
+    use(scene.user_key, at=NOON - timedelta(days=2))
 
-    assert recent_requests(scene.cast.rennes_user, 3) == []
+    assert latest_requests(scene.cast.rennes_user, TODAY, 3) == []
 
 
 def test_an_export_holds_each_request_of_the_period_once(
@@ -232,7 +231,7 @@ def test_everyone_sees_their_own_and_an_overseer_what_the_institution_asked_or_s
 
         seen = UsageRecord.objects.for_user(reader).values_list("pk", flat=True)
         attempts = Attempt.objects.for_user(reader).values_list("request_id", flat=True)
-        told = {row.id for row in recent_requests(reader, 10)}
+        told = {row.id for row in latest_requests(reader, TODAY, 10)}
         exported = {row.id for row in csv_rows(reader, TODAY)}
         assert set(seen) == set(attempts) == told == exported == expected, name
         for rows in (usage_by_day, usage_by_key):
@@ -256,7 +255,7 @@ def test_whoever_served_a_request_learns_who_asked_but_not_with_which_key(
     reader = scene.cast.reims_dsi
 
     (row,) = usage_by_key(reader, TODAY)
-    (request,) = recent_requests(reader, 10)
+    (request,) = latest_requests(reader, TODAY, 10)
 
     assert (row.key_id, row.key, row.application, row.institution) == (None, "", "", "Rennes")
     assert (request.key, request.application, request.client_request_id) == ("", "", "")
@@ -332,7 +331,7 @@ def test_the_queries_are_as_many_for_one_request_as_for_many(scene: Scene, use: 
         "day": lambda: usage_by_day(reader, TODAY),
         "key": lambda: usage_by_key(reader, TODAY),
         "totals": lambda: totals(reader, TODAY),
-        "recent": lambda: recent_requests(reader, 100),
+        "latest": lambda: latest_requests(reader, TODAY, 100),
         "csv": lambda: list(csv_rows(reader, TODAY)),
     }
     scene.cast.rennes_dsi.grants  # noqa: B018  # read once per person, whatever the page

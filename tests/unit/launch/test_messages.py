@@ -111,5 +111,5 @@ def test_only_catalogues_that_changed_are_compiled(catalogue: Path, tmp_path: Pa
 
 def test_a_broken_catalogue_is_told_with_its_line(catalogue: Path) -> None:
     catalogue.write_text(HEADER + '\nmsgid "Server"\nmsgtsr "Serveur"\n')
-    with pytest.raises(LaunchError, match=r"django\.po:8 is no line"):
+    with pytest.raises(LaunchError, match=r"django\.po.*8"):
         compile_catalogue(catalogue)

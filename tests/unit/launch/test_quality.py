@@ -50,10 +50,10 @@ def test_a_missing_translation_fails_the_check(
 ) -> None:
     catalogue = tmp_path / "locale" / "fr" / "LC_MESSAGES" / "django.po"
     catalogue.parent.mkdir(parents=True)
-    catalogue.write_text('msgid "Server"\nmsgstr ""\n')
+    catalogue.write_text('msgid ""\nmsgstr ""\n\nmsgid "Server"\nmsgstr ""\n')
     monkeypatch.setattr(quality, "CHECKS", {})
     assert check() == 1
-    assert f"{catalogue}:1: Server" in capsys.readouterr().out
+    assert f"{catalogue}:4: Server" in capsys.readouterr().out
 
 
 def test_checks_see_no_secret_and_no_database_of_the_person(
