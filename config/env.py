@@ -1,7 +1,7 @@
 """Typed readers of the environment, failing loudly; where a secret or the data folder is found.
 
 The launcher sets everything. `manage.py` typed by a person sets nothing: then the data folder is `./var`, and
-the address of its database lies in it.
+the address of its database lies in it, like the portal's own.
 """
 
 import os
@@ -63,6 +63,18 @@ def secret(name: str) -> str:
     if not value:
         raise ConfigurationError(f"{path} is empty: put the secret back")
     return value
+
+
+def public_url() -> str:
+    """Return the portal's address: `PUBLIC_URL`, else by `PORT`, else the one that was started last on the data."""
+    if value := text("PUBLIC_URL", ""):
+        return value.rstrip("/")
+    if port := integer("PORT", default=0):
+        return f"http://127.0.0.1:{port}"
+    try:
+        return (data_folder() / "public_url").read_text().strip()
+    except OSError:
+        return "http://127.0.0.1:8000"
 
 
 def database_url() -> str:

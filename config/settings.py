@@ -22,9 +22,7 @@ SITE_CONTACT = env.text("SITE_CONTACT", "")
 SITE_SOURCE = env.text("SITE_SOURCE", "")
 SITE_DOCUMENTATION = env.text("SITE_DOCUMENTATION", "")
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-PUBLIC_URL = env.text("PUBLIC_URL", f"http://127.0.0.1:{env.integer('PORT', default=8000)}").rstrip(
-    "/"
-)
+PUBLIC_URL = env.public_url()
 
 # Only the router reaches the portal, through a socket in a private folder. It passes on the Host that the client
 # named, so that is believed only if it is the portal's own.

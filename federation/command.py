@@ -3,10 +3,10 @@
 import os
 import sys
 import unicodedata
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.exceptions import ImproperlyConfigured, ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, OperationalError
 from django.utils.translation import override
 from psycopg.errors import UndefinedColumn, UndefinedTable, UniqueViolation
@@ -16,6 +16,12 @@ UNWRITABLE = frozenset({"Cc", "Cs"})
 
 
 class OperatorCommand(BaseCommand):
+    def create_parser(self, prog_name: str, subcommand: str, **arguments: Any) -> CommandParser:
+        parser = super().create_parser(prog_name, subcommand, **arguments)
+        if self._called_from_command_line:  # type: ignore[attr-defined]  # a name of Django that its types lack
+            parser.error = _refuse_arguments  # type: ignore[method-assign]  # not its whole usage
+        return parser
+
     def execute(self, *args: Any, **options: Any) -> str | None:
         # Around the handlers, too: the texts of a refusal are translated when they are read.
         with override(None):
@@ -32,6 +38,11 @@ class OperatorCommand(BaseCommand):
                 # Whoever reads has enough, as `head` has; Python would complain once more at its end.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 sys.exit(1)
+
+
+def _refuse_arguments(message: str) -> NoReturn:
+    sys.stderr.write(f"{message[:1].upper()}{message[1:]} (--help tells what it takes)\n")
+    sys.exit(1)
 
 
 def explained(fault: DatabaseError) -> Exception:

@@ -25,7 +25,7 @@ from config.launch.preparation import (
     POSTGRES_LINK,
     StaticFiles,
     check_database,
-    remember_database,
+    remember_addresses,
     sockets_folder,
 )
 from config.launch.services import STOP_WAVES, Services
@@ -90,7 +90,7 @@ def start_database(place: Place, supervisor: Supervisor) -> str:
         )
         url = server.start(sleep=supervisor.sleep)
         supervisor.adopt(server, server.process)
-    remember_database(place, url)
+    remember_addresses(place, url)
     return url
 
 

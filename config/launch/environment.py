@@ -23,6 +23,7 @@ from config.launch.console import LaunchError
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Linux takes 107 bytes for a socket's path; PostgreSQL's is `pg/.s.PGSQL.5432` in this folder.
 LONGEST_RUN_DIR = 80
+TIME_ZONE = "Europe/Paris"  # of every log, as of the pages
 ENDING_SECONDS = 10.0  # for the children of a launcher that was killed: they end by themselves
 
 
@@ -50,6 +51,7 @@ class Place:
             "HOST": self.host,
             "PORT": str(self.port),
             "VAR": str(self.var),
+            "TZ": os.environ.get("TZ", "") or TIME_ZONE,
             "RUN_DIR": str(self.run_dir),
             "TRUSTED_PROXIES": os.environ.get("TRUSTED_PROXIES", ""),
             "LOG_LEVEL": os.environ.get("LOG_LEVEL", "") or "INFO",

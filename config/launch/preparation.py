@@ -42,9 +42,11 @@ def check_database(url: str) -> None:
         )
 
 
-def remember_database(place: Place, url: str) -> None:
-    """Leave the address where a `manage.py` typed by a person finds it."""
-    write_private(place.var / "database_url", url + "\n")
+def remember_addresses(place: Place, database_url: str) -> None:
+    """Leave the database's address and the portal's where a `manage.py` typed by a person finds them."""
+    write_private(place.var / "database_url", database_url + "\n")
+    public_url = os.environ.get("PUBLIC_URL", "").strip() or f"http://127.0.0.1:{place.port}"
+    write_private(place.var / "public_url", public_url.rstrip("/") + "\n")
 
 
 @contextmanager

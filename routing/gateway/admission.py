@@ -13,6 +13,7 @@ from routing.core.table import Model, Principal, Table
 from routing.dispatch.messages import Ticket
 from routing.gateway.errors import ApiError, Code
 from routing.gateway.multipart import FormBody
+from routing.gateway.paths import is_known
 from routing.gateway.schemas import (
     MODEL,
     PRIORITY,
@@ -55,7 +56,7 @@ def read_order(
     """Return what a request's body orders, and the body, which is dropped earlier. Raises `ApiError`."""
     is_form = content_type.lower().startswith(b"multipart/")
     body: Body = FormBody(data, content_type) if is_form else JsonBody(data)
-    asked = _model_name(body)
+    asked = _model_name(body, endpoint)
     stream = _stream(body)
     order = Order(
         principal=principal,
@@ -71,10 +72,10 @@ def read_order(
     return order, body
 
 
-def _model_name(body: Body) -> str:
+def _model_name(body: Body, endpoint: str) -> str:
     asked = body.get(MODEL)
     if asked is None or asked == "":
-        raise ApiError(Code.NO_MODEL)
+        raise ApiError(Code.NO_MODEL if is_known(endpoint) else Code.UNKNOWN_PATH)
     if not isinstance(asked, str):
         raise _wrong(MODEL, "it takes a text")
     return asked

@@ -35,6 +35,9 @@ class Guest(Protocol):
     def too_slow(self) -> None:
         """The client has read nothing of what waits for it for too long."""
 
+    def broken_body(self) -> bool:
+        """What comes is no body any more; return whether the request will say so to the client."""
+
     def stopping(self) -> None:
         """The router is about to end; what runs may finish within its patience."""
 
@@ -122,7 +125,11 @@ class Connection(HttpToolsProtocol):
         """End the connection with an error, or silently when an answer is under way."""
         if self.transport.is_closing():
             return None
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self.guest is not None:
+            is_told = code is Code.BAD_REQUEST and self.guest.broken_body()
+            return None if is_told else self.abort()
+        cycle = self.cycle
+        if cycle is not None and cycle.response_started and not cycle.response_complete:
             return self.abort()
         error = ApiError(code, message)
         body = error_body(error, "")

@@ -31,6 +31,7 @@ class Cut(StrEnum):
 
     HUNG_UP = "client_left"
     SLOW_BODY = "slow_body"
+    BROKEN_BODY = "broken_body"
     SLOW_CLIENT = "slow_client"
     TOO_LONG = "run_timeout"
     STOPPING = "router_stopping"
@@ -102,6 +103,12 @@ class Exchange:
 
     def too_slow(self) -> None:
         self.cut(Cut.SLOW_CLIENT)
+
+    def broken_body(self) -> bool:
+        if not self.reading_since or self.started:
+            return False
+        self.cut(Cut.BROKEN_BODY)
+        return True
 
     def stopping(self) -> None:
         if self.ends_at_stop:
@@ -200,6 +207,9 @@ class Exchange:
         match self.cut_by:
             case Cut.SLOW_BODY:
                 await self.fail(ApiError(Code.BODY_TIMEOUT))
+            case Cut.BROKEN_BODY:
+                self.add_header(b"connection", b"close")
+                await self.fail(ApiError(Code.BAD_REQUEST))
             case Cut.TOO_LONG:
                 await self.fail(ApiError(Code.TOO_LONG))
             case Cut.STOPPING:

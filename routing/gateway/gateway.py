@@ -50,7 +50,7 @@ class Gateway:
         self.connections: set[Connection] = set()
         self.exchanges: set[Exchange] = set()
         self.journeys: set[Journey] = set()
-        self._targets = Targets(settings.encryption_keys)
+        self.targets = Targets(settings.encryption_keys)
         self.table = Table()
         self._enforce(load_table(settings.var / TABLE))
 
@@ -64,11 +64,11 @@ class Gateway:
 
     def target(self, model_id: str, grant: Grant) -> Target:
         """Return where a grant leads, by the table in force now. Raises `Failed`."""
-        return self._targets.find(self.table, model_id, grant)
+        return self.targets.find(self.table, model_id, grant)
 
     def destination(self, server: Server) -> Destination:
         """Return how to reach a server. Raises `Failed`."""
-        return self._targets.destination(server)
+        return self.targets.destination(server)
 
     def waiting(self, model_id: str) -> int:
         """Return how many requests wait for a server of this model."""
@@ -104,7 +104,7 @@ class Gateway:
         changed_keys = table.principals is not self.table.principals
         self.table = table
         self.dispatcher.set_table(table)
-        self._targets.forget_except(table)
+        self.targets.learn(table)
         if changed_keys:
             self.origins.learn(table.principals.by_digest.values())
 

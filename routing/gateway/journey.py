@@ -129,7 +129,7 @@ class Journey:
             self,
             Renaming(target.deployment.served_name, model.name),
             target.hidden_words(model.name),
-            partial(target.is_other_model, self._gateway.table),
+            partial(self._gateway.targets.is_other_model, target),
             endpoint=self._order.endpoint,
             strip_usage=not self._order.wants_usage,
             prompt_estimate=self._ticket.prompt_estimate,

@@ -20,13 +20,6 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     destination: Destination
     model_id: str
 
-    def is_other_model(self, table: Table, name: str) -> bool:
-        """Say whether a server that answers under this name answers for another model than it was asked."""
-        if name == self.deployment.served_name:
-            return False
-        known = table.model_named(name)
-        return known is not None and known.id != self.model_id
-
     def hidden_words(self, public_name: str) -> dict[str, str]:
         """Return the words of this server that clients must not see, and what stands for them."""
         return {self.deployment.served_name: public_name, self.destination.target.host: ""}
@@ -38,6 +31,7 @@ class Targets:
     def __init__(self, keys: Sequence[Fernet]) -> None:
         self._keys = keys
         self._known: dict[str, tuple[Server, Destination]] = {}
+        self._models_named: dict[str, set[str]] = {}
 
     def find(self, table: Table, model_id: str, grant: Grant) -> Target:
         """Return where `grant` leads. Raises `Failed` when the server is gone by now, or cannot be used."""
@@ -61,7 +55,28 @@ class Targets:
         self._known[server.id] = (server, destination)
         return destination
 
-    def forget_except(self, table: Table) -> None:
-        """Drop what belongs to servers that are no longer there."""
+    def is_other_model(self, target: Target, name: str) -> bool:
+        """Say whether a server that answers under this name answers for another model than it was asked.
+
+        Engines have names of their own for what they serve; only one that is known as another model's tells.
+        """
+        named = self._models_named.get(name.lower(), ())
+        is_own = name == target.deployment.served_name or target.model_id in named
+        return bool(named) and not is_own
+
+    def learn(self, table: Table) -> None:
+        """Drop what belongs to servers that are no longer there, and learn the models' names."""
         present = table.servers.servers
+        self._models_named = _models_named(table)
         self._known = {name: known for name, known in self._known.items() if name in present}
+
+
+def _models_named(table: Table) -> dict[str, set[str]]:
+    """Return the models by each name, in lower case, that the public or a server has for them."""
+    named: dict[str, set[str]] = {}
+    for name, model_id in table.names.names.aliases.items():
+        named.setdefault(name.lower(), set()).add(model_id)
+    for model in table.names.names.models.values():
+        for deployment in model.deployments:
+            named.setdefault(deployment.served_name.lower(), set()).add(model.id)
+    return named

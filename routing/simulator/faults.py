@@ -33,7 +33,6 @@ Kind = Literal[
 HEADER = "x-simulator-fault"
 SLOW_SECONDS = 1.0
 GARBAGE = b"\x16\x03\x01\x00\xa5\x00\xff\xfe not HTTP \x00\x01\x02\r\n"
-WRONG_MODEL = b"another-model"
 _PAGE = b"<!DOCTYPE html><html><head><title>%b</title></head><body><h1>%b</h1></body></html>"
 _MODEL = re.compile(rb'("model": ?)"[^"]*"')
 
@@ -50,6 +49,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     seconds: Annotated[float, Meta(ge=0, le=3600)] | None = None
     # Requests that it strikes (for refuse: new connections, each reset); None: until it is changed.
     times: Annotated[int, Meta(ge=1)] | None = None
+    # For wrong_model: the name that stands in the answer.
+    model: Annotated[str, Meta(min_length=1, max_length=200)] = "another-model"
     # Only requests of exactly this path.
     path: str | None = None
     # In a message to /_fault: the server it is for, if not the one that is asked.
@@ -141,7 +142,8 @@ class FaultyReply(Reply):
 
     def _encode(self, data: bytes, *, last: bool) -> bytes:
         if self._fault.kind == "wrong_model":
-            return _MODEL.sub(rb'\1"' + WRONG_MODEL + b'"', data)
+            name = msgspec.json.encode(self._fault.model)
+            return _MODEL.sub(lambda found: found[1] + name, data)
         if self._gzip is None:
             return data
         return self._gzip.compress(data) + self._gzip.flush(

@@ -332,14 +332,17 @@ def test_tables_that_are_not_there_are_said_in_one_line(db: None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "reason"),
+    ("arguments", "changed", "reason"),
     [
-        ({"DATABASE_URL": "", "VAR": "/nonexistent"}, "DATABASE_URL is not set"),
-        ({"DATABASE_URL": "postgresql:///x?host=/nonexistent"}, "The database does not answer"),
+        (["--skip-checks"], {"DATABASE_URL": "", "VAR": "/nonexistent"}, "DATABASE_URL is not set"),
+        (["--skip-checks"], {"DATABASE_URL": "postgresql:///x?host=/nonexistent"}, "not answer"),
+        (["--nonsense"], {}, "Unrecognized arguments: --nonsense"),
     ],
 )
-def test_manage_py_refuses_in_one_line_of_its_own(changed: dict[str, str], reason: str) -> None:
-    command = [sys.executable, "manage.py", "list_servers", "--skip-checks"]
+def test_manage_py_refuses_in_one_line_of_its_own(
+    arguments: list[str], changed: dict[str, str], reason: str
+) -> None:
+    command = [sys.executable, "manage.py", "list_servers", *arguments]
 
     ended = subprocess.run(
         command,

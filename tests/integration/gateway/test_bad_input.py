@@ -212,6 +212,25 @@ async def test_wrong_paths_and_methods_are_told_apart(
     assert asked(upstream) == []
 
 
+@pytest.mark.parametrize("is_late", [False, True], ids=["with the head", "behind it"])
+async def test_a_body_in_chunks_that_are_none_is_told_so_in_json(
+    router: Router, is_late: bool
+) -> None:
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n"
+        "transfer-encoding: chunked\r\n\r\n"
+    ).encode()
+    async with router.bare(head if is_late else head + b"zz\r\n{}\r\n") as client:
+        if is_late:
+            await until(lambda: any(each.reading_since for each in router.gateway.exchanges))
+            client.writer.write(b"zz\r\n{}\r\n")
+        answer = await client.rest()
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"code":"bad_request"' in answer
+    await router.idle()
+
+
 async def test_what_is_no_http_is_told_so_in_json(router: Router) -> None:
     async with router.bare(b"\x16\x03\x01 hello\r\n\r\n") as client:
         answer = await client.rest()

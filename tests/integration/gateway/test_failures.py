@@ -41,17 +41,19 @@ BEFORE = (
     (Fault(kind="empty"), "bad_answer", 502),
     (Fault(kind="gzip"), "bad_answer", 502),
     (Fault(kind="wrong_model"), "bad_answer", 502),
+    (Fault(kind="wrong_model", model="Org/Another-3B"), "bad_answer", 502),
 )
-KINDS = [f"{fault.kind}-{fault.status or ''}" for fault, _, _ in BEFORE]
+KINDS = [f"{n} {fault.kind}-{fault.status or ''}" for n, (fault, _, _) in enumerate(BEFORE)]
 
 
 @pytest.fixture
 async def router(tmp_path: Path, upstream: Simulated) -> AsyncGenerator[Router]:
-    """As the usual one, in a federation that also knows the model whose name the simulator's fault says."""
+    """As the usual one, in a federation that also knows the model that the simulator's faults name."""
+    another = a_model("reims-2", name="another-model", served_name="org/another-3b")
     async with running_router(
         tmp_path,
         principals(),
-        names(a_model(*NAMES, served_name=SERVED), a_model(name="another-model")),
+        names(a_model(*NAMES, served_name=SERVED), another),
         servers(*(a_server(name, upstream.url(name), TOKEN) for name in NAMES)),
     ) as running:
         yield running

@@ -1,5 +1,6 @@
 """What is looked at before the services start."""
 
+import dataclasses
 import os
 import socket
 import stat
@@ -7,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from config import env
 from config.launch import preparation
 from config.launch.console import LaunchError
 from config.launch.environment import Place
 from config.launch.preparation import (
     StaticFiles,
     check_database,
-    remember_database,
+    remember_addresses,
     sockets_folder,
 )
 
@@ -95,11 +97,36 @@ def test_a_postgresql_that_is_too_old_is_refused(monkeypatch: pytest.MonkeyPatch
         check_database(os.environ["DATABASE_URL"])
 
 
-def test_the_address_is_left_for_its_owner_alone(place: Place) -> None:
-    remember_database(place, "postgresql://ilaas:x@/ilaas")
-    left = place.var / "database_url"
-    assert left.read_text().strip() == "postgresql://ilaas:x@/ilaas"
-    assert stat.S_IMODE(left.stat().st_mode) == 0o600
+def test_the_addresses_are_left_for_their_owner_alone(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUBLIC_URL", "https://ia.example.fr/")
+    remember_addresses(place, "postgresql://ilaas:x@/ilaas")
+    left = {name: place.var / name for name in ("database_url", "public_url")}
+    assert left["database_url"].read_text().strip() == "postgresql://ilaas:x@/ilaas"
+    assert left["public_url"].read_text().strip() == "https://ia.example.fr"
+    assert {stat.S_IMODE(path.stat().st_mode) for path in left.values()} == {0o600}
+
+
+@pytest.mark.parametrize(
+    ("variables", "address"),
+    [
+        ({"PUBLIC_URL": "https://ia.example.fr/", "PORT": "8310"}, "https://ia.example.fr"),
+        ({"PORT": "8310"}, "http://127.0.0.1:8310"),
+        ({}, "http://127.0.0.1:8123"),
+    ],
+    ids=["said", "by its port", "as it was started"],
+)
+def test_a_command_typed_by_a_person_knows_the_portals_address(
+    place: Place, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], address: str
+) -> None:
+    for name in ("PUBLIC_URL", "PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("VAR", str(place.var))
+    remember_addresses(dataclasses.replace(place, port=8123), "postgresql://")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert env.public_url() == address
 
 
 def test_the_folder_for_sockets_is_emptied_of_a_killed_copys_and_removed(tmp_path: Path) -> None:
