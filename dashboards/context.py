@@ -1,13 +1,18 @@
-"""What every template knows: the site's name and logo, where one can go, whom to write to."""
+"""What every template knows: the site's name and logo, where one can go, whom to write to, what is invented."""
 
 from django.conf import settings
 from django.http import HttpRequest
 
+from dashboards.demonstration import is_demonstration
 from dashboards.navigation import Shown, account_entries, main_entries
 
 
 def site(request: HttpRequest) -> dict[str, object]:
-    return {**site_facts(), "navigation": Navigation(request)}
+    return {
+        **site_facts(),
+        "navigation": Navigation(request),
+        "is_demonstration": is_demonstration,  # called by the pages that say so, not by fragments
+    }
 
 
 def site_facts() -> dict[str, object]:

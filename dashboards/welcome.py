@@ -39,7 +39,6 @@ class Numbers(NamedTuple):
     servers: int
     models: int
     requests: int
-    has_demo: bool
 
 
 class ServersNow(NamedTuple):
@@ -108,7 +107,6 @@ def _count() -> Numbers:
         servers=InferenceServer.objects.filter(state=ServerState.LIVE).count(),
         models=AIModel.objects.served().count(),
         requests=recent.count(),
-        has_demo=recent.filter(is_demo=True).exists(),
     )
 
 

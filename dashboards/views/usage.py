@@ -38,12 +38,10 @@ def usage(request: HttpRequest) -> HttpResponse:
         period.days,
         of_tokens=form.counts_tokens,
     )
-    counted = totals(user, period, **narrow)
     context = {
         "form": form,
         "period": period,
-        "totals": counted,
-        "has_demo": counted.has_demo,
+        "totals": totals(user, period, **narrow),
         "has_keys": ApiKey.objects.for_user(user).exists(),
         "chart": chart,
         "keys": usage_by_key(user, period, **narrow),

@@ -163,16 +163,6 @@ def test_a_request_that_failed_says_how(
     assert "&lt;b&gt;upstream&lt;/b&gt;" in page
 
 
-def test_demonstration_data_is_marked(
-    cast: Cast, of_orleans: ApiKey, at_rennes: Deployment
-) -> None:
-    assert "ilaas-demo" not in shown(cast.orleans_user)
-
-    store_calls(of_orleans, at_rennes, is_demo=True)
-
-    assert "ilaas-demo" in shown(cast.orleans_user)
-
-
 def test_thousands_are_set_apart_as_the_language_does(
     cast: Cast, of_orleans: ApiKey, at_rennes: Deployment
 ) -> None:

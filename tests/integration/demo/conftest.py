@@ -1,15 +1,20 @@
 """The demonstration in a folder of the test's own, with few requests so that it is built at once."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.core.management import call_command
 from pytest_django import Settings
 
 from config.demo import usage
 from tests.support.factories import QUICK_HASHER
+from tests.support.pages import plain_static
+
+__all__ = ["plain_static"]
 
 FEW_REQUESTS = 1_500
 
@@ -32,9 +37,11 @@ class Demonstration:
 @pytest.fixture
 def demonstration(
     db: None, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Demonstration:
+) -> Iterator[Demonstration]:
     monkeypatch.setattr(usage, "REQUESTS", FEW_REQUESTS)
     settings.PASSWORD_HASHERS = [QUICK_HASHER]
     settings.VAR = tmp_path / "var"
     settings.PUBLIC_URL = "http://127.0.0.1:8000"
-    return Demonstration(settings.VAR)
+    cache.clear()
+    yield Demonstration(settings.VAR)
+    cache.clear()  # the pages remember that this is a demonstration

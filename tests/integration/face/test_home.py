@@ -72,7 +72,7 @@ def test_the_federation_without_members_is_told_as_it_is(client: Client) -> None
     response = client.get("/")
 
     assert response.status_code == 200
-    assert response.context["numbers"] == (0, 0, 0, 0, False)
+    assert response.context["numbers"] == (0, 0, 0, 0)
 
 
 def test_the_contact_of_the_site_is_told_to_those_who_want_to_join(
@@ -223,15 +223,6 @@ def test_the_federations_administrator_reads_the_federations_usage(cast: Cast) -
     response = signed_in_as(cast.admin).get("/")
 
     assert response.context["welcome"].usage.counts.requests == 2
-
-
-def test_demonstration_data_is_marked_for_everybody(client: Client, cast: Cast) -> None:
-    deployment = serve_model(cast.rennes)
-    key, _text = make_key(make_application(cast.rennes, cast.rennes_user))
-    store_calls(key, deployment, is_demo=True)
-
-    assert "ilaas-demo" in page(signed_in_as(cast.rennes_user))
-    assert "ilaas-demo" in page(client)
 
 
 def test_only_a_get_is_answered(client: Client) -> None:
