@@ -11,6 +11,8 @@ from routing.core.enums import Strategy
 
 _LLAMA_LANGUAGES = ("en", "de", "fr", "it", "pt", "hi", "es", "th")
 _CHAT = (Capability.CHAT, Capability.TOOLS, Capability.STRUCTURED_OUTPUT)
+_CHAT_EVERYWHERE = (Capability.CHAT, Capability.STRUCTURED_OUTPUT)
+"""What every engine does that serves the small models: llama.cpp's server writes no tool calls."""
 
 
 class DemoModel(NamedTuple):
@@ -85,7 +87,7 @@ MODELS = (
             publisher="Meta",
             licence="Llama 3.1 Community License",
             category=Category.GENERALIST,
-            capabilities=_CHAT,
+            capabilities=_CHAT_EVERYWHERE,
             languages=_LLAMA_LANGUAGES,
             strategy=Strategy.ROUND_ROBIN,
             description_fr=(
@@ -130,7 +132,7 @@ MODELS = (
             publisher="Qwen",
             licence="Qwen Research License",
             category=Category.GENERALIST,
-            capabilities=_CHAT,
+            capabilities=_CHAT_EVERYWHERE,
             languages=(
                 "zh",
                 "en",

@@ -65,10 +65,10 @@ class Environment:
 
     def works(self) -> bool:
         """Say whether the interpreter runs, is recent enough and finds its own packages' folder."""
-        if self.installing.exists() or not self.python.exists():
-            return False
         command = [str(self.python), "-I", "-c", PROBE]
         try:
+            if self.installing.exists() or not self.python.exists():
+                return False
             return subprocess.call(command, stderr=subprocess.DEVNULL) == 0
         except OSError:
             return False

@@ -92,5 +92,6 @@ def succeeds(command: list[str]) -> bool:
         say(f"  {error}")
         return False
     if done.returncode:
-        say(f"  {command[0]}: {(done.stderr.strip() or 'failed').splitlines()[-1]}")
+        lines = [line.strip() for line in done.stderr.splitlines() if any(map(str.isalpha, line))]
+        say(f"  {Path(command[0]).name}: {lines[-1] if lines else 'failed'}")
     return done.returncode == 0

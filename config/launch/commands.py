@@ -30,6 +30,7 @@ from config.launch.preparation import (
 )
 from config.launch.services import STOP_WAVES, Services
 from config.launch.supervisor import Signals, Stopped, Supervisor
+from routing.gateway.settings import SettingsError, read_settings
 
 READY_SECONDS = 90.0
 READY_PATHS = ("/health/readiness", "/health/portal")
@@ -50,6 +51,7 @@ def start(command: str) -> int:
     ):
         check_port(place, wait=predecessor_was_killed)
         prepare_secrets(place.var / "secrets", os.environ)
+        check_settings(place)
         services = Services(place, start_database(place, supervisor), command)
         prepare(place, services, supervisor, demo=command == "run")
         start_services(services, supervisor, demo=command == "run")
@@ -61,6 +63,14 @@ def start(command: str) -> int:
         supervisor.wait_until(lambda: False)
     say("→ Stopped")
     return 0
+
+
+def check_settings(place: Place) -> None:
+    """Read the router's settings before anything starts: what is wrong with them is said once, in one line."""
+    try:
+        read_settings({**os.environ, **place.variables()})
+    except SettingsError as error:
+        raise LaunchError(str(error)) from None
 
 
 @contextmanager

@@ -81,6 +81,9 @@ class EmbeddedPostgres:
                 if time.monotonic() > deadline:
                     raise
                 sleep(0.1)
+            except LaunchError:
+                sleep(0.0)  # a wish to stop ends initdb too
+                raise
         try:
             self._wait_ready(self.process, sleep)
             self._provide_database()

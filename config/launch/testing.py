@@ -10,15 +10,15 @@ from config.launch.console import say
 from config.launch.environment import ROOT
 
 WORKERS = 2
+NO_BROWSER = "/nonexistent"
 
 
 def test(arguments: Sequence[str]) -> int:
     """Run the tests; those that need a browser fail when there is none."""
     messages.compile_changed(ROOT / "locale")
     browser = find_browser(os.environ)
-    if browser:
-        os.environ["BROWSER_PATH"] = str(browser)
-    else:
+    os.environ["BROWSER_PATH"] = str(browser or NO_BROWSER)  # looked for once, not by each test
+    if browser is None:
         say(
             "! No browser was found or could be installed: the tests that need one will fail;"
             " name a Chromium with BROWSER_PATH=/path/to/chromium"

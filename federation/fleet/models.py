@@ -68,6 +68,10 @@ class InferenceServerQuerySet(models.QuerySet["InferenceServer"]):
     def present(self) -> "InferenceServerQuerySet":
         return self.exclude(state=ServerState.RETIRED)
 
+    def same_address_as(self, server: "InferenceServer") -> "InferenceServerQuerySet":
+        """The other entries for one machine: each has its own limit, none knows of the others' requests."""
+        return self.filter(base_url=server.base_url).exclude(pk=server.pk)
+
 
 class InferenceServer(Row):
     """A server that answers inference requests. `max_parallel` is a ceiling, None when its owner sets none."""

@@ -102,7 +102,8 @@ def portal(portal_process: Portal, transactional_db: None) -> Portal:
 def browser() -> Iterator[Browser]:
     """One Chromium per module: its interface would keep the thread's loop from other modules' async tests."""
     path = find_browser(os.environ)
-    assert path, "no browser: name a Chromium with BROWSER_PATH"
+    if path is None:
+        pytest.fail("no browser: name a Chromium with BROWSER_PATH", pytrace=False)
     # The interface marks a loop as running in this thread though nothing runs in it; Django need not mind.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     try:

@@ -81,6 +81,14 @@ def test_register_server_again_changes_nothing_and_allows_nothing_new(cast: Cast
     assert AuditEvent.objects.count() == before
 
 
+def test_a_machine_that_another_institution_lends_already_is_pointed_out(cast: Cast) -> None:
+    run("register_server", *SERVER, *MODEL)
+
+    lines = run("register_server", *SERVER, *MODEL, "--institution", "reims").splitlines()
+
+    assert "Note: rennes-vllm-1 stands for the same address, with limits of its own" in lines
+
+
 def by_option(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
     return ("--credential", "the token")
 

@@ -50,6 +50,19 @@ def test_a_taken_port_is_told_before_anything_starts(short_var: Path) -> None:
     assert not (short_var / "postgres").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ENCRYPTION_KEY", "short"), ("TRUSTED_PROXIES", "foo"), ("MAX_BODY_BYTES", "much")],
+)
+def test_a_wrong_setting_is_told_before_anything_starts(
+    short_var: Path, name: str, value: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+    assert_refused(run(short_var, PORT=port, **{name: value}), name)
+    assert not (short_var / "postgres").exists()
+
+
 def test_a_second_copy_on_the_same_data_is_told(short_var: Path) -> None:
     with (short_var / "launcher.lock").open("w") as lock:
         lock.write("http://127.0.0.1:8000, process 1")

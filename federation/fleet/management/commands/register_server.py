@@ -61,6 +61,10 @@ class Command(OperatorCommand):
                 f"Network permission: {grant.address} port {grant.port}, for this server alone"
             )
         server = InferenceServer.objects.get(pk=publication.deployment.server_id)
+        for other in InferenceServer.objects.present().same_address_as(server):
+            self.stdout.write(
+                f"Note: {other.slug} stands for the same address, with limits of its own"
+            )
         self.stdout.write(
             f"{server.slug} ({server.state}) serves {offer.model_name}: {server.base_url}"
         )
