@@ -91,6 +91,39 @@ def test_nothing_has_to_be_scrolled_sideways_on_a_phone(visit: Visit, cast: Cast
     assert too_wide(signed_in, OF_THE_SIGNED_IN) == []
 
 
+CUT_TABLES = """
+Array.from(document.querySelectorAll(".table-responsive"), (frame) => frame.scrollWidth - frame.clientWidth)
+  .filter((hidden) => hidden > 0)
+"""
+
+
+def test_no_table_hides_a_state_or_a_button_on_a_phone(visit: Visit, cast: Cast) -> None:
+    page = visit("/", as_=cast.rennes_dsi, language="fr", size=PHONE)
+    paths = ["/servers/", "/keys/", "/catalogue/mistral-small-3.2-24b/"]
+
+    cut = {path: page.evaluate(CUT_TABLES) for path in opened(page, [*paths, "/account/sessions/"])}
+
+    assert not any(cut.values()), cut
+
+
+def test_every_column_of_the_latest_requests_is_seen_and_an_id_is_copied_whole(
+    visit: Visit, portal: Portal
+) -> None:
+    cast = make_cast()
+    application = make_application(cast.rennes, cast.rennes_dsi, name="Assistant des thèses en cours")
+    key, _text = make_key(application)
+    failed: dict[str, object] = {"status": "server_error", "error_code": "upstream_unreachable"}
+    store_calls(key, serve_model(cast.rennes), count=3, completion_tokens=123_456, **failed)
+
+    page = visit("/usage/", as_=cast.rennes_dsi, language="fr")
+
+    wait_until_drawn(page)
+    assert page.evaluate(CUT_TABLES) == []
+    page.locator(".ilaas-id").first.click()
+    selected = page.evaluate("getSelection().toString()")
+    assert selected == page.locator(".ilaas-id").first.text_content()
+
+
 @pytest.mark.parametrize("address", ["/nowhere/", "/people/first-admin/wrong/"])
 def test_a_page_that_is_not_there_is_accessible(
     visit: Visit, complaints: Complaints, address: str
