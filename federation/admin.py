@@ -1,17 +1,24 @@
 """What every table shows in Django's admin: rows to read, and actions that call the operations.
 
 Nothing is added, changed or deleted there: an operation checks its policy and tells the journal, a form of
-the admin would not.
+the admin would not. What no other action undoes is asked about first.
 """
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+
+Action = Callable[[Any, HttpRequest, QuerySet[Any]], HttpResponse | None]
+CONFIRMED = "confirmed"
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no generic class at run time
@@ -45,6 +52,10 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no generic c
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
+    def named(self, row: Any) -> str:
+        """Return what tells `row` from others to somebody about to end it."""
+        return str(row)
+
     def call_for_each(
         self, request: HttpRequest, rows: QuerySet[Any], operation: Callable[[Any], Any]
     ) -> None:
@@ -61,3 +72,31 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no generic c
                 self.message_user(request, f"{row}: {text}", messages.ERROR)
         if done:
             self.message_user(request, _("Done: %(count)s.") % {"count": done}, messages.SUCCESS)
+
+
+def for_good(description: str | Promise, consequence: str | Promise) -> Callable[[Action], Action]:
+    """Make an action of what cannot be undone: a page first names the chosen rows and the `consequence`."""
+
+    def made(action: Action) -> Action:
+        @admin.action(description=description)
+        @wraps(action)
+        def asked_first(
+            self: ReadOnlyAdmin, request: HttpRequest, rows: QuerySet[Any]
+        ) -> HttpResponse | None:
+            if CONFIRMED in request.POST:
+                return action(self, request, rows)
+            context = {
+                **self.admin_site.each_context(request),
+                "title": description,
+                "opts": self.opts,
+                "consequence": consequence,
+                "rows": [(row.pk, self.named(row)) for row in rows],
+                "action": request.POST["action"],
+                "chosen": ACTION_CHECKBOX_NAME,
+                "confirmed": CONFIRMED,
+            }
+            return TemplateResponse(request, "admin/for_good.html", context)
+
+        return asked_first
+
+    return made

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from federation.access.models import ApiKey, Application
 from federation.access.operations import revoke_key
-from federation.admin import ReadOnlyAdmin
+from federation.admin import ReadOnlyAdmin, for_good
 from federation.people.guards import signed_in
 
 
@@ -39,7 +39,15 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     search_fields = ("name", "prefix")
     actions = ("revoke",)
 
-    @admin.action(description=gettext_lazy("Revoke for good"))
+    def named(self, row: ApiKey) -> str:
+        return f"{row.application} · {row.name} ({row.prefix}…{row.last4})"
+
+    @for_good(
+        gettext_lazy("Revoke for good"),
+        gettext_lazy(
+            "Within a second every request with these keys is refused. Software that still uses them stops working."
+        ),
+    )
     def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
         by, reason = signed_in(request), _("revoked by an administrator")
         self.call_for_each(request, keys, lambda key: revoke_key(by=by, key=key, reason=reason))

@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from federation.admin import ReadOnlyAdmin
+from federation.admin import ReadOnlyAdmin, for_good
 from federation.catalogue.models import AIModel, Alias, ModelVersion
 from federation.catalogue.operations import change_stage
 from federation.people.guards import signed_in
@@ -33,7 +33,10 @@ class AIModelAdmin(ReadOnlyAdmin):
     def deprecate(self, request: HttpRequest, models: Models) -> None:
         self._move(request, models, LifecycleStage.DEPRECATED)
 
-    @admin.action(description=_("Retire for good"))
+    @for_good(
+        _("Retire for good"),
+        _("Nobody can ask these models any more, and they do not come back into the catalogue."),
+    )
     def retire(self, request: HttpRequest, models: Models) -> None:
         self._move(request, models, LifecycleStage.RETIRED)
 

@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from federation.admin import ReadOnlyAdmin
+from federation.admin import ReadOnlyAdmin, for_good
 from federation.fleet.models import (
     Deployment,
     EgressGrant,
@@ -48,7 +48,13 @@ class InferenceServerAdmin(ReadOnlyAdmin):
     def resume(self, request: HttpRequest, servers: Servers) -> None:
         self._move(request, servers, ServerState.LIVE)
 
-    @admin.action(description=_("Retire for good, with its token and network permissions"))
+    @for_good(
+        _("Retire for good, with its token and network permissions"),
+        _(
+            "These servers get no request any more. Their models are taken off, their tokens and network "
+            "permissions end. To be lent again, a server has to be registered anew."
+        ),
+    )
     def retire(self, request: HttpRequest, servers: Servers) -> None:
         self._move(request, servers, ServerState.RETIRED)
 
@@ -72,7 +78,16 @@ class EgressGrantAdmin(ReadOnlyAdmin):
     list_select_related = ("server", "granted_by")
     actions = ("revoke",)
 
-    @admin.action(description=_("Withdraw"))
+    def named(self, row: EgressGrant) -> str:
+        return f"{row.server} · {row}"
+
+    @for_good(
+        _("Withdraw"),
+        _(
+            "The router does not reach these private addresses any more. To let it in again, a new "
+            "permission has to be granted."
+        ),
+    )
     def revoke(self, request: HttpRequest, grants: QuerySet[EgressGrant]) -> None:
         by = signed_in(request)
         self.call_for_each(request, grants, lambda grant: revoke_egress(by=by, grant=grant))
@@ -85,7 +100,16 @@ class DeploymentAdmin(ReadOnlyAdmin):
     list_select_related = ("server", "version")
     actions = ("retire",)
 
-    @admin.action(description=_("Take off the server"))
+    def named(self, row: Deployment) -> str:
+        return f"{row.server} · {row}"
+
+    @for_good(
+        _("Take off the server"),
+        _(
+            "These servers get no request for these models any more. To serve one again, it has to be "
+            "deployed anew."
+        ),
+    )
     def retire(self, request: HttpRequest, deployments: QuerySet[Deployment]) -> None:
         by = signed_in(request)
         self.call_for_each(

@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from federation.admin import ReadOnlyAdmin
+from federation.admin import ReadOnlyAdmin, for_good
 from federation.members.enums import MembershipState
 from federation.members.models import Institution, Membership
 from federation.members.operations import change_membership_state
@@ -35,7 +35,12 @@ class MembershipAdmin(ReadOnlyAdmin):
     def suspend(self, request: HttpRequest, memberships: Memberships) -> None:
         self._move(request, memberships, MembershipState.SUSPENDED)
 
-    @admin.action(description=_("End for good"))
+    @for_good(
+        _("End for good"),
+        _(
+            "The keys of these institutions are refused from now on and their servers get no request."
+        ),
+    )
     def end(self, request: HttpRequest, memberships: Memberships) -> None:
         self._move(request, memberships, MembershipState.LEFT)
 

@@ -106,15 +106,58 @@ def test_a_visitor_is_sent_to_the_portals_own_sign_in(client: Client, world: Wor
     assert answer.request["PATH_INFO"] == reverse("account_login")
 
 
-def act(browser: Client, model: type[Model], action: str, *rows: Model) -> str:
+FOR_GOOD = {
+    (InferenceServer, "retire"),
+    (Deployment, "retire"),
+    (EgressGrant, "revoke"),
+    (AIModel, "retire"),
+    (Membership, "end"),
+    (ApiKey, "revoke"),
+}
+
+
+def choose(browser: Client, model: type[Model], action: str, *rows: Model, **more: str) -> str:
     """Choose rows in a list and an action on them; return the page that follows."""
     chosen: dict[str, Any] = {
         "action": action,
         ACTION_CHECKBOX_NAME: [str(row.pk) for row in rows],
+        **more,
     }
     answer = browser.post(address(model, "changelist"), chosen, follow=True)
     assert answer.status_code == 200
     return answer.content.decode()
+
+
+def act(browser: Client, model: type[Model], action: str, *rows: Model) -> str:
+    """As `choose`, and confirm what is asked about first."""
+    page = choose(browser, model, action, *rows)
+    assert ('name="confirmed"' in page) == ((model, action) in FOR_GOOD), (model, action)
+    return (
+        choose(browser, model, action, *rows, confirmed="1")
+        if (model, action) in FOR_GOOD
+        else page
+    )
+
+
+def test_what_nothing_undoes_is_named_and_asked_about_first(browser: Client, world: World) -> None:
+    rows = {
+        (InferenceServer, "retire"): (world.server, world.server.name),
+        (Deployment, "retire"): (world.deployment, world.deployment.served_name),
+        (EgressGrant, "revoke"): (world.grant, str(world.grant)),
+        (AIModel, "retire"): (world.proposed, world.proposed.display_name),
+        (Membership, "end"): (world.cast.reims.memberships.get(), "Reims"),
+        (ApiKey, "revoke"): (world.key, world.key.last4),
+    }
+    acts = AuditEvent.objects.count()
+
+    pages = {each: choose(browser, *each, row) for each, (row, _name) in rows.items()}
+
+    assert rows.keys() == FOR_GOOD
+    for each, (row, name) in rows.items():
+        assert f'value="{row.pk}"' in pages[each], each
+        assert f"{name}" in pages[each], each
+        assert 'name="confirmed"' in pages[each], each
+    assert AuditEvent.objects.count() == acts
 
 
 ACTIONS: dict[str, tuple[type[Model], str, object]] = {
@@ -211,3 +254,18 @@ def test_an_action_that_is_refused_says_so_and_changes_nothing(
     world.server.refresh_from_db()
     assert world.server.state == ServerState.LIVE
     assert 'class="error"' in page
+
+
+def test_the_journal_names_who_acted(browser: Client, world: World) -> None:
+    admin_user = world.cast.admin
+    admin_user.name = "Anne Le Goff"
+    admin_user.save()
+    act(browser, InferenceServer, "suspend", world.server)
+    event = AuditEvent.objects.order_by("-seq")[0]
+
+    listed = browser.get(address(AuditEvent, "changelist")).content.decode()
+    opened = browser.get(address(AuditEvent, "change", event.pk)).content.decode()
+
+    assert '<td class="field-actor">Anne Le Goff</td>' in listed
+    assert "Anne Le Goff" in opened
+    assert "Prev hash" not in opened
