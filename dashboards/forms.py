@@ -40,9 +40,16 @@ def _day(label: Any) -> forms.DateField:
     )
 
 
+class ApplicationField(forms.ModelChoiceField):  # type: ignore[type-arg]  # no generic class at run time
+    """Named with the institution: two may have an application of the same name."""
+
+    def label_from_instance(self, obj: Application) -> str:
+        return f"{obj.name} · {obj.institution}"
+
+
 class KeyField(forms.ModelChoiceField):  # type: ignore[type-arg]  # no generic class at run time
     def label_from_instance(self, obj: ApiKey) -> str:
-        return f"{obj.application.name} · {obj.name}"
+        return f"{obj.application.name} · {obj.name} · {obj.application.institution}"
 
 
 class UsageForm(forms.Form):
@@ -54,7 +61,7 @@ class UsageForm(forms.Form):
     first = _day(gettext_lazy("From"))
     last = _day(gettext_lazy("To"))
     scope = forms.TypedChoiceField(coerce=Scope, initial=Scope.MINE, label=gettext_lazy("Whose"))
-    application = forms.ModelChoiceField(
+    application = ApplicationField(
         Application.objects.none(),
         required=False,
         empty_label=pgettext_lazy("applications", "all"),
@@ -87,8 +94,9 @@ class UsageForm(forms.Form):
         )
         defaults = {name: field.initial for name, field in self.base_fields.items()}
         super().__init__({**defaults, "scope": self._usual_scope.value, **asked})
-        self._offer("application", Application.objects.for_user(user))
-        self._offer("key", ApiKey.objects.for_user(user).select_related("application"))
+        self._offer("application", Application.objects.for_user(user).select_related("institution"))
+        keys = ApiKey.objects.for_user(user).select_related("application__institution")
+        self._offer("key", keys)
         self._offer("model", AIModel.objects.for_user(user))
         scope = cast(forms.TypedChoiceField, self.fields["scope"])
         scope.choices = [(choice.value, choice.label) for choice in choices]

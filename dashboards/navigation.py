@@ -38,10 +38,10 @@ SIGNED_IN = (
     Entry("usage", _("My usage"), "chart-bar"),
 )
 FEDERATION = (Entry("admin:index", _("Register"), "table"),)
-ACCOUNT = (
-    Entry("account_email", _("E-mail address"), "mail"),
-    Entry("account_change_password", _("Password"), "lock"),
-    Entry("mfa_index", _("Two-step sign-in"), "shield-lock"),
+ACCOUNT = (  # in the words of their headings, which are allauth's
+    Entry("account_email", _("Email Addresses"), "mail"),
+    Entry("account_change_password", _("Change Password"), "lock"),
+    Entry("mfa_index", _("Two-Factor Authentication"), "shield-lock"),
     Entry("usersessions_list", _("Sessions"), "devices"),
 )
 

@@ -57,7 +57,10 @@ class Post(NamedTuple):
 
 @dataclass(frozen=True)
 class Welcome:
-    """`may_issue`: whether the person may create keys somewhere; `scope`: whose usage it is."""
+    """`may_issue`: whether the person may create keys somewhere; `scope`: whose usage it is.
+
+    The steps are one's own: others' keys and calls, which an administrator sees, take none of them.
+    """
 
     posts: list[Post]
     may_issue: bool
@@ -73,6 +76,10 @@ class Welcome:
     def has_called(self) -> bool:
         return self.usage.counts.requests > 0
 
+    @property
+    def has_called_oneself(self) -> bool:
+        return self.scope == Scope.MINE and self.has_called
+
 
 def numbers() -> Numbers:
     return cast(Numbers, cache.get_or_set("home.numbers", _count, NUMBERS_FOR_SECONDS))
@@ -83,7 +90,7 @@ def welcome(user: User) -> Welcome:
     return Welcome(
         posts=_posts(user),
         may_issue=bool(issuing_institutions(user)),
-        has_key=ApiKey.objects.for_user(user).usable().exists(),
+        has_key=ApiKey.objects.for_user(user).usable().filter(application__owner=user).exists(),
         is_protected=is_mfa_enabled(user),
         usage=totals(user, last_days(RECENT_DAYS), scope=scope),
         scope=scope,

@@ -6,7 +6,7 @@ the admin would not. What no other action undoes is asked about first.
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -78,7 +78,7 @@ def for_good(description: str | Promise, consequence: str | Promise) -> Callable
     """Make an action of what cannot be undone: a page first names the chosen rows and the `consequence`."""
 
     def made(action: Action) -> Action:
-        @admin.action(description=description)
+        @admin.action(description=cast(str, description))  # a lazy text is as good
         @wraps(action)
         def asked_first(
             self: ReadOnlyAdmin, request: HttpRequest, rows: QuerySet[Any]

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -227,7 +228,11 @@ class KeyForm(forms.Form):
     def _bound_the_last_day(self, today: date) -> None:
         field = self.fields["expires_on"]
         field.initial = today + USUAL_LIFE
-        field.validators += [MinValueValidator(today), MaxValueValidator(today + LONGEST_LIFE)]
+        latest = today + LONGEST_LIFE
+        field.validators += [
+            MinValueValidator(today, _("Today, %(day)s, at the earliest.") % _shown(today)),
+            MaxValueValidator(latest, _("%(day)s at the latest.") % _shown(latest)),
+        ]
 
 
 class RevocationForm(forms.Form):
@@ -248,6 +253,10 @@ def one_line(text: str) -> str:
     if not text.isprintable():
         raise ValidationError(_("Letters, digits, spaces and signs only."))
     return text
+
+
+def _shown(day: date) -> dict[str, str]:
+    return {"day": date_format(day, "SHORT_DATE_FORMAT")}
 
 
 def end_of(day: date) -> datetime:

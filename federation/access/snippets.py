@@ -21,7 +21,8 @@ client = OpenAI(base_url="{base}", api_key="{key}")
 {call}
 """
 _JAVASCRIPT = """\
-// In a file call.mjs, after: npm install openai
+// npm install openai
+// node call.mjs
 import OpenAI from "openai";
 
 const client = new OpenAI({{ baseURL: "{base}", apiKey: "{key}" }});

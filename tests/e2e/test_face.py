@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -110,9 +111,11 @@ def test_every_column_of_the_latest_requests_is_seen_and_an_id_is_copied_whole(
     visit: Visit, portal: Portal
 ) -> None:
     cast = make_cast()
-    application = make_application(cast.rennes, cast.rennes_dsi, name="Assistant des thèses en cours")
+    application = make_application(
+        cast.rennes, cast.rennes_dsi, name="Assistant des thèses en cours"
+    )
     key, _text = make_key(application)
-    failed: dict[str, object] = {"status": "server_error", "error_code": "upstream_unreachable"}
+    failed: dict[str, Any] = {"status": "server_error", "error_code": "upstream_unreachable"}
     store_calls(key, serve_model(cast.rennes), count=3, completion_tokens=123_456, **failed)
 
     page = visit("/usage/", as_=cast.rennes_dsi, language="fr")
@@ -195,7 +198,7 @@ def test_everything_is_reached_by_keyboard_alone(visit: Visit, cast: Cast) -> No
     page.get_by_role("button", name="rennes_user").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowDown")
-    expect(page.get_by_role("link", name="E-mail address")).to_be_focused()
+    expect(page.get_by_role("link", name="Email Addresses")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="rennes_user")).to_be_focused()
 

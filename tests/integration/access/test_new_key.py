@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from federation.access.forms import LONGEST_LIFE
 from federation.access.keys import KEY_PATTERN, is_well_formed
 from federation.access.models import ApiKey, Application
 from federation.fleet.models import Deployment
@@ -227,6 +228,16 @@ def test_bad_input_is_told_and_makes_nothing(cast: Cast, changes: dict[str, Any]
     assert 'role="alert"' in page.content.decode()
     assert not ApiKey.objects.exists()
     assert not Application.objects.exists()
+
+
+def test_the_earliest_and_the_latest_day_are_told_as_the_reader_writes_days(cast: Cast) -> None:
+    today = timezone.localdate()
+
+    past = send(cast.rennes_user, expires_on="2020-01-01").content.decode()
+    far = send(cast.rennes_user, expires_on="9999-12-31").content.decode()
+
+    assert f"Au plus tôt aujourd’hui, le {today:%d/%m/%Y}." in past
+    assert f"Au plus tard le {today + LONGEST_LIFE:%d/%m/%Y}." in far
 
 
 def test_both_missing_names_are_told_at_once(cast: Cast) -> None:

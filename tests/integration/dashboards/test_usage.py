@@ -102,6 +102,17 @@ def test_filters_narrow_and_stay_in_the_form(
     assert '<option value="qwen-3-30b" selected>' in shown(cast.admin, "?model=qwen-3-30b")
 
 
+def test_two_applications_of_one_name_are_told_apart_by_their_institutions(cast: Cast) -> None:
+    for institution, owner in ((cast.rennes, cast.rennes_user), (cast.orleans, cast.orleans_user)):
+        make_key(make_application(institution, owner, "carnet"), name="portable")
+
+    page = shown(cast.admin)
+
+    for name in ("Rennes", "Orleans"):
+        assert f">carnet · {name}</option>" in page
+        assert f">carnet · portable · {name}</option>" in page
+
+
 def test_another_s_key_is_no_filter(cast: Cast, of_orleans: ApiKey, of_rennes: ApiKey) -> None:
     page = shown(cast.orleans_user, f"?key={of_rennes.pk}")
 

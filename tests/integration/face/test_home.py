@@ -225,5 +225,17 @@ def test_the_federations_administrator_reads_the_federations_usage(cast: Cast) -
     assert response.context["welcome"].usage.counts.requests == 2
 
 
+def test_the_steps_of_an_administrator_are_not_done_by_others(cast: Cast) -> None:
+    deployment = serve_model(cast.rennes)
+    key, _text = make_key(make_application(cast.rennes, cast.rennes_user))
+    store_calls(key, deployment)
+
+    response = signed_in_as(cast.admin).get("/")
+
+    welcome = response.context["welcome"]
+    assert (welcome.has_key, welcome.has_called, welcome.has_called_oneself) == (False, True, False)
+    assert 'class="is-done"' not in response.content.decode()
+
+
 def test_only_a_get_is_answered(client: Client) -> None:
     assert client.post("/").status_code == 405
