@@ -6,6 +6,10 @@ the address of its database lies in it, like the portal's own.
 
 import os
 from pathlib import Path
+from typing import Any
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -75,6 +79,15 @@ def public_url() -> str:
         return (data_folder() / "public_url").read_text().strip()
     except OSError:
         return "http://127.0.0.1:8000"
+
+
+def database() -> dict[str, Any]:
+    """Return the parts of the PostgreSQL address."""
+    try:
+        return conninfo_to_dict(database_url())
+    except ProgrammingError as error:
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"DATABASE_URL is no address of PostgreSQL: {reason}") from None
 
 
 def database_url() -> str:

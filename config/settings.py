@@ -3,8 +3,6 @@
 import tomllib
 from urllib.parse import urlsplit
 
-from psycopg.conninfo import conninfo_to_dict
-
 from config import env
 
 ROOT = env.ROOT
@@ -99,7 +97,7 @@ TEMPLATES = [
     },
 ]
 
-_database = conninfo_to_dict(env.database_url())
+_database = env.database()
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
@@ -197,7 +195,10 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    # A stranger's Host is answered with 400; a traceback for each would only fill the disk.
-    "loggers": {"django.security.DisallowedHost": {"level": "CRITICAL"}},
+    # What a visitor may bring about is answered with a page; a traceback for each would only fill the disk.
+    "loggers": {
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "django.request": {"level": "ERROR"},
+    },
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
 }

@@ -39,6 +39,7 @@ STAGE_LABELS = {
 STRATEGY_LABELS = {
     Strategy.ROUND_ROBIN.value: _("round robin"),
     Strategy.LEAST_BUSY.value: _("least busy"),
+    Strategy.AFFINITY.value: _("affinity"),
 }
 
 TRANSITIONS: Transitions[LifecycleStage] = {

@@ -70,7 +70,7 @@ class AIModel(Row):
         _("strategy"),
         max_length=16,
         choices=STRATEGY_LABELS,
-        default=Strategy.LEAST_BUSY.value,
+        default=Strategy.AFFINITY.value,
     )
 
     objects = AIModelQuerySet.as_manager()

@@ -24,7 +24,7 @@ from federation.members.enums import MembershipState
 from federation.members.models import Membership
 from routing.bridge.models import RoutingChange
 from routing.core import table
-from routing.core.enums import LifecycleStage, RoutingMode, ServerState, Strategy
+from routing.core.enums import LifecycleStage, Limiting, RoutingMode, ServerState, Strategy
 from routing.core.table import SECTIONS, NamesSection, PrincipalsSection, Section, ServersSection
 
 OWNER_UNKNOWN = "unknown"
@@ -119,6 +119,13 @@ def build_servers(version: int) -> ServersSection:
     return ServersSection(version=version, servers=found)
 
 
+LIMITING: Mapping[Strategy, Limiting] = {
+    Strategy.ROUND_ROBIN: Limiting.GIVEN,
+    Strategy.LEAST_BUSY: Limiting.STATISTICS,
+    Strategy.AFFINITY: Limiting.LEARNT,
+}
+"""What holds requests back before a server, by the strategy of the model: the federation's three settings."""
+
 BUILDERS: Mapping[str, Callable[[int], Section]] = {
     "principals": build_principals,
     "names": build_names,
@@ -156,6 +163,7 @@ def _model(
         created=int(model.created_at.timestamp()),
         owned_by=model.publisher or OWNER_UNKNOWN,
         strategy=Strategy(model.strategy),
+        limiting=LIMITING[Strategy(model.strategy)],
         max_model_len=context,
         capabilities=tuple(model.capabilities),
         deployments=deployments,

@@ -3,22 +3,22 @@
 Synchronous, and told the time: `now` is in seconds, of any clock that never goes back. What holds at any time:
 
 * a ticket that is not decided at once is granted, refused or expired, exactly once, unless it is withdrawn;
-* no server is given more than its limit, counts never fall below 0 and are 0 when nothing runs;
+* no server is given more than its owner allows, counts never fall below 0 and are 0 when nothing runs;
 * an ejected server gets nothing but one trial at a time;
-* nobody waits while a server is open to it, so within a model the head of the room goes first;
+* nobody waits while a server admits their class, unless a request too large for its memory is next;
 * a retry goes to no server that failed it, keeps its place in the line, and is at most the fourth attempt;
 * what is told twice, late, or of an unknown attempt changes nothing.
 
 A full server has not failed a request: it takes nothing from anybody for a while, then the request may be its
-again. Not here: waiting itself, timers and futures (`routing.dispatch`).
+again. Not here: who is next (`serving`), waiting itself, timers and futures (`routing.dispatch`).
 """
 
-from collections.abc import Sequence
-
-from routing.core.candidates import Host, Needs, Route, all_down, find_candidates, open_among
+from routing.core.candidates import Needs, Route, all_down, find_candidates
 from routing.core.deadlines import Deadlines
 from routing.core.enums import Health
+from routing.core.fairness import cost
 from routing.core.fleet import Fleet
+from routing.core.host import Host, Run
 from routing.core.queueing import Request, Room
 from routing.core.request import (
     OK,
@@ -27,18 +27,24 @@ from routing.core.request import (
     Ended,
     Event,
     FirstToken,
+    Gauges,
     Grant,
     LoadView,
+    Progress,
+    Recall,
     Refusal,
     RefusalCode,
     Ticket,
     Withdrawn,
 )
 from routing.core.retry import HARMS_HEALTH, MAX_ATTEMPTS, Failure
+from routing.core.serving import Pass, Turn
 from routing.core.table import Table
 
 MAX_WAITING = 1000
 """Tickets that may wait for one model; their bodies wait in memory with them."""
+TICK_SECONDS = 0.1
+"""How often time alone is asked whether it has opened something, while somebody waits."""
 _TAKES_HOPE = HARMS_HEALTH | {Failure.NO_ENDPOINT}
 """Outcomes after which a server may be out of the question for those who wait."""
 
@@ -66,9 +72,15 @@ class Decider:
         self._arrivals += 1
         request = self._requests[ticket.id] = Request(ticket, room, self._arrivals, now)
         room.budget.note_request(now)
-        decisions = self._serve(room, now) if room else []
-        decision = self._decide(request, now) or self._let_wait(request, now)
-        return [*decisions, decision] if decision else decisions
+        if refusal := self._hopeless(request, now):
+            return [refusal]
+        if not room and (turn := self._look(room, now).for_one(request)):
+            return [self._grant(turn, now)[0]]
+        self._enter(request)
+        decisions = self._serve(room, now)
+        if request.waits and (len(room) > MAX_WAITING or request.expires_at <= now):
+            decisions.append(self._refuse(request, RefusalCode.FULL, now))
+        return decisions
 
     def retry(
         self, ticket_id: str, attempt: int, why: Failure, now: float, retry_after_ms: int = 0
@@ -85,11 +97,11 @@ class Decider:
         if why is not Failure.FULL:
             request.needs = request.needs.without(_host(request).entry.id)
         request.grant = None
-        decision = self._refuse_retry(request, why, now)
-        if decision is None:
+        refusal = self._refuse_retry(request, why, now) or self._hopeless(request, now)
+        if refusal is None:
             self._enter(request)
         decisions = self._serve_all(now, recheck=True)
-        return [*decisions, decision] if decision else decisions
+        return [*decisions, refusal] if refusal else decisions
 
     def withdraw(self, ticket_id: str, now: float) -> list[Decision]:
         """Forget a ticket whose client has left; what it ran is over."""
@@ -98,23 +110,24 @@ class Decider:
             return []
         if request.waits:
             self._leave(request)
-            return []
-        self._release(request, UNUSED, now)
+        else:
+            self._release(request, UNUSED, now)
         return self._serve_all(now)
 
     # What is told.
 
     def report(self, event: Event, now: float) -> list[Decision]:
-        """Take note of what happened to an attempt."""
+        """Take note of what happened to an attempt, or at a server."""
         match event:
             case FirstToken():
-                if request := self._running(event.id, event.attempt):
-                    _host(request).health.succeeded(event.id, now)
-                    return self._serve_all(now)
+                return self._first_token(event, now)
             case Ended():
                 return self._end(event, now)
             case Withdrawn():
                 return self.withdraw(event.id, now)
+            case Progress() | Gauges():
+                host = self._fleet.hosts.get(event.server_id)
+                return self._hear(host, event, now) if host else []
         return []
 
     def replace_table(self, table: Table, now: float) -> list[Decision]:
@@ -143,7 +156,9 @@ class Decider:
         if host is None:
             return []
         harm = failure or Failure.CONNECT
+        was_away = host.health.state is not Health.HEALTHY
         host.health.probed(None if ok or harm not in HARMS_HEALTH else harm, now)
+        self._note_return(host, was_away)
         return self._serve_all(now, recheck=True)
 
     # Time.
@@ -158,10 +173,7 @@ class Decider:
     def wake_at(self, now: float) -> float | None:
         """Return when `tick` is to be called, None when nobody waits."""
         earliest = self._deadlines.earliest()
-        if earliest is None:
-            return None
-        openings = [room.opens_at(now) for room in self._fleet.rooms.values() if room]
-        return min([earliest, *(time for time in openings if time is not None)])
+        return None if earliest is None else min(earliest, now + TICK_SECONDS)
 
     def load(self, now: float) -> LoadView:
         """Return the present load of servers and models."""
@@ -170,55 +182,77 @@ class Decider:
     # How it is decided.
 
     def _serve_all(self, now: float, *, recheck: bool = False) -> list[Decision]:
-        """Serve every room in which somebody waits, that with the oldest head first."""
+        """Serve every room in which somebody waits, that with the oldest request first."""
         if not self._waiting:
             return []
         rooms = sorted((room for room in self._fleet.rooms.values() if room), key=_since)
-        return [decision for room in rooms for decision in self._serve(room, now, recheck=recheck)]
-
-    def _serve(self, room: Room, now: float, *, recheck: bool = False) -> list[Decision]:
-        """Decide about those who wait, from the head. `recheck`: hope may have been lost, not only won."""
-        if not (recheck or room.is_open(now)):
-            return []
         decisions: list[Decision] = []
-        in_vain: set[Needs] = set()
-        for request in room:
-            if request.needs in in_vain:
-                continue  # Grants only take room away.
-            decision = self._decide(request, now)
-            if decision is None:
-                in_vain.add(request.needs)
-                continue
-            decisions.append(decision)
-            if not (recheck or room.is_open(now)):
-                break
+        for room in rooms:
+            if recheck:
+                decisions += self._refuse_hopeless(room, now)
+            decisions += self._serve(room, now)
         return decisions
 
-    def _decide(self, request: Request, now: float) -> Decision | None:
-        """Return a grant, a refusal, or None when a server may come free."""
+    def _serve(self, room: Room, now: float) -> list[Decision]:
+        """Let those in who can start now."""
+        if not room:
+            return []
+        decisions: list[Decision] = []
+        look = self._look(room, now)
+        while room and (turn := look.next()):
+            grant, route = self._grant(turn, now)
+            look.note(route)
+            decisions.append(grant)
+        return decisions
+
+    def _look(self, room: Room, now: float) -> Pass:
+        for route in room.routes:
+            route.host.look(now)
+        return Pass(room, now)
+
+    def _refuse_hopeless(self, room: Room, now: float) -> list[Decision]:
+        """Answer those for whom no server is left: hope may have been lost, not only won."""
+        hopeless: dict[Needs, bool] = {}
+        decisions: list[Decision] = []
+        for request in room:
+            if hopeless.get(request.needs, True):
+                refusal = self._hopeless(request, now)
+                hopeless[request.needs] = refusal is not None
+                if refusal:
+                    decisions.append(refusal)
+        return decisions
+
+    def _hopeless(self, request: Request, now: float) -> Refusal | None:
         found = find_candidates(request.needs, request.room.routes, now)
         if isinstance(found, RefusalCode):
             return self._refuse(request, found, now)
-        if options := open_among(found, request.needs, now):
-            return self._grant(request, options, len(found))
-        if all_down(found):
+        if all_down(found) and not any(route.host.may_be_tried(now) for route in found):
             return self._refuse(request, RefusalCode.ALL_DOWN, now)
         return None
 
-    def _grant(self, request: Request, options: Sequence[Route], candidates: int) -> Grant:
+    def _grant(self, turn: Turn, now: float) -> tuple[Grant, Route]:
+        request = turn.request
         if request.waits:
             self._leave(request)
         room, ticket = request.room, request.ticket
-        route = request.route = room.choose(options)
+        route = request.route = room.choose(request, turn.options, now)
         host = route.host
         if host.health.state is not Health.HEALTHY:
             host.health.begin_trial(ticket.id)
         explain = (
-            f"{room.model.strategy}: {len(options)} of {candidates} servers free, "
+            f"{room.model.strategy}: {len(turn.options)} of {turn.candidates} servers free, "
             f"{host.in_flight} in flight here"
         )
-        host.in_flight += 1
+        known = room.affinity.known_to(ticket.prefix, now) if ticket.prefix else {}
+        cached, age = known.get(host.entry.id, (0.0, 0))
+        host.begin(Run(ticket, min(cached, float(ticket.prompt_estimate)), age, now), now)
+        request.cost = cost(max(0.0, ticket.prompt_estimate - cached), request.output)
+        room.turns.serve(
+            ticket.priority, ticket.institution_id, request.cost, ticket.weight, room.classes
+        )
+        room.served.add(now, request.cost)
         room.in_flight += 1
+        request.granted_at = now
         request.grant = Grant(
             id=ticket.id,
             attempt=request.attempt,
@@ -227,7 +261,7 @@ class Decider:
             epoch=self._epoch,
             explain=explain,
         )
-        return request.grant
+        return request.grant, route
 
     def _refuse(self, request: Request, code: RefusalCode, now: float) -> Refusal:
         """Forget `request`."""
@@ -235,7 +269,7 @@ class Decider:
             self._leave(request)
         del self._requests[request.ticket.id]
         later = code in (RefusalCode.FULL, RefusalCode.ALL_DOWN, RefusalCode.ATTEMPTS)
-        seconds = request.room.wait_seconds(now) if later else 0.0
+        seconds = request.room.wait_seconds(request, now) if later else 0.0
         return Refusal(id=request.ticket.id, code=code, retry_after_ms=round(seconds * 1000))
 
     def _refuse_retry(self, request: Request, why: Failure, now: float) -> Refusal | None:
@@ -247,12 +281,6 @@ class Decider:
             return self._refuse(request, RefusalCode.RETRY_BUDGET, now)
         return None
 
-    def _let_wait(self, request: Request, now: float) -> Refusal | None:
-        if len(request.room) >= MAX_WAITING or request.expires_at <= now:
-            return self._refuse(request, RefusalCode.FULL, now)
-        self._enter(request)
-        return None
-
     # What each change is made of.
 
     def _running(self, ticket_id: str, attempt: int) -> Request | None:
@@ -261,25 +289,86 @@ class Decider:
             return None
         return request
 
+    def _first_token(self, event: FirstToken, now: float) -> list[Decision]:
+        request = self._running(event.id, event.attempt)
+        if request is None:
+            return []
+        host, ticket = _host(request), request.ticket
+        was_away = host.health.state is not Health.HEALTHY
+        host.health.succeeded(ticket.id, now)
+        self._note_return(host, was_away)
+        host.first_token(ticket.id, now - request.granted_at, now)
+        if ticket.prefix:
+            tokens = ticket.prompt_estimate
+            request.room.affinity.note(ticket.prefix, tokens, host.entry.id, now)
+        return self._serve_all(now)
+
+    def _hear(self, host: Host, event: Progress | Gauges, now: float) -> list[Decision]:
+        if isinstance(event, Gauges):
+            host.measured(event, now)
+        else:
+            host.progressed(event, now)
+        host.look(now)
+        if isinstance(event, Gauges) or not host.is_silent(now):
+            return self._serve_all(now)
+        host.stopped(now)
+        recalled: list[Decision] = []
+        for ticket_id in host.runs:
+            grant = self._requests[ticket_id].grant
+            if grant:
+                recalled.append(Recall(id=ticket_id, attempt=grant.attempt))
+        return recalled
+
+    def _note_return(self, host: Host, was_away: bool) -> None:
+        """A server that comes back from an ejection begins small, and may have forgotten everything."""
+        if was_away and host.health.state is Health.HEALTHY:
+            host.limit.restart()
+            for room in self._fleet.rooms.values():
+                room.affinity.forget(host.entry.id)
+
     def _end(self, event: Ended, now: float) -> list[Decision]:
         request = self._running(event.id, event.attempt)
         if request is None:
             return []
         del self._requests[event.id]
-        self._release(request, event.outcome, now)
+        ticket, room, host = request.ticket, request.room, _host(request)
+        if event.outcome == OK and event.completion_tokens:
+            room.outputs.note(ticket, event.completion_tokens)
+            self._settle(request, event, now)
+        self._release(request, event.outcome, now, written=event.completion_tokens)
+        if event.outcome == OK and ticket.prefix:
+            tokens = ticket.prompt_estimate + event.completion_tokens
+            room.affinity.note(ticket.prefix, tokens, host.entry.id, now)
         return self._serve_all(now, recheck=event.outcome in _TAKES_HOPE)
 
+    def _settle(self, request: Request, event: Ended, now: float) -> None:
+        """Correct by what was really used."""
+        ticket, room, host = request.ticket, request.room, _host(request)
+        used = cost(max(0, event.prompt_tokens - event.cached_tokens), event.completion_tokens)
+        room.turns.settle(
+            ticket.priority, ticket.institution_id, used - request.cost, ticket.weight
+        )
+        if run := host.runs.get(ticket.id):
+            room.affinity.settle(host.entry.id, run.cached_age, run.cached, event.cached_tokens)
+
     def _release(
-        self, request: Request, outcome: str, now: float, retry_after: float = 0.0
+        self,
+        request: Request,
+        outcome: str,
+        now: float,
+        retry_after: float = 0.0,
+        written: int = 0,
     ) -> None:
         """Give back the place that `request` held and note what its server made of it."""
         host, room, ticket = _host(request), request.room, request.ticket
-        host.in_flight -= 1
+        host.end(ticket.id, written)
         room.in_flight -= 1
-        room.ended.add(now)
         if outcome == OK:
+            was_away = host.health.state is not Health.HEALTHY
             host.health.succeeded(ticket.id, now)
+            self._note_return(host, was_away)
         elif outcome == Failure.FULL:
+            host.limit.was_full(host.in_flight, now)
             host.health.was_full(ticket.id, host.in_flight, retry_after, now)
         elif outcome in HARMS_HEALTH:
             host.health.failed(Failure(outcome), ticket.id, ticket.institution_id, now)
@@ -289,6 +378,7 @@ class Decider:
             request.route.note_missing(ticket.endpoint, now)
 
     def _enter(self, request: Request) -> None:
+        request.blocked_since = None
         request.room.enter(request)
         self._waiting += 1
         self._deadlines.add(request)

@@ -26,6 +26,16 @@ class Strategy(StrEnum):
 
     ROUND_ROBIN = "round-robin"
     LEAST_BUSY = "least-busy"
+    AFFINITY = "affinity"
+
+
+class Limiting(StrEnum):
+    """What holds requests back before a server: nothing, a given number, its gauges too, or what was learnt."""
+
+    NONE = "none"
+    GIVEN = "given"
+    STATISTICS = "statistics"
+    LEARNT = "learnt"
 
 
 class ServerState(StrEnum):

@@ -3,7 +3,8 @@
 Changed only by `assignment`.
 """
 
-from routing.core.candidates import NO_LIMIT, Host, Route
+from routing.core.candidates import Route
+from routing.core.host import NO_LIMIT, Host
 from routing.core.queueing import Room
 from routing.core.request import LoadView, ModelLoad, ServerLoad
 from routing.core.table import EMPTY, Model, Table
@@ -76,7 +77,7 @@ class Fleet:
 
 def _server_load(host: Host, now: float) -> ServerLoad:
     ceiling = host.health.ceiling(now)
-    limit = min(host.limit, NO_LIMIT if ceiling is None else ceiling)
+    limit = min(host.most, NO_LIMIT if ceiling is None else ceiling)
     opens_at = host.health.opens_at(now) or now
     return ServerLoad(
         health=host.health.state,

@@ -129,6 +129,12 @@ class ServerHealth:
             else:
                 self._sign_at = _NEVER
 
+    def stopped(self, now: float) -> None:
+        """Note that the engine has stopped: nothing that it runs gets a token any more."""
+        if self._ejected_until is None or self._trial:
+            self.failures += 1
+            self._eject(now)
+
     def was_full(self, by: str, in_flight: int, retry_after: float, now: float) -> None:
         """Note that the server had no room beside `in_flight` others; it asked for `retry_after` s, 0 if not.
 

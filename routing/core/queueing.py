@@ -1,12 +1,17 @@
-"""Requests between their ticket and their end, and the room of a model, in which they wait first come first served.
+"""Requests between their ticket and their end, and the room of a model, in which they wait.
 
-Keeps order and counts; who is let through is decided in `assignment`.
+They stand in lines, one for each class, institution and need: whoever stands in a line could be served wherever
+its head can. Keeps order and counts; who is let through is decided in `serving` and `assignment`.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
+from routing.core.affinity import Affinity
 from routing.core.candidates import Needs, Route
+from routing.core.enums import RoutingMode
+from routing.core.estimates import Outputs
+from routing.core.fairness import Turns, cost
 from routing.core.request import Grant, Ticket
 from routing.core.retry import RetryBudget
 from routing.core.selection import STRATEGIES
@@ -15,20 +20,24 @@ from routing.core.windows import RecentCount
 
 ANSWER_MARGIN = 0.1
 """Seconds before its deadline at which a waiting ticket is answered, so that the answer is in time."""
-RATE_WINDOW_SECONDS = 30.0
+RATE_WINDOW_SECONDS = 15.0
 
 
 class Request:
     """A ticket's present state: it `waits` in its room, or holds a `grant` and tries `route`.
 
-    `rank` is its place in the line: when it came first, then in the order of arrival; a retry keeps it.
+    `rank` is its place in a line: when it came first, then in the order of arrival; a retry keeps it.
     """
 
     __slots__ = (
         "attempt",
+        "blocked_since",
+        "cost",
         "expires_at",
         "grant",
+        "granted_at",
         "needs",
+        "output",
         "rank",
         "room",
         "route",
@@ -43,74 +52,156 @@ class Request:
         self.expires_at = now + ticket.deadline_in_ms / 1000 - ANSWER_MARGIN
         self.attempt = ticket.attempt
         self.needs = Needs(ticket.institution_id, ticket.mode, ticket.endpoint, ticket.excluded)
+        self.output = room.outputs.expected(ticket)
+        self.cost = cost(ticket.prompt_estimate, self.output)
         self.waits = False
+        self.blocked_since: float | None = None
         self.grant: Grant | None = None
+        self.granted_at = now
         self.route: Route | None = None
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether it asks for its institution's own servers."""
+        return self.ticket.mode is not RoutingMode.ANY
+
+
+Line = list[Request]
+"""In the order of ranks."""
 
 
 class Room:
     """A model's servers, those who wait for it, and how fast they are served."""
 
-    __slots__ = ("_last", "_waiting", "budget", "ended", "in_flight", "model", "routes")
+    __slots__ = (
+        "_last",
+        "_lines",
+        "_waiting",
+        "affinity",
+        "budget",
+        "costs",
+        "in_flight",
+        "model",
+        "outputs",
+        "owners_waiting",
+        "routes",
+        "served",
+        "turns",
+    )
 
     def __init__(self, model: Model) -> None:
         self.model = model
         self.routes: Sequence[Route] = ()
         self.in_flight = 0
         self.budget = RetryBudget()
-        self.ended = RecentCount(RATE_WINDOW_SECONDS)
-        self._waiting: list[Request] = []
+        self.turns = Turns()
+        self.affinity = Affinity()
+        self.outputs = Outputs()
+        self.served = RecentCount(RATE_WINDOW_SECONDS)
+        """Cost of what was let through."""
+        self.costs: dict[int, float] = {}
+        """Cost of those who wait, by class."""
+        self._lines: dict[int, dict[str, dict[Needs, Line]]] = {}
+        self._waiting = 0
+        self.owners_waiting = 0
+        """Of those who wait, how many ask for their institution's own servers."""
         self._last = ""
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return self._waiting
 
     def __iter__(self) -> Iterator[Request]:
-        """Go through those who wait, from the head; who is answered on the way may leave."""
-        return iter(self._waiting.copy())
+        """Go through all who wait, from the oldest; who is answered on the way may leave."""
+        everyone = [request for line in self._all_lines() for request in line]
+        return iter(sorted(everyone, key=_rank))
 
     @property
     def since(self) -> tuple[float, int]:
-        """Return the rank of the head."""
-        return self._waiting[0].rank
+        """Return the rank of the oldest."""
+        return min(line[0].rank for line in self._all_lines())
+
+    @property
+    def classes(self) -> Collection[int]:
+        """Return the classes in which somebody waits."""
+        return self._lines.keys()
+
+    def institutions(self, level: int) -> Collection[str]:
+        """Return the institutions that wait in a class."""
+        return self._lines.get(level, {}).keys()
+
+    def lines(self, level: int, institution: str) -> list[Line]:
+        """Return the lines of an institution in a class, that with the oldest head first."""
+        return sorted(self._lines[level][institution].values(), key=_head)
+
+    def waiting_in(self, level: int) -> int:
+        return sum(
+            len(line) for flows in self._lines.get(level, {}).values() for line in flows.values()
+        )
 
     def enter(self, request: Request) -> None:
         request.waits = True
-        insort(self._waiting, request, key=_rank)
+        level, institution = request.ticket.priority, request.ticket.institution_id
+        institutions = self._lines.setdefault(level, {})
+        if institution not in institutions:
+            self.turns.comes_back(level, institution, institutions)
+        line = institutions.setdefault(institution, {}).setdefault(request.needs, [])
+        insort(line, request, key=_rank)
+        self._waiting += 1
+        self.owners_waiting += request.is_owner
+        self.costs[level] = self.costs.get(level, 0.0) + request.cost
 
     def leave(self, request: Request) -> None:
         request.waits = False
-        del self._waiting[bisect_left(self._waiting, request.rank, key=_rank)]
+        level, institution = request.ticket.priority, request.ticket.institution_id
+        flows = self._lines[level][institution]
+        line = flows[request.needs]
+        del line[bisect_left(line, request.rank, key=_rank)]
+        self._waiting -= 1
+        self.owners_waiting -= request.is_owner
+        self.costs[level] -= request.cost
+        if not line:
+            del flows[request.needs]
+        if not flows:
+            del self._lines[level][institution]
+        if not self._lines[level]:
+            del self._lines[level], self.costs[level]
 
-    def is_open(self, now: float) -> bool:
-        """Say whether any server of the model could start a request."""
-        return any(
-            route.host.has_room(now) or route.host.may_be_tried(now) for route in self.routes
-        )
-
-    def choose(self, options: Sequence[Route]) -> Route:
+    def choose(self, request: Request, options: Sequence[Route], now: float) -> Route:
         """Return the option that the model's strategy prefers."""
-        chosen = STRATEGIES[self.model.strategy](options, self._last)
+        chosen = STRATEGIES[self.model.strategy](options, request, self._last, now)
         self._last = chosen.key
         return chosen
+
+    def is_open(self, now: float) -> bool:
+        """Say whether any server of the model could start a request of the lowest class."""
+        limiting = self.model.limiting
+        return any(route.host.lowest_classes(limiting, now)[1] == 1 for route in self.routes)
 
     def opens_at(self, now: float) -> float | None:
         """Return when time alone lets a server of the model take more; None when nothing says so."""
         times = [route.host.health.opens_at(now) for route in self.routes]
         return min((time for time in times if time is not None and time > now), default=None)
 
-    def wait_seconds(self, now: float) -> float:
-        """Return how long one who came now would wait: until the line is drained, or a server comes back.
-
-        0 when a server is open, and when nothing has ended lately, so that nobody knows.
-        """
-        if self.is_open(now):
+    def wait_seconds(self, request: Request, now: float) -> float:
+        """Return how long one like this that came now would wait; 0 when a server is open or nobody knows."""
+        if not self._waiting and self.is_open(now):
             return 0.0
-        opens_at = self.opens_at(now)
-        drained = self.ended.total(now)
-        drain = (len(self) + 1) * self.ended.seconds / drained if drained else 0.0
+        opens_at = self.opens_at(now) if not self.in_flight else None
+        rate = self.served.rate(now)
+        level = request.ticket.priority
+        ahead = sum(amount for above, amount in self.costs.items() if above >= level)
+        drain = (ahead + request.cost) / rate if rate else 0.0
         return max(drain, opens_at - now if opens_at is not None else 0.0)
+
+    def _all_lines(self) -> Iterator[Line]:
+        for institutions in self._lines.values():
+            for flows in institutions.values():
+                yield from flows.values()
 
 
 def _rank(request: Request) -> tuple[float, int]:
     return request.rank
+
+
+def _head(line: Line) -> tuple[float, int]:
+    return line[0].rank

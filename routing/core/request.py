@@ -26,6 +26,12 @@ class Ticket(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     endpoint: str
     stream: bool
     prompt_estimate: int
+    max_tokens: int = 0
+    """The longest answer asked for, 0 when the client did not say."""
+    prefix: tuple[int, ...] = ()
+    """Hashes of the text's first 1, 2, 4 … KiB (`routing.core.affinity`)."""
+    weight: float = 1.0
+    """The institution's share beside others of its class."""
     waited_ms: int = 0
     deadline_in_ms: int = 570_000
     attempt: int = 1
@@ -70,7 +76,14 @@ class Refusal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     retry_after_ms: int
 
 
-Decision = Grant | Refusal
+class Recall(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """An attempt is taken back: its server has stopped. The gateway closes it and asks for another, if it may."""
+
+    id: str
+    attempt: int
+
+
+Decision = Grant | Refusal | Recall
 
 
 class Started(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="started"):
@@ -97,6 +110,7 @@ class Ended(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="ended"):
     attempt: int
     outcome: str
     prompt_tokens: int = 0
+    cached_tokens: int = 0
     completion_tokens: int = 0
 
 
@@ -106,7 +120,33 @@ class Withdrawn(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="withdr
     id: str
 
 
-Event = Started | FirstToken | Ended | Withdrawn
+class Progress(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="progress"):
+    """What a server's streams have written since the last report; sent while any runs, twice a second.
+
+    `stream_ms` is the sum over the streams past their first token, `silent_ms` the time since any had a token.
+    """
+
+    server_id: str
+    tokens: int
+    stream_ms: int
+    silent_ms: int
+
+
+class Gauges(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="gauges"):
+    """What a server's own metrics say. `memory_use` is the share of its context memory, `memory` its tokens.
+
+    `ours` is what this router had in flight there when they were read; `memory` is 0 when it does not say.
+    """
+
+    server_id: str
+    running: int
+    waiting: int
+    memory_use: float
+    memory: int = 0
+    ours: int = 0
+
+
+Event = Started | FirstToken | Ended | Withdrawn | Progress | Gauges
 
 
 class ServerLoad(msgspec.Struct, frozen=True, gc=False, kw_only=True):

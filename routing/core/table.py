@@ -6,7 +6,7 @@ digests and limits: no person's name, no text. A `Table` is the router's view of
 
 import msgspec
 
-from routing.core.enums import LifecycleStage, RoutingMode, ServerState, Strategy
+from routing.core.enums import LifecycleStage, Limiting, RoutingMode, ServerState, Strategy
 
 
 class Principal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -41,7 +41,8 @@ class Model(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     stage: LifecycleStage
     created: int
     owned_by: str
-    strategy: Strategy
+    strategy: Strategy = Strategy.AFFINITY
+    limiting: Limiting = Limiting.LEARNT
     max_model_len: int | None = None
     capabilities: tuple[str, ...] = ()
     deployments: tuple[Deployment, ...] = ()

@@ -9,7 +9,8 @@ from routing.dispatch.messages import Event, Grant, LoadView, Refusal, Ticket
 class Dispatcher(Protocol):
     """Offers tickets, receives events. Repeated grants, events and withdrawals are ignored.
 
-    A grant ends in exactly one of three ways: `report(Ended)`, `retry`, or `report(Withdrawn)`.
+    A grant ends in exactly one of three ways: `report(Ended)`, `retry`, or `report(Withdrawn)`. The dispatcher
+    may take one back (`Recall`) when its server has stopped: the gateway closes it and ends it as any other.
     """
 
     def offer(self, ticket: Ticket) -> Grant | Refusal | None:

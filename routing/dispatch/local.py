@@ -17,6 +17,7 @@ from routing.dispatch.messages import (
     Event,
     Grant,
     LoadView,
+    Recall,
     Refusal,
     Ticket,
 )
@@ -25,12 +26,17 @@ logger = logging.getLogger(__name__)
 
 
 class LocalDispatcher(Dispatcher):
-    """`clock` gives seconds that never go back."""
+    """`clock` gives seconds that never go back; `recall` is told of attempts that are taken back."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        recall: Callable[[Recall], None] = lambda recall: None,
+    ) -> None:
         self._clock = clock
+        self._recall = recall
         self._decider = Decider()
-        self._waiters: dict[str, asyncio.Future[Decision]] = {}
+        self._waiters: dict[str, asyncio.Future[Grant | Refusal]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def offer(self, ticket: Ticket) -> Grant | Refusal | None:
@@ -74,8 +80,8 @@ class LocalDispatcher(Dispatcher):
 
     # Waiting.
 
-    async def _wait(self, ticket_id: str) -> Decision:
-        waiter: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+    async def _wait(self, ticket_id: str) -> Grant | Refusal:
+        waiter: asyncio.Future[Grant | Refusal] = asyncio.get_running_loop().create_future()
         self._waiters[ticket_id] = waiter
         try:
             return await waiter
@@ -86,11 +92,13 @@ class LocalDispatcher(Dispatcher):
         finally:
             self._waiters.pop(ticket_id, None)
 
-    def _hand_out(self, decisions: Iterable[Decision], own_id: str = "") -> Decision | None:
+    def _hand_out(self, decisions: Iterable[Decision], own_id: str = "") -> Grant | Refusal | None:
         """Wake those who wait for `decisions`; return the one about `own_id`, which nobody waits for yet."""
-        own = None
+        own: Grant | Refusal | None = None
         for decision in decisions:
-            if decision.id == own_id:
+            if isinstance(decision, Recall):
+                self._recall(decision)
+            elif decision.id == own_id:
                 own = decision
             elif (waiter := self._waiters.get(decision.id)) and not waiter.done():
                 waiter.set_result(decision)

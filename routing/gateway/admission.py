@@ -156,7 +156,9 @@ def opening(
     )
 
 
-def ticket(opened: Opened, order: Order, incarnation: str, wait_seconds: float) -> Ticket:
+def ticket(
+    opened: Opened, order: Order, body: Body, incarnation: str, wait_seconds: float
+) -> Ticket:
     """Return what is handed in at the dispatcher's door."""
     return Ticket(
         id=opened.id,
@@ -171,5 +173,7 @@ def ticket(opened: Opened, order: Order, incarnation: str, wait_seconds: float) 
         endpoint=opened.endpoint,
         stream=opened.stream,
         prompt_estimate=opened.prompt_estimate,
+        max_tokens=body.max_tokens,
+        prefix=body.prefix,
         deadline_in_ms=round(wait_seconds * 1000),
     )

@@ -121,6 +121,7 @@ class Entry:
                     attempt=grant.attempt,
                     outcome=self._outcome,
                     prompt_tokens=self._usage.prompt,
+                    cached_tokens=self._usage.cached,
                     completion_tokens=self._usage.completion,
                 )
             )

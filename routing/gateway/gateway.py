@@ -11,7 +11,7 @@ from routing.core.ids import uuid7
 from routing.core.table import Section, Server, Table
 from routing.dispatch.frames import Load
 from routing.dispatch.local import LocalDispatcher
-from routing.dispatch.messages import Grant
+from routing.dispatch.messages import Grant, Recall
 from routing.gateway.connection import Connection
 from routing.gateway.cors import Origins
 from routing.gateway.exchange import Budget, Exchange
@@ -40,7 +40,7 @@ class Gateway:
         self.limits = limits = settings.limits
         self.pepper = settings.pepper.reveal().encode()
         self.incarnation = uuid7().hex
-        self.dispatcher = LocalDispatcher()
+        self.dispatcher = LocalDispatcher(recall=self._recall)
         self.client = Client(EgressPolicy())
         self.timeouts = Timeouts(head=_head_seconds(limits), idle=limits.server_idle_seconds)
         self.spool = Spool(settings.var / SPOOL, self.incarnation, limits.min_free_disk_bytes)
@@ -99,6 +99,10 @@ class Gateway:
                 yield "ilaas_server_healthy", {"server": server.name}, healthy
         for model in self.table.names.names.models.values():
             yield "ilaas_model_waiting", {"model": model.name}, self.waiting(model.id)
+
+    def _recall(self, recall: Recall) -> None:
+        for journey in self.journeys:
+            journey.recall(recall)
 
     def _enforce(self, table: Table) -> None:
         changed_keys = table.principals is not self.table.principals

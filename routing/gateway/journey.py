@@ -10,8 +10,9 @@ import logging
 from functools import partial
 
 from routing.core.enums import RequestStatus, UsageSource
+from routing.core.retry import Failure
 from routing.core.usage import READING, WRITING, Usage
-from routing.dispatch.messages import OK, UNUSED, Grant, Refusal, RefusalCode
+from routing.dispatch.messages import OK, UNUSED, Grant, Recall, Refusal, RefusalCode
 from routing.gateway.admission import Body, Order, opening, ticket
 from routing.gateway.entry import Entry
 from routing.gateway.errors import ApiError, Code
@@ -48,7 +49,7 @@ class Journey:
     ) -> None:
         opened = opening(order, body, exchange.id, exchange.client_id, received_at)
         self._entry = Entry(gateway.spool, gateway.dispatcher, gateway.metrics, opened)
-        self._ticket = ticket(opened, order, gateway.incarnation, gateway.limits.wait_seconds)
+        self._ticket = ticket(opened, order, body, gateway.incarnation, gateway.limits.wait_seconds)
         self._gateway = gateway
         self._exchange = exchange
         self._order = order
@@ -59,6 +60,24 @@ class Journey:
         self._grant: Grant | None = None
         self._target: Target | None = None
         self._passage: Passage | None = None
+        self._is_recalled = False
+
+    @property
+    def hears(self) -> tuple[str, int] | None:
+        """Return the server that this stream listens to and how many tokens came from there."""
+        passage, grant = self._passage, self._grant
+        if not self._order.stream or passage is None or grant is None or not self._entry.is_trying:
+            return None
+        return grant.server_id, passage.meter.content_events
+
+    def recall(self, recall: Recall) -> None:
+        """Give up the attempt that is taken back: its server has stopped."""
+        grant = self._grant
+        if grant is None or (grant.id, grant.attempt) != (recall.id, recall.attempt):
+            return
+        if self._entry.is_trying and not self._entry.closed and not self._is_recalled:
+            self._is_recalled = True
+            self._exchange.task.cancel()
 
     async def run(self) -> None:
         """Bring the answer, or the error, to the client."""
@@ -90,6 +109,14 @@ class Journey:
                 return await self._attempt(grant)
             except Failed as failed:
                 grant = await self._next_grant(grant, failed)
+            except asyncio.CancelledError:
+                if not self._is_recalled:
+                    raise
+                self._is_recalled = False
+                self._exchange.task.uncancel()
+                if self._exchange.cut_by is not None:
+                    raise
+                grant = await self._next_grant(grant, self._stalled())
 
     async def _first_grant(self) -> Grant:
         dispatcher = self._gateway.dispatcher
@@ -118,6 +145,12 @@ class Journey:
             raise refusal_error(decision)
         failed.error.retry_after_ms = decision.retry_after_ms
         raise failed.error
+
+    def _stalled(self) -> Failed:
+        """Return the failure of an attempt whose server has stopped. Raises `Interrupted` when it had begun."""
+        if self._passage is not None and self._passage.committed:
+            raise Interrupted(Failure.TIMEOUT, ApiError(Code.INTERRUPTED))
+        return Failed(Failure.TIMEOUT)
 
     async def _attempt(self, grant: Grant) -> None:
         self._grant = grant

@@ -33,8 +33,9 @@ class FormBody:
         self._data = data
         self._parts = _find_parts(data, b"--" + boundary[1].strip(b'"'))
 
-    prompt_estimate = 0
+    prompt_estimate = max_tokens = 0
     """Bytes of sound or pictures tell nothing of tokens."""
+    prefix: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:

@@ -20,6 +20,7 @@ from routing.gateway.portal import Portal
 from routing.gateway.probing import keep_probing
 from routing.gateway.rounds import make_rounds
 from routing.gateway.settings import Settings
+from routing.gateway.signals import keep_listening, keep_measuring
 from routing.upstream.egress import EgressPolicy
 from routing.upstream.guarded import guarded_client
 
@@ -98,6 +99,8 @@ async def beside(gateway: Gateway) -> AsyncGenerator[None]:
             gateway.spool.keep(),
             make_rounds(gateway),
             keep_probing(gateway, http),
+            keep_listening(gateway),
+            keep_measuring(gateway, http),
         )
     ]
     try:

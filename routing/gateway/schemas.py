@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from routing.core.usage import estimate_prompt_tokens
+from routing.core.affinity import prefix_hashes
+from routing.core.usage import MAX_BELIEVED, estimate_prompt_tokens
 from routing.gateway.errors import ApiError, Code
 
 MODEL, STREAM, STREAM_OPTIONS = "model", "stream", "stream_options"
@@ -24,6 +25,8 @@ MAX_FIELDS = 1000
 Edit = tuple[int, int, bytes]
 """(start, end, replacement)"""
 
+_READ = ("messages", "input", "prompt")
+_LONGEST = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 _USAGE_ASKED = b'{"include_usage":true}'
 _NEXT_KEY = re.compile(rb'\s*[{,]\s*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
 _END = re.compile(rb"\s*}")
@@ -58,8 +61,23 @@ class JsonBody:
         """Return about how many tokens a model reads of it."""
         return estimate_prompt_tokens(self._data)
 
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        """Return hashes of the beginnings of what the model reads (`routing.core.affinity`)."""
+        span = next((self._spans[name] for name in _READ if name in self._spans), None)
+        return prefix_hashes(memoryview(self._data)[span[1] : span[2]]) if span else ()
+
+    @property
+    def max_tokens(self) -> int:
+        """Return how long the answer may be at most, 0 when the client does not say, or nonsense."""
+        for name in _LONGEST:
+            value = self.get(name)
+            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+                return min(value, MAX_BELIEVED)
+        return 0
+
     def get(self, name: str) -> Any:
-        """Return the value of one of our fields, None when it is absent or null. Raises `ApiError`."""
+        """Return the value of a top-level field, None when it is absent or null. Raises `ApiError`."""
         span = self._spans.get(name)
         if span is None:
             return None

@@ -49,6 +49,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How long a stream's status is held back while nothing has come: until then a true error is possible."""
     comment_seconds: float = 10.0
     tick_seconds: float = 5.0
+    measure_seconds: float = 1.0
+    """How often the metrics of servers are read that have any."""
     min_free_disk_bytes: int = 200_000_000
     drain_seconds: float = 4.0
     """How long running answers may go on after the wish to end; below the launcher's patience of 5 s."""

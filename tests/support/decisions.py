@@ -1,12 +1,14 @@
-"""The known cast as the router sees it: tables, tickets, and a clock that moves when it is told to."""
+"""The known cast as the router sees it: tables, tickets, a decider, and a clock that moves when it is told to."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from routing.core.enums import LifecycleStage, RoutingMode, ServerState, Strategy
-from routing.core.request import Grant, Ticket
+from routing.core.assignment import Decider
+from routing.core.enums import LifecycleStage, Limiting, RoutingMode, ServerState, Strategy
+from routing.core.request import OK, Decision, Ended, Grant, Ticket
+from routing.core.retry import Failure
 from routing.core.table import (
     Deployment,
     Model,
@@ -58,6 +60,7 @@ def a_model(*servers: str, name: str = MODEL, **changes: Any) -> Model:
         created=0,
         owned_by="ilaas",
         strategy=Strategy.LEAST_BUSY,
+        limiting=Limiting.GIVEN,
         deployments=tuple(
             Deployment(id=f"{name}@{server}", server_id=server, served_name=name)
             for server in servers
@@ -102,3 +105,46 @@ def granted(decision: object) -> Grant:
     """Return `decision`, which must be a grant."""
     assert isinstance(decision, Grant), decision
     return decision
+
+
+class House:
+    """A decider with a clock, told what a gateway would tell it."""
+
+    def __init__(self, *servers: Server, models: tuple[Model, ...] = ()) -> None:
+        self.decider = Decider()
+        self.clock = Clock()
+        self.show(*servers, models=models)
+
+    def show(self, *servers: Server, models: tuple[Model, ...] = ()) -> list[Decision]:
+        return self.decider.replace_table(a_table(servers, models), self.clock())
+
+    def offer(self, ticket: Ticket | str, **changes: Any) -> Decision | None:
+        if isinstance(ticket, str):
+            ticket = a_ticket(ticket, **changes)
+        return next(iter(self.decider.offer(ticket, self.clock())), None)
+
+    def grant(self, ticket: str, **changes: Any) -> Grant:
+        return granted(self.offer(ticket, **changes))
+
+    def end(self, grant: Grant, outcome: str = OK) -> list[Decision]:
+        event = Ended(id=grant.id, attempt=grant.attempt, outcome=outcome)
+        return self.decider.report(event, self.clock())
+
+    def fail(
+        self, grant: Grant, why: Failure = Failure.LOST, retry_after_ms: int = 0
+    ) -> Decision | None:
+        """Ask for another attempt, and return what is decided about it."""
+        decisions = self.decider.retry(grant.id, grant.attempt, why, self.clock(), retry_after_ms)
+        return next((each for each in decisions if each.id == grant.id), None)
+
+    def eject(self, server_id: str) -> None:
+        self.decider.probed(server_id, ok=False, failure=Failure.CONNECT, now=self.clock())
+
+    def pass_time(self, seconds: float) -> list[Decision]:
+        return self.decider.tick(self.clock.advance(seconds))
+
+    def in_flight(self, server_id: str) -> int:
+        return self.decider.load(self.clock()).servers[server_id].in_flight
+
+    def health(self, server_id: str) -> str:
+        return self.decider.load(self.clock()).servers[server_id].health

@@ -48,6 +48,7 @@ KEY = "ilaas_live_orleans"
 RENNES_KEY = "ilaas_live_rennes"
 MODEL = "gpt-oss-120b"
 WAIT_SECONDS = 20.0
+NEVER = 1e6
 ROUND_SECONDS = 0.02
 _NAMES = UUID("0192aaaa-0000-7000-8000-000000000000")
 
@@ -245,7 +246,7 @@ async def running_router(
                 run_dir=Path(run_dir),
                 pepper=Secret(PEPPER),
                 encryption_keys=load_keys(ENCRYPTION_KEY),
-                limits=limits or Limits(),
+                limits=msgspec.structs.replace(limits or Limits(), measure_seconds=NEVER),
                 **settings,
             )
         )

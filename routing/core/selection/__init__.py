@@ -4,6 +4,7 @@ To add one: a file with a function of the type `Choose`, a name in `routing.core
 """
 
 from routing.core.enums import Strategy
+from routing.core.selection.affinity import affinity
 from routing.core.selection.choice import Choose
 from routing.core.selection.least_busy import least_busy
 from routing.core.selection.round_robin import round_robin
@@ -11,4 +12,5 @@ from routing.core.selection.round_robin import round_robin
 STRATEGIES: dict[Strategy, Choose] = {
     Strategy.ROUND_ROBIN: round_robin,
     Strategy.LEAST_BUSY: least_busy,
+    Strategy.AFFINITY: affinity,
 }

@@ -1,23 +1,15 @@
-"""What a strategy sees of a server, and what it is."""
+"""What a strategy sees of a server and of a request, and what it is."""
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
-
-class Option(Protocol):
-    """A server that could start the request now. Options come sorted by `key`."""
-
-    @property
-    def key(self) -> str: ...
-
-    @property
-    def in_flight(self) -> int:
-        """Return the requests that it runs now, of all models."""
-
-
-O = TypeVar("O", bound=Option)  # noqa: E741
+if TYPE_CHECKING:
+    from routing.core.candidates import Route
+    from routing.core.queueing import Request
 
 
 class Choose(Protocol):
-    def __call__(self, options: Sequence[O], last: str) -> O:
-        """Return one of `options` (at least one); `last` is the key chosen before, "" at first."""
+    def __call__(
+        self, options: Sequence["Route"], request: "Request", last: str, now: float
+    ) -> "Route":
+        """Return one of `options` (at least one, sorted by `key`); `last` is the key chosen before, "" at first."""

@@ -28,7 +28,14 @@ from routing.bridge.table import (
     read_sections,
     read_versions,
 )
-from routing.core.enums import LifecycleStage, PriorityClass, RoutingMode, ServerState, Strategy
+from routing.core.enums import (
+    LifecycleStage,
+    Limiting,
+    PriorityClass,
+    RoutingMode,
+    ServerState,
+    Strategy,
+)
 from routing.core.keys import digest
 from routing.core.table import Model, Principal, Server
 from routing.upstream.credentials import load_keys, unseal
@@ -157,6 +164,7 @@ def test_a_model_is_told_with_its_current_version_and_what_runs_it(rennes: Insti
         created=int(model.created_at.timestamp()),
         owned_by="Mistral AI",
         strategy=Strategy.ROUND_ROBIN,
+        limiting=Limiting.GIVEN,
         max_model_len=131_072,
         capabilities=("chat", "tools"),
         deployments=told.deployments,

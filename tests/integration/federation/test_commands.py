@@ -344,6 +344,7 @@ def test_tables_that_are_not_there_are_said_in_one_line(db: None) -> None:
     [
         (["--skip-checks"], {"DATABASE_URL": "", "VAR": "/nonexistent"}, "DATABASE_URL is not set"),
         (["--skip-checks"], {"DATABASE_URL": "postgresql:///x?host=/nonexistent"}, "not answer"),
+        (["--skip-checks"], {"DATABASE_URL": "garbage"}, "no address of PostgreSQL"),
         (["--nonsense"], {}, "Unrecognized arguments: --nonsense"),
     ],
 )

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from routing.core.enums import RequestStatus
+from routing.core import host
+from routing.core.enums import Health, RequestStatus
 from routing.gateway.settings import Limits
 from tests.support.router import (
     Router,
@@ -153,3 +154,25 @@ async def test_a_server_silent_for_as_long_as_a_request_may_run_is_not_blamed(
         assert len(wire.requests) == 1
         (server,) = router.gateway.dispatcher.load().servers.values()
         assert server.failures == 0
+
+
+async def test_a_stream_whose_engine_stops_in_the_middle_is_ended_and_the_server_set_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "SILENT_SECONDS", 0.2)
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(CHUNKED + chunk(WORD))
+        await peer.until_hung_up()
+
+    async with a_house(tmp_path, script) as (router, _):
+        answer = await router.post(json=chat(stream=True))
+
+        assert '"code":"answer_interrupted"' in answer.text
+        closed = await router.only_closed()
+        assert closed.status is RequestStatus.SERVER_ERROR
+        assert [attempt.outcome for attempt in closed.attempts] == ["timeout"]
+        (load,) = router.gateway.dispatcher.load().servers.values()
+        assert load.health == Health.EJECTED
+        await router.idle()

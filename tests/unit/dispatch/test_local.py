@@ -14,7 +14,6 @@ from routing.dispatch.door import Dispatcher
 from routing.dispatch.local import LocalDispatcher
 from routing.dispatch.messages import (
     OK,
-    Decision,
     Ended,
     Event,
     Grant,
@@ -44,17 +43,17 @@ class Distant(Dispatcher):
     def __init__(self, there: LocalDispatcher) -> None:
         self.there = there
 
-    def offer(self, ticket: Ticket) -> Decision | None:
+    def offer(self, ticket: Ticket) -> Grant | Refusal | None:
         decision = self.there.offer(sent(ticket, Ticket))
         return decision and sent(decision, type(decision))
 
-    async def acquire(self, ticket: Ticket) -> Decision:
+    async def acquire(self, ticket: Ticket) -> Grant | Refusal:
         decision = await self.there.acquire(sent(ticket, Ticket))
         return sent(decision, type(decision))
 
     async def retry(
         self, ticket: Ticket, grant: Grant, why: Failure, retry_after_ms: int = 0
-    ) -> Decision:
+    ) -> Grant | Refusal:
         decision = await self.there.retry(
             sent(ticket, Ticket), sent(grant, Grant), Failure(str(why)), retry_after_ms
         )

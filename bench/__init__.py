@@ -1,0 +1,1 @@
+"""Measurements of speed and of scheduling. Nothing of the product imports this."""

@@ -1,0 +1,1 @@
+"""The peers' policies, written from their sources with their defaults. None of their code is copied."""

@@ -1,0 +1,310 @@
+"""A server with what the router knows of it now: what it runs, how fast it is, which classes it admits.
+
+Three resources bound what it is given: requests at once (`learning`), the seconds of prefill that wait in it,
+and its memory for contexts where its size is known. Each class may fill them up to a ceiling of its own, so
+that the higher ones find room at once. Not here: health (`health`), the choice among servers (`selection`).
+"""
+
+from collections import deque
+
+from routing.core.enums import Health, Limiting, PriorityClass, ServerState
+from routing.core.health import ServerHealth
+from routing.core.learning import PERIOD_SECONDS, START_WITH_GAUGES, LearntLimit
+from routing.core.pace import Pace
+from routing.core.request import Gauges, Progress, Ticket
+from routing.core.table import Server
+
+NO_LIMIT = 1 << 30
+GIVEN_LIMIT = 100
+"""Requests at once where limits are given by hand and this one is not."""
+MOST_QUEUED = 5
+"""Requests waiting in a server at which one that is judged by its statistics takes no more."""
+
+CLASSES = tuple(sorted(PriorityClass, reverse=True))
+NO_CLASS = max(CLASSES) + 1
+_PLACES = {5: 1.3, 4: 1.2, 3: 1.1, 2: 1.0, 1: 0.95}
+_MEMORY = {5: 0.97, 4: 0.95, 3: 0.93, 2: 0.90, 1: 0.88}
+_BACKLOG = {5: 1.5, 4: 1.2, 3: 0.9, 2: 0.5, 1: 0.35}
+"""Ceilings by class: share of the limit, share of the memory, seconds of prefill that may wait."""
+STREAM_CLASS = 3
+"""The class whose backlog a stream may at least fill: somebody waits for it."""
+OWNER_SHARE, OWNER_EXTRA = 1.5, 1
+"""An owner goes beyond the guests' ceiling; nothing is kept idle for it, guests come back when it is below."""
+SILENT_SECONDS = 4.0
+GAUGES_FRESH_SECONDS = 5.0
+
+
+class Run:
+    """A request in flight. `unread`: prompt tokens that wait for its first token, 0 once it has come."""
+
+    __slots__ = ("began", "cached", "cached_age", "id", "is_stream", "prompt", "unread", "written")
+
+    def __init__(self, ticket: Ticket, cached: float, cached_age: int, now: float) -> None:
+        self.id = ticket.id
+        self.began = now
+        self.prompt = ticket.prompt_estimate
+        self.cached = cached
+        self.cached_age = cached_age
+        self.is_stream = ticket.stream
+        self.unread = max(0.0, self.prompt - cached)
+        self.written = 0.0
+
+
+class Host:
+    """`in_flight` counts the requests of all its models."""
+
+    __slots__ = (
+        "_expected",
+        "_gauges",
+        "_gauges_at",
+        "_heard_at",
+        "_is_suspect",
+        "_looked_at",
+        "_read_from",
+        "_since_gauges",
+        "backlog",
+        "entry",
+        "health",
+        "limit",
+        "memory",
+        "pace",
+        "runs",
+        "streams_unread",
+        "written",
+    )
+
+    def __init__(self, entry: Server) -> None:
+        self.entry = entry
+        self.health = ServerHealth()
+        self.pace = Pace()
+        self.limit = LearntLimit()
+        self.runs: dict[str, Run] = {}
+        self.backlog = 0.0
+        """Prompt tokens of requests that have no first token yet."""
+        self.written = 0.0
+        """Tokens that running streams have written."""
+        self.memory = 0
+        """Tokens of context that it holds, 0 when unknown."""
+        self.streams_unread = 0
+        self._expected: deque[tuple[float, Run]] = deque()
+        self._gauges: Gauges | None = None
+        self._gauges_at = self._looked_at = -1e18
+        self._heard_at = -1e18
+        self._is_suspect = False
+        self._since_gauges = 0.0
+        self._read_from: dict[str, float] = {}
+
+    @property
+    def in_flight(self) -> int:
+        return len(self.runs)
+
+    def update(self, entry: Server) -> None:
+        """Take over what the register says now; behind another address or token, everything starts anew."""
+        if _way_to(entry) != _way_to(self.entry):
+            self.health, self.pace, self.limit = ServerHealth(), Pace(), LearntLimit()
+        self.entry = entry
+
+    @property
+    def takes_requests(self) -> bool:
+        """Whether it is in service at all. Staging servers are, for their own institution: it tries them out."""
+        return self.entry.state in (ServerState.LIVE, ServerState.STAGING)
+
+    @property
+    def is_available(self) -> bool:
+        return self.entry.state is ServerState.LIVE and self.health.state is Health.HEALTHY
+
+    # What it may be given.
+
+    def may_be_tried(self, now: float) -> bool:
+        """Say whether one request may find out if the ejected server is back."""
+        return self.in_flight < self.most and self.health.is_due(now)
+
+    @property
+    def most(self) -> int:
+        """Return how many requests at once its owner allows."""
+        return self.entry.max_parallel or NO_LIMIT
+
+    def lowest_classes(self, limiting: Limiting, now: float) -> tuple[int, int]:
+        """Return the lowest class that the server admits now, of streams and of whole answers.
+
+        Ceilings rise with the class, so all above are admitted too; `NO_CLASS` when none is. Somebody reads a
+        stream, so its backlog may always fill the ceiling of `STREAM_CLASS`. A given limit knows no classes.
+        """
+        running = self.in_flight
+        if running >= self.most or not self._health_admits(running, now):
+            return NO_CLASS, NO_CLASS
+        if limiting is not Limiting.LEARNT:
+            lowest = 1 if self._given_admits(limiting, running, now) else NO_CLASS
+            return lowest, lowest
+        places = (running + self.foreign(now) + 1) / max(1.0, self.limit.value)
+        memory = self.memory_use(now)
+        seconds = self.pace.prefill * self.backlog
+        streams = whole = NO_CLASS
+        for level in CLASSES:
+            if (places > _PLACES[level] and running) or memory > _MEMORY[level]:
+                break
+            if seconds <= _BACKLOG[level]:
+                whole = level
+            if seconds <= _BACKLOG[max(level, STREAM_CLASS)]:
+                streams = level
+        return streams, whole
+
+    def admits_owner(self, limiting: Limiting, now: float) -> bool:
+        """Say whether its owner's request may start, above the guests' ceilings."""
+        running = self.in_flight
+        if running >= self.most or not self._health_admits(running, now):
+            return False
+        if limiting is not Limiting.LEARNT:
+            return self._given_admits(limiting, running, now)
+        places = OWNER_SHARE * self.limit.value + OWNER_EXTRA
+        backlog = self.pace.prefill * self.backlog
+        return (
+            running + 1 <= places and backlog <= _BACKLOG[5] and self.memory_use(now) <= _MEMORY[5]
+        )
+
+    def has_memory_for(self, prompt: int, level: int, now: float) -> bool:
+        """Say whether a prompt of so many tokens fits under a class's ceiling; an empty server takes any."""
+        if not self.memory or not self.runs:
+            return True
+        return self.memory_use(now) + prompt / self.memory <= _MEMORY[level]
+
+    def memory_use(self, now: float) -> float:
+        """Return which share of its context memory is in use, 0 when nobody knows."""
+        gauges = self._fresh_gauges(now)
+        reported = gauges.memory_use if gauges else 0.0
+        if not self.memory:
+            return reported
+        own = sum(run.prompt for run in self.runs.values()) + self.written
+        return max(own, reported * self.memory + self._since_gauges) / self.memory
+
+    def foreign(self, now: float) -> int:
+        """Return how many requests others than this router seem to run there."""
+        gauges = self._fresh_gauges(now)
+        return max(0, gauges.running + gauges.waiting - gauges.ours) if gauges else 0
+
+    def _health_admits(self, running: int, now: float) -> bool:
+        return not self.health.restrained or self.health.admits(running, now)
+
+    def _given_admits(self, limiting: Limiting, running: int, now: float) -> bool:
+        if limiting is Limiting.NONE:
+            return True
+        if running >= (self.entry.max_parallel or GIVEN_LIMIT):
+            return False
+        gauges = self._fresh_gauges(now) if limiting is Limiting.STATISTICS else None
+        return gauges is None or gauges.waiting < MOST_QUEUED
+
+    def _fresh_gauges(self, now: float) -> Gauges | None:
+        """Return the gauges unless they are so old that they say nothing any more."""
+        return self._gauges if now - self._gauges_at <= GAUGES_FRESH_SECONDS else None
+
+    # What happens.
+
+    def begin(self, run: Run, now: float) -> None:
+        if not self.runs:
+            self._heard_at = now
+        self.runs[run.id] = run
+        self.backlog += run.unread
+        self._read_from[run.id] = self.backlog
+        self._since_gauges += run.prompt
+        if run.is_stream:
+            self.streams_unread += 1
+        else:
+            # Nobody tells when a whole answer's first token is written: the backlog says about when.
+            due = now + self.pace.prefill * self.backlog + (self.pace.between_tokens or 0.0)
+            self._expected.append((due, run))
+
+    def first_token(self, ticket_id: str, seconds: float, now: float) -> None:
+        run = self.runs.get(ticket_id)
+        if run is None:
+            return
+        self._heard_at = now
+        self._is_suspect = False
+        backlog = self._read_from.get(ticket_id)
+        if backlog is not None and run.is_stream:
+            self.pace.read(backlog, seconds)
+        self._has_read(run)
+
+    def end(self, ticket_id: str, written: int) -> Run | None:
+        """Take a request out, whatever became of it; return it."""
+        run = self.runs.pop(ticket_id, None)
+        if run is None:
+            return None
+        self._has_read(run)
+        freed = run.prompt if run.began >= self._gauges_at else run.prompt + written
+        self._since_gauges -= freed
+        if run.is_stream:
+            self.written = max(0.0, self.written - written)
+        if not self.runs:
+            self.backlog = self.written = 0.0
+            self.streams_unread = 0
+        return run
+
+    def progressed(self, progress: Progress, now: float) -> None:
+        self.pace.wrote(progress.tokens, progress.stream_ms / 1000, self.in_flight)
+        self.written += progress.tokens
+        self._heard_at = max(self._heard_at, now - progress.silent_ms / 1000)
+
+    def measured(self, gauges: Gauges, now: float) -> None:
+        if self._gauges is None and self.limit.is_untouched:
+            self.limit = LearntLimit(START_WITH_GAUGES)
+        self._gauges, self._gauges_at = gauges, now
+        self.memory = gauges.memory or self.memory
+        self._since_gauges = 0.0
+
+    def look(self, now: float) -> None:
+        """Let time pass: whole answers that must have begun by now, and the limit, twice a second."""
+        while self._expected and self._expected[0][0] <= now:
+            self._has_read(self._expected.popleft()[1])
+        if now - self._looked_at < PERIOD_SECONDS:
+            return
+        self._looked_at = now
+        if self.runs and self.health.state is Health.HEALTHY:
+            gauges = self._fresh_gauges(now)
+            self.limit.look(
+                self.pace,
+                self.in_flight + self.foreign(now),
+                now,
+                oldest_unread=self._oldest_unread(now),
+                backlog=self.backlog,
+                queued=gauges.waiting if gauges else None,
+            )
+
+    def is_silent(self, now: float) -> bool:
+        """Say whether no stream has had a token for so long that the engine must have stopped.
+
+        Before their first token requests may wait long, for a model that is being loaded; only after a stop
+        they may not.
+        """
+        if not any(
+            run.is_stream and (self._is_suspect or not run.unread) for run in self.runs.values()
+        ):
+            return False
+        pace = self.pace
+        patience = max(
+            SILENT_SECONDS, 40 * pace.with_running(self.in_flight), 4 * pace.prefill * self.backlog
+        )
+        return now - self._heard_at > patience
+
+    def stopped(self, now: float) -> None:
+        """Note that the engine has stopped: the next requests must show that it goes on."""
+        self._is_suspect = True
+        self.health.stopped(now)
+
+    def _oldest_unread(self, now: float) -> float:
+        if not self.streams_unread:
+            return 0.0
+        return next(
+            (now - run.began for run in self.runs.values() if run.is_stream and run.unread), 0.0
+        )
+
+    def _has_read(self, run: Run) -> None:
+        if self._read_from.pop(run.id, None) is None:
+            return
+        self.backlog = max(0.0, self.backlog - run.unread)
+        run.unread = 0.0
+        if run.is_stream:
+            self.streams_unread -= 1
+
+
+def _way_to(entry: Server) -> tuple[object, ...]:
+    return entry.base_url, entry.credential, entry.ca_bundle, entry.grants

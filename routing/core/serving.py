@@ -1,0 +1,187 @@
+"""Who is next in a room, and at which of its servers it may start: owners, then minimum shares, then classes.
+
+One `Pass` looks at the servers once, and again only at those that it gave something. Reads only.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from routing.core.candidates import Route, find_candidates
+from routing.core.queueing import Request, Room
+from routing.core.request import RefusalCode
+
+TOP = 5
+LOOKED_AT = 4
+"""Institutions of a class that are tried, the least served first: one whose head is too large ends no one's turn."""
+HELD_STREAM, HELD_WHOLE = 2.0, 5.0
+"""Seconds for which smaller requests may pass one that is too large for the memory that is free."""
+LONG_READ_SECONDS = 0.8
+"""A whole answer's prompt that would take a busy server longer goes to the fastest reader, or an idle one."""
+
+
+class Turn(NamedTuple):
+    """A request that can start now, and where."""
+
+    request: Request
+    options: Sequence[Route]
+    candidates: int
+
+
+class Pass:
+    """One look at a room. Take a turn, carry it out, and call `note` before the next."""
+
+    def __init__(self, room: Room, now: float) -> None:
+        self._room = room
+        self._now = now
+        self._limiting = room.model.limiting
+        self._doors = {route.key: self._door(route) for route in room.routes}
+        self._closed: set[tuple[int, bool]] = set()
+
+    def note(self, chosen: Route) -> None:
+        """`chosen` was given a request: look at its server again."""
+        for route in self._room.routes:
+            if route.host is chosen.host:
+                self._doors[route.key] = self._door(route)
+
+    def next(self) -> Turn | None:
+        """Return who starts next, and where; None when nobody can."""
+        return (self._room.owners_waiting and self._owner()) or self._by_class()
+
+    def for_one(self, request: Request) -> Turn | None:
+        """Return where a request can start that waits for nobody."""
+        turn = self.for_owner(request) if request.is_owner else None
+        return turn or self.options(request, request.ticket.priority)
+
+    def options(self, request: Request, level: int) -> Turn | None:
+        """Return where `request` could start under the ceilings of `level`."""
+        candidates = self._candidates(request)
+        ready = [route for route in candidates if self._admits(route, request, level, candidates)]
+        if not ready:
+            ready = [route for route in candidates if route.host.may_be_tried(self._now)]
+            if not ready:
+                return None
+        return Turn(request, ready, len(candidates))
+
+    # Owners
+
+    def _owner(self) -> Turn | None:
+        """Return the oldest request that may start at a server of its own institution, above all guests."""
+        heads = [
+            line[0]
+            for level in self._room.classes
+            for institution in self._owners()
+            if institution in self._room.institutions(level)
+            for line in self._room.lines(level, institution)
+        ]
+        for request in sorted(heads, key=lambda head: (-head.ticket.priority, head.rank)):
+            if request.is_owner and (turn := self.for_owner(request)):
+                return turn
+        return None
+
+    def for_owner(self, request: Request) -> Turn | None:
+        """Return its institution's servers, above the guests' ceilings, and others at which it would be a guest."""
+        ticket = request.ticket
+        candidates = self._candidates(request)
+        ready = [
+            route
+            for route in candidates
+            if route.is_own_of(ticket.institution_id)
+            and route.host.admits_owner(self._limiting, self._now)
+            and route.host.has_memory_for(ticket.prompt_estimate, TOP, self._now)
+        ]
+        if not ready:
+            return None
+        ready += [
+            route
+            for route in candidates
+            if not route.is_own_of(ticket.institution_id)
+            and self._admits(route, request, ticket.priority, candidates)
+        ]
+        return Turn(request, ready, len(candidates))
+
+    def _owners(self) -> set[str]:
+        return {route.host.entry.institution_id for route in self._room.routes}
+
+    # Classes
+
+    def _by_class(self) -> Turn | None:
+        room = self._room
+        for level, is_share in room.turns.order(room.classes):
+            if (level, is_share) in self._closed:
+                continue
+            ceiling = TOP if is_share else level
+            if turn := self._of_class(level, ceiling):
+                return turn
+            self._closed.add((level, is_share))
+        return None
+
+    def _of_class(self, level: int, ceiling: int) -> Turn | None:
+        room, now = self._room, self._now
+        order = room.turns.least_served(level, room.institutions(level))
+        for place, institution in enumerate(order[:LOOKED_AT]):
+            for request in self._heads(level, institution):
+                if turn := self.options(request, ceiling):
+                    return turn
+                if not self._is_too_large(request, ceiling):
+                    continue
+                if request.blocked_since is None:
+                    request.blocked_since = now
+                patience = HELD_STREAM if request.ticket.stream else HELD_WHOLE
+                if place == 0 and now - request.blocked_since > patience:
+                    self._close_from(level)
+                    return None
+        return None
+
+    def _heads(self, level: int, institution: str) -> Iterator[Request]:
+        for line in self._room.lines(level, institution):
+            yield line[0]
+
+    def _close_from(self, level: int) -> None:
+        """Keep what comes free for one that waits for room in a server's memory."""
+        for below in range(1, level + 1):
+            self._closed.update(((below, True), (below, False)))
+
+    # Servers
+
+    def _door(self, route: Route) -> tuple[int, int]:
+        return route.host.lowest_classes(self._limiting, self._now)
+
+    def _candidates(self, request: Request) -> Sequence[Route]:
+        found = find_candidates(request.needs, self._room.routes, self._now)
+        return () if isinstance(found, RefusalCode) else found
+
+    def _admits(
+        self, route: Route, request: Request, level: int, candidates: Sequence[Route]
+    ) -> bool:
+        ticket = request.ticket
+        streams, whole = self._doors[route.key]
+        if ticket.stream:
+            if level < TOP and self._is_warm(route, request):
+                level = TOP
+            if level < streams:
+                return False
+        elif level < whole or self._reads_too_long(route, request, candidates):
+            return False
+        return route.host.has_memory_for(ticket.prompt_estimate, level, self._now)
+
+    def _is_warm(self, route: Route, request: Request) -> bool:
+        """Say whether the server knows most of the prompt: a turn that is cheap here is dear elsewhere."""
+        known = self._room.affinity.known_to(request.ticket.prefix, self._now)
+        tokens, _age = known.get(route.host.entry.id, (0.0, 0))
+        return tokens > 0.5 * request.ticket.prompt_estimate
+
+    def _reads_too_long(self, route: Route, request: Request, candidates: Sequence[Route]) -> bool:
+        host = route.host
+        seconds = host.pace.prefill * (host.backlog + request.ticket.prompt_estimate)
+        if not host.runs or seconds <= LONG_READ_SECONDS:
+            return False
+        fastest = min(each.host.pace.best_prefill for each in candidates)
+        return host.pace.best_prefill > fastest
+
+    def _is_too_large(self, request: Request, level: int) -> bool:
+        """Say whether a server would admit it, were there room for its prompt."""
+        return any(
+            level >= self._doors[route.key][0 if request.ticket.stream else 1]
+            and not route.host.has_memory_for(request.ticket.prompt_estimate, level, self._now)
+            for route in self._candidates(request)
+        )

@@ -1,0 +1,78 @@
+"""What an engine's own `/metrics` say of its load, in the few names that matter, whatever its version.
+
+Prometheus text, read without trust: label sets are summed (vLLM has one for each engine), exponents parsed, and
+what is missing or no number is left out. An engine without metrics has none of this and is none the worse.
+"""
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+MAX_METRICS_BYTES = 1024 * 1024
+_SAMPLE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{([^\n]*)\})? +([-+.\w]+)(?: +\d+)?$", re.MULTILINE)
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+_RUNNING = ("vllm:num_requests_running", "llamacpp:requests_processing")
+_WAITING = ("vllm:num_requests_waiting", "llamacpp:requests_deferred")
+_MEMORY_USE = (
+    "vllm:kv_cache_usage_perc",  # since 0.10
+    "vllm:gpu_cache_usage_perc",  # until 0.9
+    "llamacpp:kv_cache_usage_ratio",
+)
+_CACHE_CONFIG = "vllm:cache_config_info"
+_NAMES = frozenset((*_RUNNING, *_WAITING, *_MEMORY_USE, _CACHE_CONFIG))
+MOST = 1e9
+
+
+class Load(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests that run and that wait in the engine, the share of its context memory in use, and its tokens."""
+
+    running: int
+    waiting: int
+    memory_use: float = 0.0
+    memory: int = 0
+
+
+def read_load(text: str) -> Load | None:
+    """Return the load that these metrics show, None when they do not say what runs."""
+    sums: dict[str, float] = {}
+    engines: dict[str, int] = {}
+    memory = 0
+    for name, labels, number in _SAMPLE.findall(text):
+        if name not in _NAMES:
+            continue
+        if name == _CACHE_CONFIG:
+            memory += _tokens(dict(_LABEL.findall(labels)))
+        elif (value := _number(number)) is not None:
+            sums[name] = sums.get(name, 0.0) + value
+            engines[name] = engines.get(name, 0) + 1
+    running = _first(sums, _RUNNING)
+    if running is None:
+        return None
+    use_name = next((name for name in _MEMORY_USE if name in sums), None)
+    return Load(
+        running=int(running),
+        waiting=int(_first(sums, _WAITING) or 0),
+        memory_use=min(1.0, sums[use_name] / engines[use_name]) if use_name else 0.0,
+        memory=memory,
+    )
+
+
+def _first(sums: Mapping[str, float], names: tuple[str, ...]) -> float | None:
+    return next((sums[name] for name in names if name in sums), None)
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value <= MOST else None
+
+
+def _tokens(labels: Mapping[str, str]) -> int:
+    """Return the tokens in an engine's cache: blocks times their size, 0 when it does not say."""
+    blocks, size = labels.get("num_gpu_blocks", ""), labels.get("block_size", "")
+    if not (blocks.isdigit() and size.isdigit() and len(blocks) < 10 and len(size) < 6):
+        return 0
+    return int(blocks) * int(size)

@@ -1,0 +1,320 @@
+"""Who goes first when not everybody can: classes and their minimum, institutions, owners, and what is learnt."""
+
+from collections import Counter
+
+import pytest
+
+from routing.core.enums import Health, Limiting, RoutingMode, Strategy
+from routing.core.fairness import HEAD_START, SHARES
+from routing.core.host import SILENT_SECONDS
+from routing.core.request import (
+    Decision,
+    Ended,
+    FirstToken,
+    Gauges,
+    Grant,
+    Progress,
+    Recall,
+    RefusalCode,
+)
+from routing.core.retry import Failure
+from tests.support.decisions import House, a_model, a_server, granted
+
+ONE = a_server("rennes-1", max_parallel=1)
+
+
+def learning(*servers: str) -> House:
+    """Return a house that learns how much its servers take."""
+    model = a_model(*servers, strategy=Strategy.AFFINITY, limiting=Limiting.LEARNT)
+    return House(*(a_server(server) for server in servers), models=(model,))
+
+
+def served(house: House, running: Grant, count: int, tokens: int = 100) -> list[str]:
+    """End what runs and what follows, one by one; return the ids in the order in which they were let in."""
+    order = []
+    for _ in range(count):
+        (decision,) = end(house, running, tokens)
+        running = granted(decision)
+        order.append(running.id)
+    return order
+
+
+def end(house: House, grant: Grant, tokens: int) -> list[Decision]:
+    event = Ended(
+        id=grant.id,
+        attempt=grant.attempt,
+        outcome="ok",
+        prompt_tokens=100,
+        completion_tokens=tokens,
+    )
+    return house.decider.report(event, house.clock())
+
+
+# Classes
+
+
+def test_the_highest_class_goes_first_and_within_one_who_came_first() -> None:
+    house = House(ONE)
+    running = house.grant("running")
+    for number, priority in enumerate((1, 5, 3, 5)):
+        assert house.offer(f"p{priority} {number}", priority=priority) is None
+
+    assert served(house, running, 4) == ["p5 1", "p5 3", "p3 2", "p1 0"]
+
+
+@pytest.mark.parametrize("level", sorted(SHARES))
+def test_each_lower_class_gets_its_share_of_an_endless_flood(level: int) -> None:
+    house = House(ONE)
+    running = house.grant("running", priority=5)
+    for number in range(900):
+        house.offer(f"flood {number}", priority=5)
+    for number in range(90):
+        house.offer(f"low {number}", priority=level)
+
+    order = served(house, running, 800)
+
+    share = sum(name.startswith("low") for name in order) / len(order)
+    assert SHARES[level] * 0.9 <= share <= SHARES[level] * 1.5
+
+
+# Institutions
+
+
+def test_institutions_of_a_class_are_served_alike_whoever_asks_more() -> None:
+    house = House(ONE)
+    running = house.grant("running", institution_id="strasbourg")
+    for number in range(400):
+        house.offer(f"reims {number}", institution_id="reims", application_id="r")
+    for number in range(60):
+        house.offer(f"orleans {number}", institution_id="orleans", application_id="o")
+
+    order = Counter(name.split()[0] for name in served(house, running, 80))
+
+    assert abs(order["reims"] - order["orleans"]) <= 2
+
+
+def test_what_is_counted_is_what_was_used() -> None:
+    house = House(ONE)
+    running = house.grant("running", institution_id="strasbourg")
+    for number in range(100):
+        house.offer(f"reims {number}", institution_id="reims", application_id="r")
+        house.offer(f"orleans {number}", institution_id="orleans", application_id="o")
+    order: Counter[str] = Counter()
+    for _ in range(90):
+        long = running.id.startswith("reims")
+        (decision,) = end(house, running, 900 if long else 100)
+        running = granted(decision)
+        order[running.id.split()[0]] += 1
+
+    assert 5 <= order["orleans"] / order["reims"] <= 9  # (100 + 4 · 900) / (100 + 4 · 100) = 7.4
+
+
+def test_a_weight_gives_more_of_the_turns() -> None:
+    house = House(ONE)
+    running = house.grant("running", institution_id="strasbourg")
+    for number in range(200):
+        house.offer(f"reims {number}", institution_id="reims", application_id="r", weight=3.0)
+        house.offer(f"orleans {number}", institution_id="orleans", application_id="o")
+
+    order = Counter(name.split()[0] for name in served(house, running, 120))
+
+    assert order["reims"] / order["orleans"] == pytest.approx(3, rel=0.15)
+
+
+def test_nobody_saves_up_more_than_a_head_start() -> None:
+    house = House(ONE)
+    running = house.grant("running", institution_id="reims")
+    for number in range(600):
+        house.offer(f"reims {number}", institution_id="reims", application_id="r")
+    served_before = served(house, running, 300)
+    running = Grant(
+        id=served_before[-1], attempt=1, server_id="rennes-1", deployment_id="", epoch=1, explain=""
+    )
+    for number in range(300):
+        house.offer(f"orleans {number}", institution_id="orleans", application_id="o")
+
+    order = served(house, running, 250)
+
+    alone = next(n for n, name in enumerate(order) if name.startswith("reims"))
+    assert alone * 500 <= HEAD_START + 5000  # (100 + 4 · 100) a request
+    later = Counter(name.split()[0] for name in order[alone:])
+    assert abs(later["reims"] - later["orleans"]) <= 3
+
+
+# Owners
+
+
+def test_an_owner_goes_before_every_guest_on_its_own_server() -> None:
+    house = House(ONE)
+    running = house.grant("running")
+    house.offer("guest", priority=5)
+    house.offer("owner", priority=1, institution_id="rennes", mode=RoutingMode.PRIVATE_FIRST)
+
+    assert served(house, running, 2) == ["owner", "guest"]
+
+
+def test_an_owner_starts_above_the_guests_ceiling_and_guests_come_back_below_it() -> None:
+    house = learning("rennes-1")
+    guests = [house.grant("guest 0", priority=1)]
+    while isinstance(decision := house.offer(f"guest {len(guests)}", priority=1), Grant):
+        guests.append(decision)
+
+    owner = house.grant("owner", institution_id="rennes", mode=RoutingMode.PRIVATE_FIRST)
+    assert end(house, guests[0], 10) == []
+    (decision,) = end(house, owner, 10)
+
+    assert granted(decision).id == f"guest {len(guests)}"
+
+
+def test_nobody_is_an_owner_elsewhere_or_without_asking_for_it() -> None:
+    house = House(ONE)
+    running = house.grant("running")
+    house.offer("guest", priority=3)
+    house.offer("at home", priority=1, institution_id="rennes")
+    house.offer("stranger", priority=1, institution_id="reims", mode=RoutingMode.PRIVATE_FIRST)
+
+    assert served(house, running, 1) == ["guest"]
+
+
+def test_a_private_request_that_waits_holds_nobody_behind_it() -> None:
+    house = House(ONE, a_server("reims-1", max_parallel=1))
+    own = {"institution_id": "rennes", "mode": RoutingMode.PRIVATE_ONLY}
+    house.grant("own", **own)
+    running = house.grant("elsewhere", institution_id="rennes")
+    assert house.offer("waits", **own) is None
+    assert house.offer("behind", institution_id="rennes") is None
+
+    assert served(house, running, 1) == ["behind"]
+
+
+# What is learnt
+
+
+def progress(house: House, tokens: int, seconds: float, silent: float = 0.0) -> list[Decision]:
+    event = Progress(
+        server_id="rennes-1",
+        tokens=tokens,
+        stream_ms=round(seconds * 1000),
+        silent_ms=round(silent * 1000),
+    )
+    return house.decider.report(event, house.clock())
+
+
+def first_token(house: House, grant: Grant) -> None:
+    event = FirstToken(id=grant.id, attempt=grant.attempt, after_ms=100)
+    house.decider.report(event, house.clock())
+
+
+def crowd(house: House, seconds: float, alone: float, each: float) -> int:
+    """Press on a server whose streams get a token each `alone + each · n` seconds; return how many run at last."""
+    running = 0
+    for look in range(round(seconds / 0.5)):
+        for number in range(20):
+            grant = house.offer(f"t{look} {number}", deadline_in_ms=200)
+            if isinstance(grant, Grant):
+                running += 1
+                first_token(house, grant)
+        house.pass_time(0.5)
+        between = alone + each * running
+        progress(house, tokens=round(running * 0.5 / between), seconds=running * 0.5)
+    return running
+
+
+def test_a_server_that_writes_fast_is_given_more_and_more() -> None:
+    assert crowd(learning("rennes-1"), 20, alone=0.01, each=0.0) > 100
+
+
+def test_a_server_is_given_as_much_as_it_writes_at_the_speed_of_reading() -> None:
+    knee = (0.085 - 0.02) / 0.002
+    assert 0.7 * knee <= crowd(learning("rennes-1"), 60, alone=0.02, each=0.002) <= 1.6 * knee
+
+
+def test_a_given_number_is_a_ceiling_above_what_is_learnt() -> None:
+    model = a_model("rennes-1", strategy=Strategy.AFFINITY, limiting=Limiting.LEARNT)
+    house = House(a_server("rennes-1", max_parallel=5), models=(model,))
+    assert crowd(house, 10, alone=0.01, each=0.0) == 5
+
+
+def gauges(house: House, **changes: float) -> list[Decision]:
+    values = {"running": 0, "waiting": 0, "memory_use": 0.0, "memory": 0} | changes
+    event = Gauges(server_id="rennes-1", **values)  # type: ignore[arg-type]
+    return house.decider.report(event, house.clock())
+
+
+def test_what_others_run_there_counts_too_until_it_is_stale() -> None:
+    house = learning("rennes-1")
+    gauges(house, running=400)
+    house.grant("t1")
+    assert house.offer("t2") is None
+
+    assert [granted(decision).id for decision in house.pass_time(6)] == ["t2"]
+
+
+def test_a_full_memory_lets_only_the_higher_classes_in() -> None:
+    house = learning("rennes-1")
+    house.grant("running", prompt_estimate=1)
+    gauges(house, running=1, memory_use=0.94, memory=100_000, ours=1)
+    assert house.offer("low", priority=2, prompt_estimate=10) is None
+    house.grant("high", priority=5, prompt_estimate=10)
+    assert house.offer("too large", priority=5, prompt_estimate=10_000) is None
+
+
+def test_prompts_that_wait_to_be_read_hold_back_the_lower_classes_first() -> None:
+    house = learning("rennes-1")
+    house.grant("long", prompt_estimate=2500)  # a second of reading, as far as anybody knows
+    assert house.offer("low", priority=1, stream=False) is None
+    house.grant("high", priority=5)
+
+
+def test_an_engine_that_has_stopped_is_set_aside_and_its_requests_are_called_back() -> None:
+    house = learning("rennes-1", "reims-1")
+    grant = house.grant("t1", institution_id="rennes", mode=RoutingMode.PRIVATE_ONLY)
+    first_token(house, grant)
+    house.clock.advance(SILENT_SECONDS + 1)
+
+    told = progress(house, 0, 0.5, silent=SILENT_SECONDS + 1)
+
+    assert told == [Recall(id="t1", attempt=1)]
+    assert house.health("rennes-1") == Health.EJECTED
+    assert house.fail(grant, Failure.TIMEOUT) is not None  # its only server: there is no other
+
+
+def test_a_server_may_be_silent_before_the_first_token() -> None:
+    house = learning("rennes-1")
+    house.grant("t1")
+    house.clock.advance(60)
+
+    assert progress(house, 0, 0.0, silent=60) == []
+    assert house.health("rennes-1") == Health.HEALTHY
+
+
+def test_a_conversation_goes_on_where_it_was() -> None:
+    house = learning("rennes-1", "reims-1")
+    text = tuple(range(5))
+    first = house.grant("t1", prompt_estimate=5000, prefix=text)
+    first_token(house, first)
+    end(house, first, 100)
+    other = "reims-1" if first.server_id == "rennes-1" else "rennes-1"
+    house.grant("elsewhere", prompt_estimate=10)
+
+    next_turn = house.grant("t2", prompt_estimate=5500, prefix=(*text, 6))
+
+    assert next_turn.server_id == first.server_id != other
+
+
+def test_a_refusal_for_want_of_time_says_when_to_come_back() -> None:
+    house = House(ONE)
+    running = house.grant("running")
+    for number in range(20):
+        house.offer(f"t{number}")
+        house.pass_time(1)
+        (decision,) = end(house, running, 100)
+        running = granted(decision)
+    house.offer("ahead")
+
+    refusal = house.offer("late", deadline_in_ms=0)
+
+    assert refusal is not None
+    assert not isinstance(refusal, Grant | Recall)
+    assert refusal.code is RefusalCode.FULL
+    assert 1000 <= refusal.retry_after_ms <= 4000

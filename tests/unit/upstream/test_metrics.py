@@ -1,0 +1,62 @@
+"""What engines' own metrics say, whatever the version, and that nonsense says nothing."""
+
+import pytest
+
+from routing.upstream.metrics import Load, read_load
+
+VLLM_0_8 = """\
+# TYPE vllm:num_requests_running gauge
+vllm:num_requests_running{model_name="m"} 8.0
+vllm:num_requests_waiting{model_name="m"} 1.6e+01
+vllm:gpu_cache_usage_perc{model_name="m"} 0.25
+vllm:cache_config_info{block_size="16",num_gpu_blocks="1000"} 1.0
+"""
+TWO_ENGINES = """\
+vllm:num_requests_running{engine="0",model_name="m"} 3.0
+vllm:num_requests_running{engine="1",model_name="m"} 4.0
+vllm:num_requests_waiting{engine="0",model_name="m"} 0.0
+vllm:num_requests_waiting{engine="1",model_name="m"} 2.0
+vllm:num_requests_waiting_by_reason{engine="0",reason="capacity"} 99.0
+vllm:kv_cache_usage_perc{engine="0"} 0.5
+vllm:kv_cache_usage_perc{engine="1"} 1.0
+vllm:cache_config_info{block_size="16",engine="0",num_gpu_blocks="1000"} 1.0
+vllm:cache_config_info{block_size="16",engine="1",num_gpu_blocks="1000"} 1.0
+"""
+LLAMA = "llamacpp:requests_processing 2\nllamacpp:requests_deferred 5\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "load"),
+    [
+        (VLLM_0_8, Load(running=8, waiting=16, memory_use=0.25, memory=16_000)),
+        (TWO_ENGINES, Load(running=7, waiting=2, memory_use=0.75, memory=32_000)),
+        (LLAMA, Load(running=2, waiting=5)),
+    ],
+    ids=["vllm 0.8", "two engines", "llama.cpp"],
+)
+def test_the_load_is_read(text: str, load: Load) -> None:
+    assert read_load(text) == load
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "<!DOCTYPE html><html></html>",
+        "vllm:num_requests_running NaN\n",
+        "vllm:num_requests_running -3\n",
+        "vllm:num_requests_running 1e300\n",
+        "vllm:num_requests_running many\n",
+        "vllm:num_requests_running{model",
+        "# vllm:num_requests_running 4\n",
+    ],
+)
+def test_nonsense_says_nothing(text: str) -> None:
+    assert read_load(text) is None
+
+
+def test_absurd_sizes_are_left_out() -> None:
+    text = (
+        'vllm:num_requests_running 1\nvllm:cache_config_info{block_size="x",num_gpu_blocks="9"} 1\n'
+    )
+    assert read_load(text) == Load(running=1, waiting=0)
