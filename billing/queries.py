@@ -109,13 +109,11 @@ def totals(user: User, period: Period, **narrow: Unpack[Narrowing]) -> Totals:
         name: Percentile(F("first_token_at") - F("received_at"), fraction=fraction)
         for name, fraction in (("p50", 0.50), ("p95", 0.95), ("p99", 0.99))
     }
-    n_demo = Count("pk", filter=Q(is_demo=True))
-    row = _ended_in(user, period, narrow).aggregate(**_SUMS, **waits, n_demo=n_demo)
+    row = _ended_in(user, period, narrow).aggregate(**_SUMS, **waits)
     measured = [row[name] // MILLISECOND for name in waits if row[name] is not None]
     return Totals(
         counts=Counts(*(row[name] for name in _SUMS)),
         latency=Latency(*measured) if measured else None,
-        has_demo=row["n_demo"] > 0,
     )
 
 

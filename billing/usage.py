@@ -59,11 +59,10 @@ class Latency:
 
 @dataclass(frozen=True)
 class Totals:
-    """`latency` is None when no request brought a first token. `has_demo`: demonstration data is in it."""
+    """`latency` is None when no request brought a first token."""
 
     counts: Counts
     latency: Latency | None
-    has_demo: bool
 
 
 @dataclass(frozen=True)

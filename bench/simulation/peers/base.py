@@ -1,6 +1,7 @@
 """What the peers have in common: they count what they have in flight, ping their servers, and some retry."""
 
 import random
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -12,7 +13,7 @@ from bench.simulation.timeline import Timeline
 BREAKER_SECONDS = 30.0
 
 
-class Peer:
+class Peer(ABC):
     """Sends each request on at once to the server that `pick` names; a subclass may let it wait before."""
 
     title = ""
@@ -35,8 +36,9 @@ class Peer:
             server.router = self
         timeline.after(self.ping_seconds, self._ping)
 
+    @abstractmethod
     def pick(self, request: Request) -> Server:
-        raise NotImplementedError
+        """Return the server to send `request` to."""
 
     def arrive(self, request: Request) -> None:
         self.send(request, self.pick(request))

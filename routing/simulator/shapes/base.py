@@ -5,6 +5,7 @@ Not responsible for any engine's words: subclasses say them.
 
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
@@ -48,7 +49,7 @@ class ApiError(Exception):
         self.param = param
 
 
-class Shape:
+class Shape(ABC):
     """One engine's face. Subclasses say which routes there are and how keys, errors and answers look."""
 
     # Whether a stream's head is sent before its first token is there, so that a refusal comes with 200.
@@ -64,9 +65,9 @@ class Shape:
         self.started = int(time.time())
         self.routes = self.build_routes()
 
+    @abstractmethod
     def build_routes(self) -> Routes:
         """Each path with its method and its handler; a path may end with `*`."""
-        raise NotImplementedError
 
     async def answer(self, request: Request) -> Answer | Stream:
         """The answer to a request, whatever the request is."""
@@ -96,24 +97,25 @@ class Shape:
                 return route
         return None
 
+    @abstractmethod
     def guard(self, request: Request) -> Answer | None:
         """A refusal before the request is looked at: a wrong key, for instance."""
-        raise NotImplementedError
 
+    @abstractmethod
     def error(self, error: ApiError, request: Request | None = None) -> Answer:
-        raise NotImplementedError
+        """A refusal in this engine's shape."""
 
+    @abstractmethod
     def invalid(self, error: Invalid) -> ApiError:
         """How this engine puts a field that it cannot read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def bad_json(self, why: str) -> ApiError:
         """How this engine refuses a body that is no JSON."""
-        raise NotImplementedError
 
+    @abstractmethod
     def full(self) -> ApiError:
         """How this engine refuses a request because too many wait."""
-        raise NotImplementedError
 
     def failure(self, status: int, message: str) -> Answer:
         """An error of the server itself, for faults and for bugs of the simulator."""
@@ -186,8 +188,8 @@ class Shape:
         return self.headers
 
     def refusal_in_stream(self) -> bytes:
-        """What a stream that has begun says when the job is refused; for engines with `head_first`."""
-        raise NotImplementedError
+        """What a stream that has begun says when the job is refused: nothing, unless the engine is `head_first`."""
+        return b""
 
     async def _pieces(self, writer: Writer) -> AsyncGenerator[bytes]:
         opening = writer.begin()

@@ -1,6 +1,7 @@
 """How a LiteLLM 1.106 proxy writes chats and completions: chunks without nulls, usage in a chunk with a choice."""
 
 import uuid
+from abc import abstractmethod
 from typing import Any
 
 from routing.simulator.engine import Job
@@ -33,8 +34,9 @@ class LiteLLMWriter(Writer):
         usage = {**self.usage(), **details, **self.cached()}
         return self.chunk(0, self.nothing, usage=usage) + DONE
 
+    @abstractmethod
     def cached(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """What is said of the prompt beside its length."""
 
 
 class ChatWriter(LiteLLMWriter):

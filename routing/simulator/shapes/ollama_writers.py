@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from abc import abstractmethod
 from datetime import UTC, datetime
 from typing import Any
 
@@ -110,12 +111,13 @@ class ApiWriter(Writer):
         call = self._line(self.called()) if self.job.scripts[0].tool else b""
         return call + self._line(self.said(""), **self._totals())
 
+    @abstractmethod
     def said(self, text: str) -> dict[str, Any]:
-        raise NotImplementedError
+        """Text as this protocol carries it."""
 
     def called(self) -> dict[str, Any]:
-        """A tool's call, with its arguments as an object."""
-        raise NotImplementedError
+        """A tool's call, with its arguments as an object; nothing where the protocol knows no tools."""
+        return self.said("")
 
     def _line(self, said: dict[str, Any], **totals: object) -> bytes:
         return msgspec.json.encode(self._frame(said, **totals)) + b"\n"

@@ -8,6 +8,7 @@ import hashlib
 import random
 import struct
 import uuid
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -38,9 +39,9 @@ class OpenAI(Shape):
             raise Invalid("", "model_attributes_type", "Input should be a valid dictionary", body)
         return body
 
+    @abstractmethod
     def check_model(self, body: Body) -> None:
         """Raise `ApiError` if this server does not have the model."""
-        raise NotImplementedError
 
     def check_chat(self, body: Body) -> None:
         """Raise `ApiError` for what the engine refuses in a conversation."""

@@ -1,6 +1,7 @@
 """How vLLM 0.32 writes chats and completions, whole and streamed."""
 
 import uuid
+from abc import abstractmethod
 from typing import Any
 
 from routing.simulator.engine import Job
@@ -41,8 +42,9 @@ class VLLMWriter(Writer):
             "usage": whole_usage(self.job),
         }
 
+    @abstractmethod
     def choice(self, index: int) -> dict[str, Any]:
-        raise NotImplementedError
+        """One sequence of a whole answer."""
 
     def closing(self) -> dict[str, str]:
         """The fingerprint, in the last chunk that has a choice, unless the usage chunk brings it."""

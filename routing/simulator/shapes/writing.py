@@ -4,6 +4,7 @@ Pure. Not responsible for computing (`engine`) nor for any engine's words: subcl
 """
 
 import json
+from abc import ABC, abstractmethod
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from routing.simulator.shapes.asking import Body
 DONE = b"data: [DONE]\n\n"
 
 
-class Writer:
+class Writer(ABC):
     """Writes the answer to one job, whole or in pieces. A subclass per engine and endpoint; no I/O."""
 
     content_type = "text/event-stream; charset=utf-8"
@@ -26,16 +27,17 @@ class Writer:
         self.options: Body = options if isinstance(options, dict) else {}
         self.usage_asked = bool(self.options.get("include_usage"))
 
+    @abstractmethod
     def whole(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """The whole answer, as one JSON object."""
 
     def begin(self) -> bytes:
         """What precedes the first token."""
         return b""
 
+    @abstractmethod
     def delta(self, index: int, start: int, end: int) -> bytes:
         """The tokens from `start` to `end` of one sequence."""
-        raise NotImplementedError
 
     def finish(self, index: int) -> bytes:
         """What follows the last token of one sequence."""

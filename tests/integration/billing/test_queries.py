@@ -148,20 +148,11 @@ def test_without_any_use_everything_is_nothing(scene: Scene) -> None:
 
     found = totals(user, TODAY)
 
-    assert (found.counts, found.latency, found.has_demo) == (Counts(0, 0, 0, 0, 0, 0), None, False)
+    assert (found.counts, found.latency) == (Counts(0, 0, 0, 0, 0, 0), None)
     for rows in (usage_by_day, usage_by_key):
         assert rows(user, TODAY) == []
     assert latest_requests(user, TODAY, 10) == []
     assert list(csv_rows(user, TODAY)) == []
-
-
-def test_demonstration_data_shows_in_the_totals(scene: Scene, use: Use) -> None:
-    use(scene.user_key, at=NOON)
-    assert not totals(scene.cast.rennes_user, TODAY).has_demo
-
-    use(scene.user_key, at=NOON, is_demo=True)
-
-    assert totals(scene.cast.rennes_user, TODAY).has_demo
 
 
 def test_a_request_is_told_with_the_names_of_all_that_took_part(scene: Scene, use: Use) -> None:
