@@ -332,16 +332,17 @@ class Decider:
             return []
         del self._requests[event.id]
         ticket, room, host = request.ticket, request.room, _host(request)
-        if event.outcome == OK and event.completion_tokens:
-            room.outputs.note(ticket, event.completion_tokens)
-            self._settle(request, event, now)
+        if event.outcome == OK:
+            if event.completion_tokens:
+                room.outputs.note(ticket, event.completion_tokens)
+            self._settle(request, event)
         self._release(request, event.outcome, now, written=event.completion_tokens)
         if event.outcome == OK and ticket.prefix:
             tokens = ticket.prompt_estimate + event.completion_tokens
             room.affinity.note(ticket.prefix, tokens, host.entry.id, now)
         return self._serve_all(now, recheck=event.outcome in _TAKES_HOPE)
 
-    def _settle(self, request: Request, event: Ended, now: float) -> None:
+    def _settle(self, request: Request, event: Ended) -> None:
         """Correct by what was really used."""
         ticket, room, host = request.ticket, request.room, _host(request)
         used = cost(max(0, event.prompt_tokens - event.cached_tokens), event.completion_tokens)
@@ -367,7 +368,9 @@ class Decider:
             was_away = host.health.state is not Health.HEALTHY
             host.health.succeeded(ticket.id, now)
             self._note_return(host, was_away)
-        elif outcome == Failure.FULL:
+            return
+        room.turns.settle(ticket.priority, ticket.institution_id, -request.cost, ticket.weight)
+        if outcome == Failure.FULL:
             host.limit.was_full(host.in_flight, now)
             host.health.was_full(ticket.id, host.in_flight, retry_after, now)
         elif outcome in HARMS_HEALTH:

@@ -109,6 +109,38 @@ def test_what_is_counted_is_what_was_used() -> None:
     assert 5 <= order["orleans"] / order["reims"] <= 9  # (100 + 4 · 900) / (100 + 4 · 100) = 7.4
 
 
+def test_what_writes_nothing_is_charged_for_what_it_reads() -> None:
+    house = House(ONE)
+    running = house.grant("running", institution_id="strasbourg")
+    for number in range(200):
+        house.offer(f"embeds {number}", institution_id="reims", application_id="r")
+        house.offer(f"chats {number}", institution_id="orleans", application_id="o")
+    order: Counter[str] = Counter()
+    for _ in range(160):
+        (decision,) = end(house, running, 0 if running.id.startswith("embeds") else 100)
+        running = granted(decision)
+        order[running.id.split()[0]] += 1
+
+    assert order["embeds"] / order["chats"] == pytest.approx(5, rel=0.3)  # 100 to 100 + 4 · 100
+
+
+def test_what_brought_nothing_costs_no_turn() -> None:
+    house = House(ONE)
+    running = house.grant("running", institution_id="reims")
+    house.offer("reims", institution_id="reims", application_id="r")
+    for number in range(4):
+        house.offer(f"orleans {number}", institution_id="orleans", application_id="o")
+    decisions = end(house, running, 100)
+    order = []
+
+    for _ in range(4):
+        (decision,) = decisions
+        order.append(decision.id)
+        decisions = house.decider.withdraw(decision.id, house.clock())
+
+    assert order == [f"orleans {number}" for number in range(4)]
+
+
 def test_a_weight_gives_more_of_the_turns() -> None:
     house = House(ONE)
     running = house.grant("running", institution_id="strasbourg")
