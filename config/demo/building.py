@@ -14,7 +14,7 @@ from django.conf import settings
 from django.utils.crypto import get_random_string
 
 from config.demo.catalogue import MODELS, DemoModel
-from config.demo.files import Remembered, free_ports
+from config.demo.files import HOST, Remembered, free_ports
 from config.demo.fleet import SERVERS, DemoServer
 from config.demo.members import (
     ACCOUNTS,
@@ -24,13 +24,14 @@ from config.demo.members import (
     DemoApplication,
     DemoInstitution,
 )
+from config.launch.environment import try_address
 from federation.access.models import ApiKey, Application
 from federation.access.operations import create_application, issue_key, revoke_key
 from federation.catalogue.models import AIModel
 from federation.catalogue.operations import add_alias, add_version, register_model
 from federation.fleet.models import InferenceServer
 from federation.fleet.operations.credentials import current_credential, rotate_credential
-from federation.fleet.operations.publication import Offer, publish_server
+from federation.fleet.operations.publication import Offer, move_server, publish_server
 from federation.fleet.operations.servers import add_site
 from federation.journal.actors import CommandActor
 from federation.members.enums import MembershipState
@@ -45,6 +46,7 @@ from federation.people.operations import create_user, grant_role, set_password
 from routing.core.enums import LifecycleStage, ServerState
 from routing.core.keys import digest
 from routing.upstream.credentials import Secret
+from routing.upstream.egress import parse_base_url
 
 BY = CommandActor("demo")
 PASSWORD_LENGTH, TOKEN_LENGTH = 16, 40
@@ -168,12 +170,34 @@ def _servers(institutions: Mapping[str, Institution]) -> list[tuple[DemoServer, 
 SLUGS = tuple(plan.slug for plan in SERVERS)
 
 
+def move_from_taken_ports() -> list[InferenceServer]:
+    """Give another port to each simulated server on whose port somebody listens; return the moved ones.
+
+    While the simulator runs, that somebody is the simulator: only for when it does not.
+    """
+    taken = [row for row in InferenceServer.objects.filter(slug__in=SLUGS) if _is_taken(row)]
+    ports = free_ports(len(taken))
+    return [
+        move_server(by=BY, server=row, url=_url(port))
+        for row, port in zip(taken, ports, strict=True)
+    ]
+
+
+def _is_taken(server: InferenceServer) -> bool:
+    target = parse_base_url(server.base_url)
+    return server.state != ServerState.RETIRED and bool(try_address(target.host, target.port))
+
+
+def _url(port: int) -> str:
+    return f"http://{HOST}:{port}"
+
+
 def _publish(plan: DemoServer, institution: Institution, port: int) -> InferenceServer:
     token = _new_token()
     for model_name, served_name in plan.serves.items():
         offer = Offer(
             institution=institution,
-            url=f"http://127.0.0.1:{port}",
+            url=_url(port),
             engine=plan.engine,
             model_name=model_name,
             served_name=served_name,

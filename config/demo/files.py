@@ -5,14 +5,14 @@
 
 import json
 import random
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from config.launch.environment import write_private
+from config.launch.environment import try_address, write_private
 
 DEMO, SIMULATOR = "demo.json", "simulator.json"
+HOST = "127.0.0.1"
 PORTS = range(20_000, 32_000)
 """Below the ports that systems give to outgoing connections, so that a port stays free until the next start."""
 
@@ -54,15 +54,6 @@ def free_ports(count: int) -> list[int]:
     for port in random.sample(PORTS, len(PORTS)):
         if len(found) == count:
             break
-        if _is_free(port):
+        if not try_address(HOST, port):
             found.append(port)
     return found
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

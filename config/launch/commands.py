@@ -116,7 +116,7 @@ def prepare(place: Place, services: Services, supervisor: Supervisor, *, demo: b
         static.collected()
     if demo:
         stage("Preparing the demonstration data")
-        supervisor.run(services.manage("demo"))
+        supervisor.run(services.demo())
 
 
 def start_services(services: Services, supervisor: Supervisor, *, demo: bool) -> None:

@@ -145,7 +145,9 @@ def next_port(place: Place) -> int:
 def check_port(place: Place, *, wait: bool) -> None:
     """Refuse a port that is taken; `wait` gives the children of a killed copy time to end."""
     deadline = time.monotonic() + (ENDING_SECONDS if wait else 0)
-    while (problem := _bind(place)) == errno.EADDRINUSE and time.monotonic() < deadline:
+    while (
+        problem := try_address(place.host, place.port)
+    ) == errno.EADDRINUSE and time.monotonic() < deadline:
         time.sleep(0.1)
     if problem == errno.EADDRINUSE:
         raise LaunchError(
@@ -159,13 +161,13 @@ def check_port(place: Place, *, wait: bool) -> None:
         )
 
 
-def _bind(place: Place) -> int:
-    """Try the address as the router will; return the error's number, 0 for none."""
-    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+def try_address(host: str, port: int) -> int:
+    """Listen there for a moment; return the error's number, 0 for none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((place.host, place.port))
+            probe.bind((host, port))
             probe.listen(1)
         except OSError as error:
             return error.errno or errno.EADDRNOTAVAIL

@@ -1,10 +1,15 @@
 """Which processes make up the product, and in which order they end."""
 
+import json
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
-from config.launch.environment import Place
+from config.launch.environment import Place, try_address
 from config.launch.processes import Program
 
 # The router first: it lets its streams finish while all they need is still there. PostgreSQL last.
@@ -39,9 +44,16 @@ class Services:
     def worker(self) -> Program:
         return self.manage("qcluster", name="worker")
 
-    def simulator(self) -> Program:
-        configuration = str(self._place.var / "simulator.json")
-        return self._program("simulator", ("-m", "routing.simulator", configuration), self._plain)
+    def demo(self) -> Program:
+        """Return the step that completes the demonstration; the simulator must not run."""
+        return self.manage("demo", "--move")
+
+    def simulator(self) -> "Simulator":
+        configuration = self._place.var / "simulator.json"
+        program = self._program(
+            "simulator", ("-m", "routing.simulator", str(configuration)), self._plain
+        )
+        return Simulator(program, configuration, self.demo())
 
     def manage(self, *arguments: str, name: str = "") -> Program:
         """Return a management command: a service, or a step of the start."""
@@ -61,3 +73,37 @@ class Services:
             environment=environment,
             grace=grace,
         )
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """The simulated servers. Those whose port somebody took since the last start move to another first."""
+
+    program: Program
+    configuration: Path
+    demo: Program
+
+    @property
+    def name(self) -> str:
+        return self.program.name
+
+    @property
+    def log(self) -> Path:
+        return self.program.log
+
+    @property
+    def stop_signal(self) -> signal.Signals:
+        return self.program.stop_signal
+
+    @property
+    def grace(self) -> float:
+        return self.program.grace
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        if any(try_address(host, port) for host, port in self._addresses()):
+            self.demo.spawn().wait()
+        return self.program.spawn()
+
+    def _addresses(self) -> list[tuple[str, int]]:
+        servers = json.loads(self.configuration.read_text())["servers"]
+        return [(server["host"], server["port"]) for server in servers]

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any
 import httpx
 import psycopg
 
+from config.demo.files import free_ports
 from config.launch.environment import SECRETS
 from tests.support.processes import children, wait_for
 
@@ -139,10 +139,8 @@ def running(command: str = "run") -> Iterator[Product]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port below those of outgoing connections, so that none of these takes it meanwhile."""
+    return free_ports(1)[0]
 
 
 def command_line(pid: int) -> str:

@@ -13,20 +13,23 @@ from django.utils.translation import gettext as _
 
 from federation.catalogue.models import AIModel, ModelVersion
 from federation.catalogue.operations import add_version, register_model
+from federation.fleet import policies
 from federation.fleet.enums import Engine
 from federation.fleet.models import Deployment, EgressGrant, InferenceServer, Site
 from federation.fleet.operations.credentials import current_credential, rotate_credential
 from federation.fleet.operations.deployments import deploy_model
-from federation.fleet.operations.egress import grant_egress
+from federation.fleet.operations.egress import grant_egress, revoke_egress
 from federation.fleet.operations.servers import (
     add_site,
     canonical_url,
     change_engine,
     change_server_state,
     limit_server,
+    locked_server,
     register_server,
 )
 from federation.journal.actors import Actor
+from federation.journal.operations import record
 from federation.members.models import Institution
 from routing.core.enums import LifecycleStage, ServerState
 from routing.upstream.addresses import canonical
@@ -80,6 +83,31 @@ def publish_server(*, by: Actor, offer: Offer) -> Publication:
     if server.state == ServerState.STAGING:
         change_server_state(by=by, server=server, state=ServerState.LIVE)
     return Publication(deployment, granted)
+
+
+@transaction.atomic
+def move_server(*, by: Actor, server: InferenceServer, url: str) -> InferenceServer:
+    """Say that a server answers elsewhere now; leave to reach it moves along.
+
+    Raises `ValidationError` as `publish_server` does.
+    """
+    policies.check_grant_egress(by)
+    locked = locked_server(server)
+    policies.check_manage_server(by, locked)
+    before, locked.base_url = locked.base_url, canonical_url(url)
+    locked.full_clean()
+    locked.save(update_fields=["base_url"])
+    for grant in locked.egress_grants.in_force():
+        revoke_egress(by=by, grant=grant)
+    _grant_addresses(by, locked)
+    record(
+        by=by,
+        verb="fleet.move_server",
+        obj=locked,
+        institution=locked.institution,
+        diff={"url": [before, locked.base_url]},
+    )
+    return locked
 
 
 def _find_server(offer: Offer) -> InferenceServer | None:

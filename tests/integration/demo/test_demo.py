@@ -1,6 +1,7 @@
 """The command `demo`: what it builds, what a second run keeps, and the databases that it leaves alone."""
 
 import json
+import socket
 import stat
 from collections import Counter
 from datetime import timedelta
@@ -167,6 +168,28 @@ def test_exactly_the_servers_own_addresses_are_allowed(demonstration: Demonstrat
 
     allowed = {f"http://{row.address}:{row.port}" for row in EgressGrant.objects.in_force()}
     assert allowed == {server["url"] for server in demo["servers"]}
+
+
+def test_a_server_whose_port_is_taken_moves_before_the_simulator_starts(
+    demonstration: Demonstration,
+) -> None:
+    before = {server["name"]: server["url"] for server in demonstration.run()["servers"]}
+    taken, *others = before
+    port = httpx.URL(before[taken]).port
+    with socket.create_server(("127.0.0.1", port or 0)):
+        call_command("demo", "--move")
+
+        after = {
+            server["name"]: server["url"] for server in demonstration.read("demo.json")["servers"]
+        }
+        assert after[taken] != before[taken]
+        assert [after[name] for name in others] == [before[name] for name in others]
+        simulated = {
+            each.name: each.port for each in load(demonstration.var / "simulator.json").servers
+        }
+        assert simulated[taken] == httpx.URL(after[taken]).port
+        allowed = {f"http://{row.address}:{row.port}" for row in EgressGrant.objects.in_force()}
+        assert allowed == set(after.values())
 
 
 def test_the_simulated_servers_answer_under_the_registers_names_and_tokens(

@@ -116,6 +116,10 @@ ACTS: dict[str, tuple[frozenset[str], Act]] = {
         RENNES_DSI,
         lambda w, by: servers.change_engine(by=by, server=w.server, engine=Engine.LMDEPLOY),
     ),
+    "move_server": (
+        ADMIN,
+        lambda w, by: publication.move_server(by=by, server=w.server, url="http://10.0.0.7:8000"),
+    ),
     "rotate_credential": (
         RENNES_DSI,
         lambda w, by: credentials.rotate_credential(

@@ -11,7 +11,12 @@ from federation.fleet.enums import Engine
 from federation.fleet.models import EgressGrant, InferenceServer
 from federation.fleet.operations.credentials import current_credential
 from federation.fleet.operations.egress import grant_egress
-from federation.fleet.operations.publication import Offer, Publication, publish_server
+from federation.fleet.operations.publication import (
+    Offer,
+    Publication,
+    move_server,
+    publish_server,
+)
 from federation.fleet.operations.servers import change_server_state
 from federation.journal.models import AuditEvent
 from federation.members.models import Institution
@@ -275,6 +280,30 @@ def test_an_address_is_granted_in_its_one_spelling(cast: Cast) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_server_that_moves_takes_its_leave_along(cast: Cast) -> None:
+    server = publish(cast.rennes, "http://127.0.0.1:8100").deployment.server
+
+    moved = move_server(by=OPERATOR, server=server, url="http://127.0.0.2:8200/v1/")
+
+    assert moved.base_url == "http://127.0.0.2:8200"
+    assert [(grant.address, grant.port) for grant in moved.egress_grants.in_force()] == [
+        ("127.0.0.2", 8200)
+    ]
+    event = AuditEvent.objects.get(verb="fleet.move_server")
+    assert event.diff == {"url": ["http://127.0.0.1:8100", "http://127.0.0.2:8200"]}
+
+
+def test_a_server_does_not_move_to_an_address_that_serves_no_model(cast: Cast) -> None:
+    server = publish(cast.rennes, "http://127.0.0.1:8100").deployment.server
+
+    with pytest.raises(ValidationError):
+        move_server(by=OPERATOR, server=server, url="http://169.254.169.254/")
+
+    server.refresh_from_db()
+    assert server.base_url == "http://127.0.0.1:8100"
+    assert [grant.port for grant in server.egress_grants.in_force()] == [8100]
+
+
 def test_a_server_registered_twice_at_once_is_one_server(transactional_db: None) -> None:
     rennes = make_institution("rennes")
     make_model()

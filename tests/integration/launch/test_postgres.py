@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -54,7 +55,8 @@ def kill_everything(server: EmbeddedPostgres) -> None:
     """Kill the server and each process it started, and wait until all are gone."""
     family = [pid_of(server), *children(pid_of(server))]
     for pid in family:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # the backend of a connection that just closed
+            os.kill(pid, signal.SIGKILL)
     assert server.process is not None
     server.process.wait()
     wait_for(lambda: not any(map(is_alive, family)), "the end of the killed server")

@@ -1,11 +1,14 @@
 """The processes of a copy: what they are told, and how long they may take to end."""
 
+import socket
+import sys
 from pathlib import Path
 
 import pytest
 
 from config.launch.environment import Place
-from config.launch.services import Services
+from config.launch.processes import Program
+from config.launch.services import Services, Simulator
 from routing.gateway.settings import read_limits
 
 
@@ -31,3 +34,19 @@ def test_who_runs_it_may_shorten_that(place: Place, monkeypatch: pytest.MonkeyPa
     router = Services(place, "postgresql:///ilaas", "serve").router()
 
     assert read_limits(router.environment).drain_seconds == 7
+
+
+def test_the_simulator_starts_only_where_its_ports_are_free(tmp_path: Path) -> None:
+    def program(name: str) -> Program:
+        return Program(name, (sys.executable, "-c", ""), tmp_path / f"{name}.log")
+
+    configuration = tmp_path / "simulator.json"
+    simulator = Simulator(program("simulator"), configuration, program("demo"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        configuration.write_text(f'{{"servers": [{{"host": "127.0.0.1", "port": {port}}}]}}')
+        simulator.spawn().wait()
+        assert (tmp_path / "demo.log").exists()
+        (tmp_path / "demo.log").unlink()
+    simulator.spawn().wait()
+    assert not (tmp_path / "demo.log").exists()

@@ -1,5 +1,6 @@
 """`manage.py demo`: the demonstration federation, for `make run`."""
 
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from config.demo import files
-from config.demo.building import BY, Register, build_register
+from config.demo.building import BY, Register, build_register, move_from_taken_ports
 from config.demo.catalogue import MODELS
 from config.demo.fleet import DemoServer
 from config.demo.history import fill, make_room
@@ -35,11 +36,21 @@ class Command(OperatorCommand):
         "Refused on a database that is not a demonstration's."
     )
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--move",
+            action="store_true",
+            help="first give another port to each simulated server whose port is taken; "
+            "only while the simulator does not run",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         check_is_demonstration()
         var, now = Path(settings.VAR), timezone.now()
         make_room(now)
         with transaction.atomic():
+            if options["move"]:
+                move_from_taken_ports()
             register = build_register(files.remember(var))
             stored = fill(register, now)
         files.write(var, files.SIMULATOR, simulator(register))
