@@ -5,6 +5,7 @@ own; `worker` does not heed the wish to end.
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -35,6 +36,7 @@ GRACE_SECONDS = 1.0
 
 
 def main(folder: Path) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
     with supervised() as supervisor:
         for name in NAMES:
             supervisor.start(
