@@ -190,7 +190,7 @@ class Ours:
         grant = self._sent[request.id]
         assert recall.attempt == grant.attempt, recall
         self._servers[grant.server_id].abort(request)
-        return self._fail(request, Failure.TIMEOUT)
+        return self._fail(request, recall.why)
 
     def _fail(self, request: Request, failure: Failure) -> Sequence[Decision]:
         """An attempt has failed: another may follow, unless the client has got a part of it."""

@@ -9,9 +9,11 @@ Synchronous, and told the time: `now` is in seconds, of any clock that never goe
 * a retry goes to no server that failed it, keeps its place in the line, and is at most the fourth attempt;
 * what is told twice, late, or of an unknown attempt changes nothing.
 
-A full server has not failed a request: it takes nothing from anybody for a while, then the request may be its
+A busy server has not failed a request: it takes nothing from anybody for a while, then the request may be its
 again. Not here: who is next (`serving`), waiting itself, timers and futures (`routing.dispatch`).
 """
+
+from collections.abc import Iterable
 
 from routing.core.candidates import Needs, Route, all_down, find_candidates
 from routing.core.deadlines import Deadlines
@@ -37,7 +39,7 @@ from routing.core.request import (
     Ticket,
     Withdrawn,
 )
-from routing.core.retry import HARMS_HEALTH, MAX_ATTEMPTS, Failure
+from routing.core.retry import HARMS_HEALTH, MAX_ATTEMPTS, WAS_BUSY, Failure
 from routing.core.serving import Pass, Turn
 from routing.core.table import Table
 
@@ -94,7 +96,7 @@ class Decider:
             return [Refusal(id=ticket_id, code=RefusalCode.ATTEMPTS, retry_after_ms=0)]
         self._release(request, why, now, retry_after_ms / 1000)
         request.attempt += 1
-        if why is not Failure.FULL:
+        if why not in WAS_BUSY:
             request.needs = request.needs.without(_host(request).entry.id)
         request.grant = None
         refusal = self._refuse_retry(request, why, now) or self._hopeless(request, now)
@@ -246,11 +248,7 @@ class Decider:
         known = room.affinity.known_to(ticket.prefix, now) if ticket.prefix else {}
         cached, age = known.get(host.entry.id, (0.0, 0))
         host.begin(Run(ticket, min(cached, float(ticket.prompt_estimate)), age, now), now)
-        request.cost = cost(max(0.0, ticket.prompt_estimate - cached), request.output)
-        room.turns.serve(
-            ticket.priority, ticket.institution_id, request.cost, ticket.weight, room.classes
-        )
-        room.served.add(now, request.cost)
+        room.serve(request, now)
         room.in_flight += 1
         request.granted_at = now
         request.grant = Grant(
@@ -309,15 +307,20 @@ class Decider:
         else:
             host.progressed(event, now)
         host.look(now)
-        if isinstance(event, Gauges) or not host.is_silent(now):
-            return self._serve_all(now)
-        host.stopped(now)
-        recalled: list[Decision] = []
-        for ticket_id in host.runs:
-            grant = self._requests[ticket_id].grant
-            if grant:
-                recalled.append(Recall(id=ticket_id, attempt=grant.attempt))
-        return recalled
+        if isinstance(event, Progress) and host.is_silent(now):
+            host.stopped(now)
+            return self._recall(host.runs.values(), Failure.TIMEOUT)
+        queued = host.queued_inside(now)
+        return [*self._recall(queued, Failure.QUEUED), *self._serve_all(now)]
+
+    def _recall(self, runs: Iterable[Run], why: Failure) -> list[Decision]:
+        """Take attempts back; from a queue once only: a server may after all be slow."""
+        grants = [grant for run in runs if (grant := self._requests[run.id].grant)]
+        return [
+            Recall(id=grant.id, attempt=grant.attempt, why=why)
+            for grant in grants
+            if why is Failure.TIMEOUT or grant.attempt == 1
+        ]
 
     def _note_return(self, host: Host, was_away: bool) -> None:
         """A server that comes back from an ejection begins small, and may have forgotten everything."""
@@ -345,7 +348,7 @@ class Decider:
     def _settle(self, request: Request, event: Ended) -> None:
         """Correct by what was really used."""
         ticket, room, host = request.ticket, request.room, _host(request)
-        used = cost(max(0, event.prompt_tokens - event.cached_tokens), event.completion_tokens)
+        used = cost(event.prompt_tokens, event.completion_tokens)
         room.turns.settle(
             ticket.priority, ticket.institution_id, used - request.cost, ticket.weight
         )

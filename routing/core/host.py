@@ -21,23 +21,28 @@ MOST_QUEUED = 5
 """Requests waiting in a server at which one that is judged by its statistics takes no more."""
 
 CLASSES = tuple(sorted(PriorityClass, reverse=True))
-NO_CLASS = max(CLASSES) + 1
-_PLACES = {5: 1.3, 4: 1.2, 3: 1.1, 2: 1.0, 1: 0.95}
-_MEMORY = {5: 0.97, 4: 0.95, 3: 0.93, 2: 0.90, 1: 0.88}
-_BACKLOG = {5: 1.5, 4: 1.2, 3: 0.9, 2: 0.5, 1: 0.35}
-"""Ceilings by class: share of the limit, share of the memory, seconds of prefill that may wait."""
+NO_CLASS = max(CLASSES) + 2
+OWNER = max(CLASSES) + 1
+"""Stands above the classes: a request of the server's own institution that wants its own servers."""
+_PLACES = {5: 1.25, 4: 1.15, 3: 1.08, 2: 1.02, 1: 1.0, OWNER: 2.0}
+_MEMORY = {5: 0.93, 4: 0.92, 3: 0.91, 2: 0.89, 1: 0.87, OWNER: 0.98}
+_BACKLOG = {5: 1.5, 4: 1.2, 3: 0.9, 2: 0.5, 1: 0.35, OWNER: 0.7}
+"""Ceilings by class: share of the limit, share of the memory, seconds of prefill that may wait.
+
+An owner goes beyond the guests' ceilings, so that nothing need be kept idle for it; guests come back when less
+is taken. Behind a long backlog it would wait longer than elsewhere.
+"""
 STREAM_CLASS = 3
 """The class whose backlog a stream may at least fill: somebody waits for it."""
-OWNER_SHARE, OWNER_EXTRA = 1.5, 1
-"""An owner goes beyond the guests' ceiling; nothing is kept idle for it, guests come back when it is below."""
 SILENT_SECONDS = 4.0
+LATE_SECONDS = 1.0
 GAUGES_FRESH_SECONDS = 5.0
 
 
 class Run:
     """A request in flight. `unread`: prompt tokens that wait for its first token, 0 once it has come."""
 
-    __slots__ = ("began", "cached", "cached_age", "id", "is_stream", "prompt", "unread", "written")
+    __slots__ = ("began", "cached", "cached_age", "id", "is_stream", "model_id", "prompt", "unread")
 
     def __init__(self, ticket: Ticket, cached: float, cached_age: int, now: float) -> None:
         self.id = ticket.id
@@ -46,14 +51,15 @@ class Run:
         self.cached = cached
         self.cached_age = cached_age
         self.is_stream = ticket.stream
+        self.model_id = ticket.model_id
         self.unread = max(0.0, self.prompt - cached)
-        self.written = 0.0
 
 
 class Host:
     """`in_flight` counts the requests of all its models."""
 
     __slots__ = (
+        "_awake",
         "_expected",
         "_gauges",
         "_gauges_at",
@@ -86,6 +92,8 @@ class Host:
         self.memory = 0
         """Tokens of context that it holds, 0 when unknown."""
         self.streams_unread = 0
+        self._awake: set[str] = set()
+        """Models that have written since the server was idle: what they make wait is not their being loaded."""
         self._expected: deque[tuple[float, Run]] = deque()
         self._gauges: Gauges | None = None
         self._gauges_at = self._looked_at = -1e18
@@ -136,7 +144,10 @@ class Host:
         if limiting is not Limiting.LEARNT:
             lowest = 1 if self._given_admits(limiting, running, now) else NO_CLASS
             return lowest, lowest
-        places = (running + self.foreign(now) + 1) / max(1.0, self.limit.value)
+        taken = running + self.foreign(now) + 1
+        if taken > self.limit.wall and running:
+            return NO_CLASS, NO_CLASS
+        places = taken / max(1.0, self.limit.value)
         memory = self.memory_use(now)
         seconds = self.pace.prefill * self.backlog
         streams = whole = NO_CLASS
@@ -156,10 +167,12 @@ class Host:
             return False
         if limiting is not Limiting.LEARNT:
             return self._given_admits(limiting, running, now)
-        places = OWNER_SHARE * self.limit.value + OWNER_EXTRA
-        backlog = self.pace.prefill * self.backlog
+        places = min(_PLACES[OWNER] * self.limit.value + 1, self.limit.wall)
+        seconds = self.pace.prefill * self.backlog
         return (
-            running + 1 <= places and backlog <= _BACKLOG[5] and self.memory_use(now) <= _MEMORY[5]
+            running + 1 <= places
+            and seconds <= _BACKLOG[OWNER]
+            and self.memory_use(now) <= _MEMORY[OWNER]
         )
 
     def has_memory_for(self, prompt: int, level: int, now: float) -> bool:
@@ -218,10 +231,11 @@ class Host:
         if run is None:
             return
         self._heard_at = now
+        self._awake.add(run.model_id)
         self._is_suspect = False
         backlog = self._read_from.get(ticket_id)
         if backlog is not None and run.is_stream:
-            self.pace.read(backlog, seconds)
+            self.pace.read(backlog, min(seconds, self._patience(backlog)))
         self._has_read(run)
 
     def end(self, ticket_id: str, written: int) -> Run | None:
@@ -237,6 +251,9 @@ class Host:
         if not self.runs:
             self.backlog = self.written = 0.0
             self.streams_unread = 0
+            self._awake.clear()
+        elif written:
+            self._awake.add(run.model_id)
         return run
 
     def progressed(self, progress: Progress, now: float) -> None:
@@ -264,10 +281,30 @@ class Host:
                 self.pace,
                 self.in_flight + self.foreign(now),
                 now,
-                oldest_unread=self._oldest_unread(now),
-                backlog=self.backlog,
+                overdue=len(self.overdue(now)),
                 queued=gauges.waiting if gauges else None,
             )
+
+    def overdue(self, now: float) -> list[Run]:
+        """Return the streams whose first token is so late, while others write, that they must wait in a queue."""
+        if not self.streams_unread:
+            return []
+        return [
+            run
+            for run in self.runs.values()
+            if run.is_stream
+            and run.unread
+            and run.model_id in self._awake
+            and now - run.began > self._patience(self._read_from[run.id])
+        ]
+
+    def _patience(self, backlog: float) -> float:
+        """Return how long a first token may take with so many prompt tokens to read before it."""
+        return LATE_SECONDS + 3 * self.pace.prefill * backlog
+
+    def queued_inside(self, now: float) -> list[Run]:
+        """Return what should be taken back from a queue in the server; gauges would have prevented it."""
+        return [] if self._fresh_gauges(now) else self.overdue(now)
 
     def is_silent(self, now: float) -> bool:
         """Say whether no stream has had a token for so long that the engine must have stopped.
@@ -289,13 +326,6 @@ class Host:
         """Note that the engine has stopped: the next requests must show that it goes on."""
         self._is_suspect = True
         self.health.stopped(now)
-
-    def _oldest_unread(self, now: float) -> float:
-        if not self.streams_unread:
-            return 0.0
-        return next(
-            (now - run.began for run in self.runs.values() if run.is_stream and run.unread), 0.0
-        )
 
     def _has_read(self, run: Run) -> None:
         if self._read_from.pop(run.id, None) is None:

@@ -2,12 +2,12 @@
 
 It grows while the server writes faster than people read, towards the number at which it would not any more; an
 engine's own queue is to stay empty, because what waits there cannot be put in order. A server without metrics
-shows its hidden queue by first tokens that come far too late.
+shows its hidden queue by first tokens that come far too late: behind that number stands a wall.
 """
 
 from routing.core.pace import Pace
 
-READABLE = 0.085
+READABLE = 0.075
 """Seconds between tokens to aim at: reading takes 100 ms, some of which is kept in hand."""
 START_WITH_GAUGES, START = 8.0, 2.0
 MOST = 512.0
@@ -19,16 +19,17 @@ _COOL, _MOST_COOL = 15.0, 240.0
 _USED = 0.7
 """Share of the limit that must be in use before it grows: else nothing says that more would do."""
 _QUEUE_SEEN = 2
-_LATE_SECONDS = 1.0
 
 
 class LearntLimit:
     """One server's limit on requests at once. `now` in seconds of a clock that never goes back."""
 
-    __slots__ = ("_cool", "_held_until", "_is_starting", "_shrunk_at", "value")
+    __slots__ = ("_cool", "_held_until", "_is_starting", "_shrunk_at", "value", "wall")
 
     def __init__(self, start: float = START) -> None:
         self.value = start
+        self.wall = MOST
+        """Requests at once beyond which the server lets wait, whoever asks."""
         self._is_starting = True
         self._cool = _COOL
         self._held_until = self._shrunk_at = -1e18
@@ -49,37 +50,33 @@ class LearntLimit:
         self._held_until = now + _COOL
 
     def look(
-        self,
-        pace: Pace,
-        running: int,
-        now: float,
-        *,
-        oldest_unread: float,
-        backlog: float,
-        queued: int | None,
+        self, pace: Pace, running: int, now: float, *, overdue: int, queued: int | None
     ) -> None:
         """Adjust, every `PERIOD_SECONDS`.
 
-        `oldest_unread`: how long the oldest request has waited for its first token; `backlog`: prompt tokens
-        that are still to be read; `queued`: what the server's gauges say waits in it, None without gauges.
+        `overdue`: streams that wait for their first token for longer than reading takes; `queued`: what the
+        server's gauges say waits in it, None without gauges.
         """
         if queued is None:
-            late = oldest_unread > _LATE_SECONDS + 3 * pace.best_prefill * backlog
-            if late and running > 1:
-                return self._back_off(running, now)
-        elif queued > _QUEUE_SEEN and oldest_unread > _LATE_SECONDS:
+            if overdue and running > overdue:
+                return self._found_wall(running - overdue, now)
+            if running >= self.wall and now > self._held_until:
+                self.wall += 1
+                self.value = max(self.value, self.wall)
+                self._held_until = now + self._cool
+        elif queued > _QUEUE_SEEN and overdue:
             return self._shrink(0.9 * min(self.value, running), now)
-        if now > self._held_until:
+        if now > self._held_until or self.wall < MOST:
             self._approach(pace, running)
         return None
 
-    def _back_off(self, running: int, now: float) -> None:
-        """Leave a hidden queue, and do not soon look for it again."""
-        if now - self._shrunk_at <= APART_SECONDS:
-            return
-        if now > self._held_until:
+    def _found_wall(self, running: int, now: float) -> None:
+        """No more than `running` are served at once; do not soon look again whether more would be."""
+        if self.wall < MOST:
             self._cool = min(_MOST_COOL, 2 * self._cool)
-        self._shrink(min(self.value, running) - 1, now)
+        self.wall = min(self.wall, float(running))
+        self.value = min(self.value, self.wall)
+        self._is_starting = False
         self._held_until = now + self._cool
 
     def _shrink(self, value: float, now: float) -> None:
@@ -100,7 +97,7 @@ class LearntLimit:
             self.value += max(-0.1 * self.value, min(0.1 * self.value, step))
         elif running >= _USED * self.value:
             self.value += max(1.0, 0.5 * self.value) if self._is_starting else self._small_step()
-        self.value = max(1.0, min(self.value, MOST))
+        self.value = max(1.0, min(self.value, self.wall))
 
     def _small_step(self) -> float:
         return max(0.5, 0.03 * self.value)

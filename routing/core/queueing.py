@@ -20,7 +20,7 @@ from routing.core.windows import RecentCount
 
 ANSWER_MARGIN = 0.1
 """Seconds before its deadline at which a waiting ticket is answered, so that the answer is in time."""
-RATE_WINDOW_SECONDS = 15.0
+RATE_WINDOW_SECONDS = 30.0
 
 
 class Request:
@@ -74,18 +74,18 @@ class Room:
     """A model's servers, those who wait for it, and how fast they are served."""
 
     __slots__ = (
+        "_costs",
         "_last",
         "_lines",
+        "_served",
         "_waiting",
         "affinity",
         "budget",
-        "costs",
         "in_flight",
         "model",
         "outputs",
         "owners_waiting",
         "routes",
-        "served",
         "turns",
     )
 
@@ -97,10 +97,10 @@ class Room:
         self.turns = Turns()
         self.affinity = Affinity()
         self.outputs = Outputs()
-        self.served = RecentCount(RATE_WINDOW_SECONDS)
-        """Cost of what was let through."""
-        self.costs: dict[int, float] = {}
-        """Cost of those who wait, by class."""
+        self._served: dict[int, RecentCount] = {}
+        """Cost of what was let through lately, by class."""
+        self._costs: dict[int, dict[str, float]] = {}
+        """Cost of those who wait, by class and institution."""
         self._lines: dict[int, dict[str, dict[Needs, Line]]] = {}
         self._waiting = 0
         self.owners_waiting = 0
@@ -148,7 +148,8 @@ class Room:
         insort(line, request, key=_rank)
         self._waiting += 1
         self.owners_waiting += request.is_owner
-        self.costs[level] = self.costs.get(level, 0.0) + request.cost
+        costs = self._costs.setdefault(level, {})
+        costs[institution] = costs.get(institution, 0.0) + request.cost
 
     def leave(self, request: Request) -> None:
         request.waits = False
@@ -158,13 +159,13 @@ class Room:
         del line[bisect_left(line, request.rank, key=_rank)]
         self._waiting -= 1
         self.owners_waiting -= request.is_owner
-        self.costs[level] -= request.cost
+        self._costs[level][institution] -= request.cost
         if not line:
             del flows[request.needs]
         if not flows:
-            del self._lines[level][institution]
+            del self._lines[level][institution], self._costs[level][institution]
         if not self._lines[level]:
-            del self._lines[level], self.costs[level]
+            del self._lines[level], self._costs[level]
 
     def choose(self, request: Request, options: Sequence[Route], now: float) -> Route:
         """Return the option that the model's strategy prefers."""
@@ -182,16 +183,36 @@ class Room:
         times = [route.host.health.opens_at(now) for route in self.routes]
         return min((time for time in times if time is not None and time > now), default=None)
 
+    def serve(self, request: Request, now: float) -> None:
+        """Note that a request is let through."""
+        ticket = request.ticket
+        self.turns.serve(
+            ticket.priority, ticket.institution_id, request.cost, ticket.weight, self.classes
+        )
+        served = self._served.get(ticket.priority)
+        if served is None:
+            served = self._served[ticket.priority] = RecentCount(RATE_WINDOW_SECONDS)
+        served.add(now, request.cost)
+
     def wait_seconds(self, request: Request, now: float) -> float:
-        """Return how long one like this that came now would wait; 0 when a server is open or nobody knows."""
+        """Return how long one like this that came now would wait; 0 when a server is open or nobody knows.
+
+        Its class goes on as fast as it did lately, and before its turn each institution is served as much as its
+        own. Nobody in its line stays beyond a deadline.
+        """
         if not self._waiting and self.is_open(now):
             return 0.0
         opens_at = self.opens_at(now) if not self.in_flight else None
-        rate = self.served.rate(now)
-        level = request.ticket.priority
-        ahead = sum(amount for above, amount in self.costs.items() if above >= level)
-        drain = (ahead + request.cost) / rate if rate else 0.0
-        return max(drain, opens_at - now if opens_at is not None else 0.0)
+        level, institution = request.ticket.priority, request.ticket.institution_id
+        costs = self._costs.get(level, {})
+        own = costs.get(institution, 0.0) + request.cost
+        others = sum(min(cost, own) for name, cost in costs.items() if name != institution)
+        served = self._served.get(level)
+        rate = served.rate(now) if served else 0.0
+        seconds = (own + others) / rate if rate else 0.0
+        if line := self._lines.get(level, {}).get(institution, {}).get(request.needs):
+            seconds = min(seconds, line[-1].expires_at - now)
+        return max(0.0, seconds, opens_at - now if opens_at is not None else 0.0)
 
     def _all_lines(self) -> Iterator[Line]:
         for institutions in self._lines.values():

@@ -9,6 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from routing.core.enums import RoutingMode
+from routing.core.retry import Failure
 
 
 class Ticket(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -77,10 +78,14 @@ class Refusal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Recall(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """An attempt is taken back: its server has stopped. The gateway closes it and asks for another, if it may."""
+    """An attempt is taken back: the gateway closes it and asks for another, if it may, giving `why`.
+
+    Its server has stopped (`timeout`), or let it wait in a queue of its own (`queued`).
+    """
 
     id: str
     attempt: int
+    why: Failure
 
 
 Decision = Grant | Refusal | Recall

@@ -24,12 +24,22 @@ class Failure(StrEnum):
     """The server refuses our token, or the egress guard the server's address."""
     NO_ENDPOINT = "no_endpoint"
     """The server does not have this endpoint or does not know its own served name."""
+    QUEUED = "queued"
+    """It waited in a queue inside the server, whose limit was not known, and was taken back."""
     GONE = "gone"
     """It left the table before it could be asked."""
 
 
-HARMS_HEALTH = frozenset(Failure) - {Failure.FULL, Failure.NO_ENDPOINT, Failure.GONE}
+HARMS_HEALTH = frozenset(Failure) - {
+    Failure.FULL,
+    Failure.NO_ENDPOINT,
+    Failure.QUEUED,
+    Failure.GONE,
+}
 """Failures that speak against the server. Fullness is no fault, a missing endpoint is no ill health."""
+
+WAS_BUSY = frozenset({Failure.FULL, Failure.QUEUED})
+"""Failures after which the same server may serve the request yet, when it has room."""
 
 MAX_ATTEMPTS = 4
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from routing.core.candidates import Route, find_candidates
+from routing.core.host import OWNER
 from routing.core.queueing import Request, Room
 from routing.core.request import RefusalCode
 
@@ -87,7 +88,7 @@ class Pass:
             for route in candidates
             if route.is_own_of(ticket.institution_id)
             and route.host.admits_owner(self._limiting, self._now)
-            and route.host.has_memory_for(ticket.prompt_estimate, TOP, self._now)
+            and route.host.has_memory_for(ticket.prompt_estimate, OWNER, self._now)
         ]
         if not ready:
             return None

@@ -10,7 +10,7 @@ class Dispatcher(Protocol):
     """Offers tickets, receives events. Repeated grants, events and withdrawals are ignored.
 
     A grant ends in exactly one of three ways: `report(Ended)`, `retry`, or `report(Withdrawn)`. The dispatcher
-    may take one back (`Recall`) when its server has stopped: the gateway closes it and ends it as any other.
+    may take one back (`Recall`), as its server has stopped or lets it wait; the gateway ends it like any other.
     """
 
     def offer(self, ticket: Ticket) -> Grant | Refusal | None:

@@ -60,7 +60,7 @@ class Journey:
         self._grant: Grant | None = None
         self._target: Target | None = None
         self._passage: Passage | None = None
-        self._is_recalled = False
+        self._recalled: Failure | None = None
 
     @property
     def hears(self) -> tuple[str, int] | None:
@@ -71,12 +71,12 @@ class Journey:
         return grant.server_id, passage.meter.content_events
 
     def recall(self, recall: Recall) -> None:
-        """Give up the attempt that is taken back: its server has stopped."""
+        """Give up the attempt that is taken back."""
         grant = self._grant
         if grant is None or (grant.id, grant.attempt) != (recall.id, recall.attempt):
             return
-        if self._entry.is_trying and not self._entry.closed and not self._is_recalled:
-            self._is_recalled = True
+        if self._entry.is_trying and not self._entry.closed and not self._recalled:
+            self._recalled = recall.why
             self._exchange.task.cancel()
 
     async def run(self) -> None:
@@ -110,13 +110,13 @@ class Journey:
             except Failed as failed:
                 grant = await self._next_grant(grant, failed)
             except asyncio.CancelledError:
-                if not self._is_recalled:
+                if (why := self._recalled) is None:
                     raise
-                self._is_recalled = False
+                self._recalled = None
                 self._exchange.task.uncancel()
                 if self._exchange.cut_by is not None:
                     raise
-                grant = await self._next_grant(grant, self._stalled())
+                grant = await self._next_grant(grant, self._taken_back(why))
 
     async def _first_grant(self) -> Grant:
         dispatcher = self._gateway.dispatcher
@@ -146,11 +146,11 @@ class Journey:
         failed.error.retry_after_ms = decision.retry_after_ms
         raise failed.error
 
-    def _stalled(self) -> Failed:
-        """Return the failure of an attempt whose server has stopped. Raises `Interrupted` when it had begun."""
+    def _taken_back(self, why: Failure) -> Failed:
+        """Return the failure of a recalled attempt. Raises `Interrupted` when its answer had begun."""
         if self._passage is not None and self._passage.committed:
-            raise Interrupted(Failure.TIMEOUT, ApiError(Code.INTERRUPTED))
-        return Failed(Failure.TIMEOUT)
+            raise Interrupted(why, ApiError(Code.INTERRUPTED))
+        return Failed(why)
 
     async def _attempt(self, grant: Grant) -> None:
         self._grant = grant

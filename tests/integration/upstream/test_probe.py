@@ -12,7 +12,7 @@ from routing.core.table import Server
 from routing.upstream.credentials import Secret
 from routing.upstream.egress import EgressPolicy
 from routing.upstream.guarded import guarded_client
-from routing.upstream.probe import ProbeResult, ServedModel, probe
+from routing.upstream.probe import SECONDS, ProbeResult, ServedModel, probe
 from tests.support.wire import Wire, answering, answering_once, serving, silent
 
 VLLM_LIST = (
@@ -36,7 +36,12 @@ async def http() -> AsyncGenerator[httpx.AsyncClient]:
 
 
 async def probed(
-    http: httpx.AsyncClient, wire: Wire, engine: str = "vllm", *, granted: bool = True
+    http: httpx.AsyncClient,
+    wire: Wire,
+    engine: str = "vllm",
+    *,
+    granted: bool = True,
+    seconds: float = SECONDS,
 ) -> ProbeResult:
     destination = msgspec.structs.replace(wire.destination(), token=Secret("s3cret"))
     if not granted:
@@ -51,7 +56,7 @@ async def probed(
         base_url=destination.target.url,
         state=ServerState.LIVE,
     )
-    return await probe(server, destination, http, seconds=0.3)
+    return await probe(server, destination, http, seconds=seconds)
 
 
 async def test_a_server_that_lists_its_models_is_well(http: httpx.AsyncClient) -> None:
@@ -135,7 +140,7 @@ async def test_a_success_that_is_no_list_is_a_bad_answer(
 
 async def test_what_the_network_does_is_told(http: httpx.AsyncClient) -> None:
     async with serving(silent) as wire:
-        assert (await probed(http, wire)).error is Failure.TIMEOUT
+        assert (await probed(http, wire, seconds=0.3)).error is Failure.TIMEOUT
     gone = await probed(http, wire)
     assert (gone.reachable, gone.error) == (False, Failure.CONNECT)
     assert gone.sentence == f"127.0.0.1 port {wire.port} refuses connections."

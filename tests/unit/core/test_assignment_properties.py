@@ -23,7 +23,7 @@ from routing.core.request import (
     Ticket,
     Withdrawn,
 )
-from routing.core.retry import MAX_ATTEMPTS, Failure
+from routing.core.retry import MAX_ATTEMPTS, WAS_BUSY, Failure
 from tests.support.decisions import a_model, a_server, a_table, a_ticket
 
 SERVERS = ("rennes-1", "rennes-2", "reims-1")
@@ -117,7 +117,7 @@ class Traffic(RuleBasedStateMachine):
     @rule(data=st.data(), why=failures, pause=st.sampled_from([0, 0, 3000]))
     def an_attempt_fails(self, data: st.DataObject, why: Failure, pause: int) -> None:
         grant = self.pick_running(data)
-        if why is not Failure.FULL:
+        if why not in WAS_BUSY:
             self.failed_at[grant.id].add(grant.server_id)
         self.waiting[grant.id] = self.tickets[grant.id]
         self.take(self.decider.retry(grant.id, grant.attempt, why, self.now, pause))

@@ -9,8 +9,9 @@ from routing.core.retry import (
 )
 
 
-def test_fullness_a_missing_endpoint_and_having_gone_do_not_speak_against_a_server() -> None:
-    assert frozenset(Failure) - HARMS_HEALTH == {Failure.FULL, Failure.NO_ENDPOINT, Failure.GONE}
+def test_a_queue_a_missing_endpoint_and_having_gone_do_not_speak_against_a_server() -> None:
+    harmless = {Failure.FULL, Failure.NO_ENDPOINT, Failure.QUEUED, Failure.GONE}
+    assert frozenset(Failure) - HARMS_HEALTH == harmless
 
 
 def test_a_quiet_model_may_retry_all_that_a_dying_server_held() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from routing.core.enums import Health, Limiting, RoutingMode, Strategy
 from routing.core.fairness import HEAD_START, SHARES
-from routing.core.host import SILENT_SECONDS
+from routing.core.host import LATE_SECONDS, SILENT_SECONDS
+from routing.core.learning import READABLE
 from routing.core.request import (
     Decision,
     Ended,
@@ -257,7 +258,7 @@ def test_a_server_that_writes_fast_is_given_more_and_more() -> None:
 
 
 def test_a_server_is_given_as_much_as_it_writes_at_the_speed_of_reading() -> None:
-    knee = (0.085 - 0.02) / 0.002
+    knee = (READABLE - 0.02) / 0.002
     assert 0.7 * knee <= crowd(learning("rennes-1"), 60, alone=0.02, each=0.002) <= 1.6 * knee
 
 
@@ -285,7 +286,7 @@ def test_what_others_run_there_counts_too_until_it_is_stale() -> None:
 def test_a_full_memory_lets_only_the_higher_classes_in() -> None:
     house = learning("rennes-1")
     house.grant("running", prompt_estimate=1)
-    gauges(house, running=1, memory_use=0.94, memory=100_000, ours=1)
+    gauges(house, running=1, memory_use=0.92, memory=100_000, ours=1)
     assert house.offer("low", priority=2, prompt_estimate=10) is None
     house.grant("high", priority=5, prompt_estimate=10)
     assert house.offer("too large", priority=5, prompt_estimate=10_000) is None
@@ -306,9 +307,56 @@ def test_an_engine_that_has_stopped_is_set_aside_and_its_requests_are_called_bac
 
     told = progress(house, 0, 0.5, silent=SILENT_SECONDS + 1)
 
-    assert told == [Recall(id="t1", attempt=1)]
+    assert told == [Recall(id="t1", attempt=1, why=Failure.TIMEOUT)]
     assert house.health("rennes-1") == Health.EJECTED
     assert house.fail(grant, Failure.TIMEOUT) is not None  # its only server: there is no other
+
+
+def let_in_while_it_writes(house: House) -> list[str]:
+    """Let one stream write on; return who is let in first, within 20 seconds."""
+    for _ in range(40):
+        house.clock.advance(0.5)
+        if decisions := progress(house, 25, 0.5):
+            return [granted(decision).id for decision in decisions]
+    return []
+
+
+def test_what_waits_in_a_queue_inside_a_server_is_taken_back_and_tried_no_more() -> None:
+    house = learning("rennes-1")
+    first_token(house, house.grant("writes"))
+    queued = house.grant("queued")
+    house.clock.advance(LATE_SECONDS + 1)
+
+    told = progress(house, 50, 1.0)
+
+    assert told == [Recall(id="queued", attempt=1, why=Failure.QUEUED)]
+    assert (
+        house.fail(queued, Failure.QUEUED) is None
+    )  # it waits: one runs, and one is what is served at once
+    assert house.offer("new", priority=5) is None
+    assert house.health("rennes-1") == Health.HEALTHY
+    assert let_in_while_it_writes(house) == ["new"]  # it looks again whether more are
+
+
+def test_a_request_is_taken_back_from_a_queue_once_only() -> None:
+    house = learning("rennes-1")
+    first_token(house, house.grant("writes"))
+    queued = house.grant("queued")
+    house.clock.advance(LATE_SECONDS + 1)
+    progress(house, 50, 1.0)
+    house.fail(queued, Failure.QUEUED)
+    assert let_in_while_it_writes(house) == ["queued"]
+
+    house.clock.advance(LATE_SECONDS + 1)
+    assert progress(house, 50, 1.0) == []
+
+
+def test_a_model_that_is_being_loaded_keeps_its_requests() -> None:
+    house = learning("rennes-1")
+    house.grant("t1")
+    house.grant("t2")
+    house.clock.advance(60)
+    assert progress(house, 0, 0.0) == []
 
 
 def test_a_server_may_be_silent_before_the_first_token() -> None:
