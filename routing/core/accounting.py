@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from routing.core.enums import RequestStatus, UsageSource
+from routing.core.request import Explanation
 
 VERSION = 1
 _PREFIX = struct.Struct(">IIB")
@@ -35,12 +36,17 @@ class Opened(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="open"):
 
 
 class Attempt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One try at one server. `outcome` is `ok` or a code of `routing.core.retry.Failure`."""
+    """One try at one server. `outcome` is `ok` or a code of `routing.core.retry.Failure`.
+
+    What lines of earlier versions do not say has a default.
+    """
 
     server_id: str
     deployment_id: str
     started_at: float
     outcome: str
+    ended_at: float | None = None
+    explanation: Explanation | None = None
 
 
 class Ticked(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="tick"):

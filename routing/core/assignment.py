@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from routing.core.candidates import Needs, Route, all_down, find_candidates
 from routing.core.deadlines import Deadlines
 from routing.core.enums import Health
+from routing.core.explaining import explain
 from routing.core.fairness import cost
 from routing.core.fleet import Fleet
 from routing.core.host import Host, Run
@@ -96,6 +97,7 @@ class Decider:
             return [Refusal(id=ticket_id, code=RefusalCode.ATTEMPTS, retry_after_ms=0)]
         self._release(request, why, now, retry_after_ms / 1000)
         request.attempt += 1
+        request.asked_at = now
         if why not in WAS_BUSY:
             request.needs = request.needs.without(_host(request).entry.id)
         request.grant = None
@@ -241,12 +243,9 @@ class Decider:
         host = route.host
         if host.health.state is not Health.HEALTHY:
             host.health.begin_trial(ticket.id)
-        explain = (
-            f"{room.model.strategy}: {len(turn.options)} of {turn.candidates} servers free, "
-            f"{host.in_flight} in flight here"
-        )
         known = room.affinity.known_to(ticket.prefix, now) if ticket.prefix else {}
         cached, age = known.get(host.entry.id, (0.0, 0))
+        explanation = explain(turn, route, cached, now)
         host.begin(Run(ticket, min(cached, float(ticket.prompt_estimate)), age, now), now)
         room.serve(request, now)
         room.in_flight += 1
@@ -257,7 +256,7 @@ class Decider:
             server_id=host.entry.id,
             deployment_id=route.deployment.id,
             epoch=self._epoch,
-            explain=explain,
+            explain=explanation,
         )
         return request.grant, route
 

@@ -38,6 +38,34 @@ class Limiting(StrEnum):
     LEARNT = "learnt"
 
 
+class Lane(StrEnum):
+    """By which way a waiting request was let through."""
+
+    OWNER = "owner"
+    """Before every guest: a server of its own institution."""
+    SHARE = "share"
+    """By the minimum that its class is owed, whatever stands above it."""
+    CLASS = "class"
+    """The highest class that waited, and in it the institution served least."""
+    RETRY = "retry"
+    """At the head of its line: the attempt before had failed."""
+
+
+class Reason(StrEnum):
+    """Why this server among those that were free."""
+
+    ONLY_ONE = "only_one"
+    """No other may ever serve the request."""
+    ONLY_FREE = "only_free"
+    TRIAL = "trial"
+    """Ejected before: this request found out whether it is back."""
+    TURN = "turn"
+    LEAST_IN_FLIGHT = "least_in_flight"
+    KNOWN_PROMPT = "known_prompt"
+    """Cheapest, and it had read the beginning of the prompt before."""
+    CHEAPEST = "cheapest"
+
+
 class ServerState(StrEnum):
     """What the register says of a server; health is observed apart, by the router."""
 

@@ -26,10 +26,12 @@ RATE_WINDOW_SECONDS = 30.0
 class Request:
     """A ticket's present state: it `waits` in its room, or holds a `grant` and tries `route`.
 
-    `rank` is its place in a line: when it came first, then in the order of arrival; a retry keeps it.
+    `rank` is its place in a line: when it came first, then in the order of arrival; a retry keeps it. It wants a
+    server since `asked_at`: since it came, or since its last attempt failed.
     """
 
     __slots__ = (
+        "asked_at",
         "attempt",
         "blocked_since",
         "cost",
@@ -48,7 +50,8 @@ class Request:
     def __init__(self, ticket: Ticket, room: "Room", number: int, now: float) -> None:
         self.ticket = ticket
         self.room = room
-        self.rank = (now - ticket.waited_ms / 1000, number)
+        self.asked_at = now - ticket.waited_ms / 1000
+        self.rank = (self.asked_at, number)
         self.expires_at = now + ticket.deadline_in_ms / 1000 - ANSWER_MARGIN
         self.attempt = ticket.attempt
         self.needs = Needs(ticket.institution_id, ticket.mode, ticket.endpoint, ticket.excluded)

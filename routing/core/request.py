@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from routing.core.enums import RoutingMode
+from routing.core.enums import Lane, Reason, RoutingMode, Strategy
 from routing.core.retry import Failure
 
 
@@ -39,6 +39,33 @@ class Ticket(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     excluded: tuple[str, ...] = ()
 
 
+class Explanation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Why an attempt got its server, and when: kept with the usage record and shown to those whom it concerns.
+
+    `candidates` could ever have served it, `free` could have started it at that moment; `in_flight` is what the
+    chosen server ran already, `known_tokens` what it likely knew of the prompt, `waited_ms` the time since the
+    request came, or since its last attempt failed. No id and no name: whom it is about stands beside it.
+    """
+
+    lane: Lane
+    mode: RoutingMode
+    strategy: Strategy
+    reason: Reason
+    candidates: int
+    free: int
+    in_flight: int
+    known_tokens: int
+    waited_ms: int
+
+    @property
+    def in_words(self) -> str:
+        """Return the choice as one line, for a header."""
+        return (
+            f"{self.strategy}: {self.free} of {self.candidates} servers free, "
+            f"{self.in_flight} in flight here"
+        )
+
+
 class Grant(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Leave to try one server. `(id, attempt)` names it everywhere."""
 
@@ -47,7 +74,7 @@ class Grant(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     server_id: str
     deployment_id: str
     epoch: int
-    explain: str
+    explain: Explanation
 
 
 class RefusalCode(StrEnum):

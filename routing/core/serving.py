@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from routing.core.candidates import Route, find_candidates
+from routing.core.enums import Lane
 from routing.core.host import OWNER
 from routing.core.queueing import Request, Room
 from routing.core.request import RefusalCode
@@ -21,11 +22,12 @@ LONG_READ_SECONDS = 0.8
 
 
 class Turn(NamedTuple):
-    """A request that can start now, and where."""
+    """A request that can start now, where, and by which way it was let through."""
 
     request: Request
     options: Sequence[Route]
     candidates: int
+    lane: Lane
 
 
 class Pass:
@@ -61,7 +63,8 @@ class Pass:
             ready = [route for route in candidates if route.host.may_be_tried(self._now)]
             if not ready:
                 return None
-        return Turn(request, ready, len(candidates))
+        lane = Lane.SHARE if level > request.ticket.priority else Lane.CLASS
+        return Turn(request, ready, len(candidates), lane)
 
     # Owners
 
@@ -98,7 +101,7 @@ class Pass:
             if not route.is_own_of(ticket.institution_id)
             and self._admits(route, request, ticket.priority, candidates)
         ]
-        return Turn(request, ready, len(candidates))
+        return Turn(request, ready, len(candidates), Lane.OWNER)
 
     def _owners(self) -> set[str]:
         return {route.host.entry.institution_id for route in self._room.routes}

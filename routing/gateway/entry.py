@@ -51,7 +51,7 @@ class Entry:
 
     def fail_attempt(self, failure: Failure) -> None:
         """Note an attempt that another may follow; the dispatcher hears of it when it is asked for that."""
-        self._attempts = self._attempts_until_now(failure)
+        self._attempts = self._attempts_until_now(failure, time.time())
         self._grant = None
 
     def first_token(self, after_ms: int) -> None:
@@ -86,7 +86,8 @@ class Entry:
         if self.closed:
             return
         self._outcome, self._usage = outcome, usage
-        attempts = self._attempts_until_now(outcome if outcome != UNUSED else error_code)
+        now = time.time()
+        attempts = self._attempts_until_now(outcome if outcome != UNUSED else error_code, now)
         last = attempts[-1] if attempts else None
         self._spool.write(
             Closed(
@@ -102,7 +103,7 @@ class Entry:
                 reasoning_tokens=usage.reasoning,
                 usage_source=usage.source,
                 first_token_at=self._first_token_at,
-                finished_at=time.time(),
+                finished_at=now,
                 attempts=attempts,
                 error_code=error_code,
             )
@@ -126,7 +127,7 @@ class Entry:
                 )
             )
 
-    def _attempts_until_now(self, outcome: str) -> tuple[Attempt, ...]:
+    def _attempts_until_now(self, outcome: str, now: float) -> tuple[Attempt, ...]:
         """Return the attempts, with the present one, if there is any, as having ended so."""
         if self._grant is None:
             return self._attempts
@@ -135,5 +136,7 @@ class Entry:
             deployment_id=self._grant.deployment_id,
             started_at=self._attempt_began,
             outcome=outcome,
+            ended_at=now,
+            explanation=self._grant.explain,
         )
         return (*self._attempts, present)

@@ -9,6 +9,8 @@ import json
 import logging
 from functools import partial
 
+import msgspec
+
 from routing.core.enums import RequestStatus, UsageSource
 from routing.core.retry import Failure
 from routing.core.usage import READING, WRITING, Usage
@@ -304,13 +306,15 @@ class Journey:
     def _explanation(self) -> bytes:
         assert self._target is not None
         assert self._grant is not None
-        explanation = {
+        explanation = self._grant.explain
+        facts = {
             "request": self._ticket.id,
             "site": self._target.server.site,
             "institution": self._target.server.institution,
-            "strategy": self._order.model.strategy,
-            "why": self._grant.explain,
+            "class": self._ticket.priority,
+            **msgspec.structs.asdict(explanation),
+            "why": explanation.in_words,
             "attempts": self._grant.attempt,
             "queued_ms": round(self._queued * 1000),
         }
-        return json.dumps(explanation).encode()
+        return json.dumps(facts).encode()

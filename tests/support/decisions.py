@@ -6,8 +6,16 @@ from typing import Any
 import msgspec
 
 from routing.core.assignment import Decider
-from routing.core.enums import LifecycleStage, Limiting, RoutingMode, ServerState, Strategy
-from routing.core.request import OK, Decision, Ended, Grant, Ticket
+from routing.core.enums import (
+    Lane,
+    LifecycleStage,
+    Limiting,
+    Reason,
+    RoutingMode,
+    ServerState,
+    Strategy,
+)
+from routing.core.request import OK, Decision, Ended, Explanation, Grant, Ticket
 from routing.core.retry import Failure
 from routing.core.table import (
     Deployment,
@@ -99,6 +107,22 @@ def a_ticket(ticket_id: str = "t1", **changes: Any) -> Ticket:
         prompt_estimate=10,
     )
     return msgspec.structs.replace(ticket, **changes)
+
+
+def an_explanation(**changes: Any) -> Explanation:
+    """Return why a request of an ordinary class got the only server there is, at once."""
+    explanation = Explanation(
+        lane=Lane.CLASS,
+        mode=RoutingMode.ANY,
+        strategy=Strategy.LEAST_BUSY,
+        reason=Reason.ONLY_ONE,
+        candidates=1,
+        free=1,
+        in_flight=0,
+        known_tokens=0,
+        waited_ms=0,
+    )
+    return msgspec.structs.replace(explanation, **changes)
 
 
 def granted(decision: object) -> Grant:

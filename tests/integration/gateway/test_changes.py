@@ -11,6 +11,7 @@ from routing.core.table import Section
 from routing.dispatch.messages import Grant
 from routing.gateway.verdicts import Failed
 from routing.simulator import Simulated, simulated
+from tests.support.decisions import an_explanation
 from tests.support.router import (
     MODEL,
     Router,
@@ -100,7 +101,7 @@ async def test_a_server_that_went_before_it_was_asked_is_not_blamed(
         server_id=an_id("rennes-1"),
         deployment_id=an_id("of another time"),
         epoch=1,
-        explain="",
+        explain=an_explanation(),
     )
 
     with pytest.raises(Failed) as failed:

@@ -1,13 +1,16 @@
 """The spool's lines: what is written is read, and reading stops where a line is torn or damaged."""
 
 import struct
+import zlib
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.core.accounting import Attempt, Closed, Opened, Record, Ticked, frame, read_frames
 from routing.core.enums import RequestStatus, UsageSource
+from tests.support.decisions import an_explanation
 
 OPENED = Opened(
     id="r1",
@@ -38,7 +41,16 @@ CLOSED = Closed(
     usage_source=UsageSource.SERVER,
     first_token_at=2.5,
     finished_at=4.5,
-    attempts=(Attempt(server_id="s", deployment_id="d", started_at=1.6, outcome="ok"),),
+    attempts=(
+        Attempt(
+            server_id="s",
+            deployment_id="d",
+            started_at=1.6,
+            outcome="ok",
+            ended_at=4.5,
+            explanation=an_explanation(waited_ms=90),
+        ),
+    ),
 )
 RECORDS: list[Record] = [OPENED, TICKED, CLOSED]
 LINES = b"".join(frame(record) for record in RECORDS)
@@ -62,6 +74,20 @@ def test_a_damaged_byte_ends_the_reading_before_its_line(position: int, change: 
     damaged[position] ^= change
     whole = [end for end in ENDS if end <= position]
     assert [end for end, _ in read_frames(bytes(damaged))][: len(whole) + 1] == whole
+
+
+def test_a_line_of_an_earlier_version_is_read_without_what_it_does_not_say() -> None:
+    spoken = msgspec.to_builtins(CLOSED) | {"type": "close"}
+    for attempt in spoken["attempts"]:
+        del attempt["ended_at"], attempt["explanation"]
+    payload = msgspec.msgpack.encode(spoken)
+    line = struct.pack(">IIB", len(payload), zlib.crc32(payload), 1) + payload
+
+    ((_, read),) = read_frames(line)
+
+    assert isinstance(read, Closed)
+    (attempt,) = read.attempts
+    assert (attempt.outcome, attempt.ended_at, attempt.explanation) == ("ok", None, None)
 
 
 def test_a_length_beyond_any_record_is_damage() -> None:

@@ -18,7 +18,15 @@ from routing.core.request import (
     Withdrawn,
 )
 from routing.core.retry import MAX_ATTEMPTS, RETRY_FLOOR, Failure
-from tests.support.decisions import MODEL, House, a_model, a_server, a_ticket, granted
+from tests.support.decisions import (
+    MODEL,
+    House,
+    a_model,
+    a_server,
+    a_ticket,
+    an_explanation,
+    granted,
+)
 
 RENNES, REIMS = a_server("rennes-1"), a_server("reims-1")
 FULL, LOST = Failure.FULL, Failure.LOST
@@ -40,7 +48,8 @@ def test_a_grant_names_the_attempt_the_server_and_the_deployment() -> None:
     grant = House(RENNES).grant("t1")
     assert (grant.id, grant.attempt, grant.epoch) == ("t1", 1, 1)
     assert (grant.server_id, grant.deployment_id) == ("rennes-1", f"{MODEL}@rennes-1")
-    assert grant.explain == "least-busy: 1 of 1 servers free, 0 in flight here"
+    assert grant.explain == an_explanation()
+    assert grant.explain.in_words == "least-busy: 1 of 1 servers free, 0 in flight here"
 
 
 def test_the_models_own_strategy_chooses() -> None:

@@ -19,7 +19,7 @@ from routing.core.request import (
     RefusalCode,
 )
 from routing.core.retry import Failure
-from tests.support.decisions import House, a_model, a_server, granted
+from tests.support.decisions import House, a_model, a_server, an_explanation, granted
 
 ONE = a_server("rennes-1", max_parallel=1)
 
@@ -161,7 +161,12 @@ def test_nobody_saves_up_more_than_a_head_start() -> None:
         house.offer(f"reims {number}", institution_id="reims", application_id="r")
     served_before = served(house, running, 300)
     running = Grant(
-        id=served_before[-1], attempt=1, server_id="rennes-1", deployment_id="", epoch=1, explain=""
+        id=served_before[-1],
+        attempt=1,
+        server_id="rennes-1",
+        deployment_id="",
+        epoch=1,
+        explain=an_explanation(),
     )
     for number in range(300):
         house.offer(f"orleans {number}", institution_id="orleans", application_id="o")
