@@ -7,12 +7,14 @@ server's or a client's words.
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
 from django.db import connection, transaction
 
 from billing.periods import PARIS
 from federation.access.models import ApiKey
 from federation.fleet.models import InferenceServer, Site
 from routing.core.accounting import Closed
+from routing.core.request import Explanation
 
 _STAGING = """
 CREATE TEMPORARY TABLE IF NOT EXISTS usage_staging (
@@ -24,7 +26,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS usage_staging (
     attempts smallint
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS attempt_staging (
-    request_id uuid, n smallint, server_id uuid, deployment_id uuid, started_at float8, outcome text
+    request_id uuid, n smallint, server_id uuid, deployment_id uuid, started_at float8, outcome text,
+    ended_at float8, explanation jsonb
 ) ON COMMIT DELETE ROWS;
 DELETE FROM usage_staging;
 DELETE FROM attempt_staging;
@@ -55,8 +58,11 @@ WITH stored AS (
     ON CONFLICT (id) DO NOTHING
     RETURNING id
 ), tried AS (
-    INSERT INTO billing_attempt (request_id, n, server_id, deployment_id, started_at, outcome)
-    SELECT a.request_id, a.n, a.server_id, a.deployment_id, to_timestamp(a.started_at), a.outcome
+    INSERT INTO billing_attempt (
+        request_id, n, server_id, deployment_id, started_at, outcome, ended_at, explanation
+    )
+    SELECT a.request_id, a.n, a.server_id, a.deployment_id, to_timestamp(a.started_at), a.outcome,
+        to_timestamp(a.ended_at), a.explanation
     FROM attempt_staging a JOIN stored ON stored.id = a.request_id
     ON CONFLICT (request_id, n) DO NOTHING
 )
@@ -72,6 +78,7 @@ FROM (
 WHERE key.id = used.key_id AND (key.last_used_on IS NULL OR key.last_used_on < used.day)
 """
 _NULL = "\\N"
+_encode = msgspec.json.Encoder().encode
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": None})
 
 
@@ -121,8 +128,15 @@ def _attempt_lines(ended: Sequence[Closed]) -> Iterable[str]:
         for n, tried in enumerate(request.attempts, start=1):
             yield (
                 f"{request.opened.id}\t{n}\t{tried.server_id}\t{tried.deployment_id}\t"
-                f"{tried.started_at}\t{_text(tried.outcome, 64)}\n"
+                f"{tried.started_at}\t{_text(tried.outcome, 64)}\t"
+                f"{_NULL if tried.ended_at is None else tried.ended_at}\t"
+                f"{_explanation(tried.explanation)}\n"
             )
+
+
+def _explanation(explanation: Explanation | None) -> str:
+    """Return the JSON, which needs no escaping: its texts are codes of ours."""
+    return _NULL if explanation is None else _encode(explanation).decode()
 
 
 def _text(value: str, limit: int) -> str:

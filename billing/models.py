@@ -154,7 +154,10 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
 
 
 class Attempt(models.Model):
-    """One try of a request at one server; `outcome` is `ok` or why it failed."""
+    """One try of a request at one server; `outcome` is `ok` or why it failed.
+
+    `explanation` is a `routing.core.request.Explanation`; like `ended_at` it is null where a router did not say.
+    """
 
     pk = models.CompositePrimaryKey("request_id", "n")
     request_id = models.UUIDField(_("request"))
@@ -163,6 +166,8 @@ class Attempt(models.Model):
     deployment_id = models.UUIDField(_("deployment"))
     started_at = models.DateTimeField(_("started"))
     outcome = models.CharField(_("outcome"), max_length=64)
+    ended_at = models.DateTimeField(_("ended"), null=True)
+    explanation = models.JSONField(_("explanation"), null=True)
 
     objects = AttemptQuerySet.as_manager()
 
@@ -172,6 +177,10 @@ class Attempt(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=Q(started_at__range=OUR_TIMES), name="an_attempt_lies_in_our_times"
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True) | Q(ended_at__range=OUR_TIMES),
+                name="an_attempt_ends_in_our_times",
             ),
         ]
 

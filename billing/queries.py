@@ -121,7 +121,7 @@ def latest_requests(
     user: User, period: Period, limit: int, **narrow: Unpack[Narrowing]
 ) -> list[Request]:
     """Return the requests of the period that arrived last, the latest first."""
-    return _told(user, list(_ended_in(user, period, narrow).order_by("-id")[:limit]))
+    return told(user, list(_ended_in(user, period, narrow).order_by("-id")[:limit]))
 
 
 def csv_rows(user: User, period: Period, **narrow: Unpack[Narrowing]) -> Iterator[Request]:
@@ -129,7 +129,7 @@ def csv_rows(user: User, period: Period, **narrow: Unpack[Narrowing]) -> Iterato
     records = _ended_in(user, period, narrow).order_by("id")
     chunk = list(records[:CHUNK])
     while chunk:
-        yield from _told(user, chunk)
+        yield from told(user, chunk)
         chunk = list(records.filter(id__gt=chunk[-1].id)[:CHUNK])
 
 
@@ -155,7 +155,7 @@ def _grouped(records: UsageRecordQuerySet, *by: str) -> list[tuple[Any, ...]]:
     return list(records.order_by(*by).values_list(*by).annotate(**_SUMS))
 
 
-def _told(user: User, records: Sequence[UsageRecord]) -> list[Request]:
+def told(user: User, records: Sequence[UsageRecord]) -> list[Request]:
     """Return what `user` may know of these requests. Four queries, none for no request."""
     models = _names(AIModel, "slug", {record.model_id for record in records})
     servers = _names(InferenceServer, "name", {record.server_id for record in records})
@@ -173,8 +173,8 @@ def _told(user: User, records: Sequence[UsageRecord]) -> list[Request]:
             serving=institutions.get(record.serving_institution_id, ""),
             server=servers.get(record.server_id, ""),
             model=models.get(record.model_id, record.model_asked),
-            first_token_ms=_milliseconds(record.first_token_at, record.received_at),
-            duration_ms=_milliseconds(record.finished_at, record.received_at) or 0,
+            first_token_ms=milliseconds(record.first_token_at, record.received_at),
+            duration_ms=milliseconds(record.finished_at, record.received_at) or 0,
         )
         for record in records
     ]
@@ -201,5 +201,5 @@ def _names(kind: type[Model], column: str, ids: Collection[UUID | None]) -> dict
     return dict(rows)
 
 
-def _milliseconds(until: datetime | None, since: datetime) -> int | None:
+def milliseconds(until: datetime | None, since: datetime) -> int | None:
     return None if until is None else max((until - since) // MILLISECOND, 0)

@@ -151,5 +151,11 @@ class UsageForm(forms.Form):
         cast("forms.ModelChoiceField[Any]", self.fields[name]).queryset = rows
 
 
+class FindForm(forms.Form):
+    """An identifier by which to find one request."""
+
+    id = forms.CharField(max_length=128)
+
+
 def _id_of(row: Model | None) -> UUID | None:
     return row.pk if row else None

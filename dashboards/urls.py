@@ -6,6 +6,7 @@ from dashboards.views.about import accessibility, favicon
 from dashboards.views.health import portal
 from dashboards.views.home import home
 from dashboards.views.models import model, models
+from dashboards.views.requests import find, request_page
 from dashboards.views.servers import servers
 from dashboards.views.style import style
 from dashboards.views.usage import first_call, usage, usage_csv
@@ -20,6 +21,8 @@ urlpatterns = [
     path("catalogue/", models, name="models"),
     path("catalogue/<path:name>/", model, name="model"),
     path("usage/", usage, name="usage"),
+    path("usage/requests/", find, name="find_request"),
+    path("usage/requests/<uuid:request_id>/", request_page, name="request"),
     path("usage/csv/", usage_csv, name="usage_csv"),
     path("usage/first-call/<uuid:key_id>/", first_call, name="first_call"),
 ]

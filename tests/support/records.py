@@ -7,6 +7,7 @@ from uuid import UUID
 from routing.core.accounting import Attempt, Closed, Opened, Ticked
 from routing.core.enums import RequestStatus, UsageSource
 from routing.core.ids import uuid7
+from tests.support.decisions import an_explanation
 
 NOBODY = {name: str(UUID(int=n)) for n, name in enumerate(("key", "application", "model"), start=1)}
 
@@ -66,5 +67,7 @@ def attempt(outcome: str = "ok", **facts: Any) -> Attempt:
         "server_id": str(UUID(int=7)),
         "deployment_id": str(UUID(int=8)),
         "started_at": time.time(),
+        "ended_at": time.time() + 1,
+        "explanation": an_explanation(),
     }
     return Attempt(outcome=outcome, **told | facts)

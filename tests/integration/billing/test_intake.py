@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from django.db import DataError, IntegrityError, connection, transaction
 from hypothesis import HealthCheck, given, settings
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from billing import intake
 from billing.models import Attempt, UsageRecord
-from routing.core.enums import RequestStatus, UsageSource
+from routing.core.enums import Lane, Reason, RequestStatus, UsageSource
+from routing.core.request import Explanation
 from tests.integration.billing.conftest import Use, used
+from tests.support.decisions import an_explanation
 from tests.support.factories import make_application, make_institution, make_key, serve_model
 from tests.support.records import attempt, closed, opened
 
@@ -161,3 +164,17 @@ def row_version(key: Any) -> tuple[Any, ...]:
         cursor.execute("SELECT ctid, cmin FROM access_apikey WHERE id = %s", [key.pk])
         row: tuple[Any, ...] = cursor.fetchone()
         return row
+
+
+def test_attempts_keep_when_they_ended_and_why_they_went_there() -> None:
+    why = an_explanation(lane=Lane.OWNER, reason=Reason.KNOWN_PROMPT, known_tokens=900)
+    first, second = attempt("lost", explanation=None, ended_at=None), attempt(explanation=why)
+
+    intake.store([closed(attempts=(first, second))])
+
+    before, after = Attempt.objects.order_by("n")
+    assert (before.explanation, before.ended_at) == (None, None)
+    assert msgspec.convert(after.explanation, Explanation) == why
+    assert after.ended_at is not None
+    assert second.ended_at is not None
+    assert after.ended_at.timestamp() == pytest.approx(second.ended_at)
