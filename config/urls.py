@@ -13,6 +13,7 @@ handler500 = "dashboards.errors.server_error"
 urlpatterns = [
     path("", include("dashboards.urls")),
     path("keys/", include("federation.access.urls")),
+    path("routing/", include("federation.catalogue.urls")),
     path("people/", include("federation.people.urls")),
     path("account/", include("allauth.urls")),
     path("language/", choose_language, name="set_language"),

@@ -28,7 +28,7 @@ from config.launch.environment import try_address
 from federation.access.models import ApiKey, Application
 from federation.access.operations import create_application, issue_key, revoke_key
 from federation.catalogue.models import AIModel
-from federation.catalogue.operations import add_alias, add_version, register_model
+from federation.catalogue.operations import add_alias, add_version, register_model, set_routing
 from federation.fleet.models import InferenceServer
 from federation.fleet.operations.credentials import current_credential, rotate_credential
 from federation.fleet.operations.publication import Offer, move_server, publish_server
@@ -149,6 +149,7 @@ def _model(plan: DemoModel) -> AIModel:
         quantisation=plan.quantisation,
         context_length=plan.context_length,
     )
+    set_routing(by=BY, model=model, setting=plan.setting)
     for name in plan.aliases:
         add_alias(by=BY, model=model, name=name)
     return model

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from federation.catalogue.enums import Capability, Category
 from federation.catalogue.operations import ModelFacts
-from routing.core.enums import Strategy
+from routing.core.enums import RoutingSetting
 
 _LLAMA_LANGUAGES = ("en", "de", "fr", "it", "pt", "hi", "es", "th")
 _CHAT = (Capability.CHAT, Capability.TOOLS, Capability.STRUCTURED_OUTPUT)
@@ -24,6 +24,7 @@ class DemoModel(NamedTuple):
     context_length: int
     facts: ModelFacts
     aliases: tuple[str, ...] = ()
+    setting: RoutingSetting = RoutingSetting.AFFINITY
 
 
 MODELS = (
@@ -79,6 +80,7 @@ MODELS = (
     ),
     DemoModel(
         slug="llama-3.1-8b",
+        setting=RoutingSetting.ROUND_ROBIN_REQUEUE,
         revision="meta-llama/Llama-3.1-8B-Instruct",
         quantisation="Q4_K_M",
         context_length=32_768,
@@ -89,7 +91,6 @@ MODELS = (
             category=Category.GENERALIST,
             capabilities=_CHAT_EVERYWHERE,
             languages=_LLAMA_LANGUAGES,
-            strategy=Strategy.ROUND_ROBIN,
             description_fr=(
                 "Petit modèle généraliste de 8 milliards de paramètres, entraîné pour le dialogue en "
                 "huit langues. Rapide et sobre\u00a0: résumés, reformulations, classement de textes."
@@ -124,6 +125,7 @@ MODELS = (
     ),
     DemoModel(
         slug="qwen-2.5-3b",
+        setting=RoutingSetting.ROUND_ROBIN_REQUEUE,
         revision="Qwen/Qwen2.5-3B-Instruct",
         quantisation="Q4_K_M",
         context_length=32_768,
@@ -148,7 +150,6 @@ MODELS = (
                 "th",
                 "ar",
             ),
-            strategy=Strategy.ROUND_ROBIN,
             description_fr=(
                 "Très petit modèle de 3,1 milliards de paramètres, pour plus de 29 langues, à l’aise "
                 "avec les sorties structurées. Sa licence est réservée à la recherche."

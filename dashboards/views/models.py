@@ -12,7 +12,8 @@ from django.views.decorators.http import require_safe
 from dashboards.observed import ServerRow, health_texts, observed
 from dashboards.queries import model_cards
 from federation.access.snippets import base_url, snippets
-from federation.catalogue.models import PUBLIC_NAME, AIModel, Alias
+from federation.catalogue.enums import SETTING_TEXTS
+from federation.catalogue.models import PUBLIC_NAME, AIModel, Alias, RoutingPolicy
 from federation.people.guards import signed_in
 from federation.people.models import User
 from routing.bridge.load import current_load
@@ -38,6 +39,7 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
     if found.slug != name:
         return redirect("model", name=found.slug, permanent=False)
     load = current_load()
+    policy = RoutingPolicy.objects.for_user(user).current_of(found)
     card = next(card for card in model_cards(user) if card.model == found)
     context = {
         "card": card,
@@ -46,6 +48,8 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
             for serving in card.servings
         ],
         "health_texts": health_texts(),
+        "policy": policy,
+        "setting_text": SETTING_TEXTS[policy.setting],
         "load": _load_of(found, load),
         "router_is_away": load is None,
         "aliases": Alias.objects.for_user(user).filter(model=found).select_related("successor"),

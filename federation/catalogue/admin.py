@@ -1,4 +1,4 @@
-"""Models, versions and aliases in Django's admin; its actions move models along their life."""
+"""Models, versions, aliases and routing policies in Django's admin; its actions move models along their life."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from federation.admin import ReadOnlyAdmin, for_good
-from federation.catalogue.models import AIModel, Alias, ModelVersion
+from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPolicy
 from federation.catalogue.operations import change_stage
 from federation.people.guards import signed_in
 from routing.core.enums import LifecycleStage
@@ -16,7 +16,7 @@ Models = QuerySet[AIModel]
 
 @admin.register(AIModel)
 class AIModelAdmin(ReadOnlyAdmin):
-    list_display = ("slug", "display_name", "publisher", "licence", "category", "stage", "strategy")
+    list_display = ("slug", "display_name", "publisher", "licence", "category", "stage")
     list_filter = ("stage", "category")
     search_fields = ("slug", "display_name")
     actions = ("try_out", "put_into_production", "deprecate", "retire")
@@ -56,3 +56,10 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 class AliasAdmin(ReadOnlyAdmin):
     list_display = ("name", "model", "successor", "sunset")
     list_select_related = ("model", "successor")
+
+
+@admin.register(RoutingPolicy)
+class RoutingPolicyAdmin(ReadOnlyAdmin):
+    list_display = ("model", "number", "setting", "longest_wait", "forward_priority", "current")
+    list_filter = ("current", "setting")
+    list_select_related = ("model",)

@@ -4,7 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from federation.transitions import Transitions
-from routing.core.enums import LifecycleStage, Strategy
+from routing.core.enums import LifecycleStage, RoutingSetting, Strategy
 
 
 class Category(models.TextChoices):
@@ -41,6 +41,35 @@ STRATEGY_LABELS = {
     Strategy.LEAST_BUSY.value: _("least busy"),
     Strategy.AFFINITY.value: _("affinity"),
 }
+
+SETTING_LABELS = {
+    RoutingSetting.AFFINITY.value: _("affinity"),
+    RoutingSetting.LEAST_BUSY_REQUEUE.value: _("least busy, with requeue"),
+    RoutingSetting.ROUND_ROBIN_REQUEUE.value: _("round robin, with requeue"),
+    RoutingSetting.ROUND_ROBIN.value: _("round robin"),
+}
+
+SETTING_TEXTS = {
+    RoutingSetting.AFFINITY.value: _(
+        "A request goes where it is expected to cost least: to the server that has read the beginning of "
+        "its prompt before, unless another is quicker. What a server takes at once is learnt from its "
+        "streams. For any server; the default."
+    ),
+    RoutingSetting.LEAST_BUSY_REQUEUE.value: _(
+        "A request goes to the server with the fewest in flight. It waits, by class, while every server "
+        "has its given number of requests or, by its own statistics, five waiting. Made for vLLM; a server "
+        "without statistics is held to its number alone."
+    ),
+    RoutingSetting.ROUND_ROBIN_REQUEUE.value: _(
+        "Servers take turns. A request waits, by class, while every server has its given number of "
+        "requests at once (100 where none is given). For any server."
+    ),
+    RoutingSetting.ROUND_ROBIN.value: _(
+        "Servers take turns, and what comes is passed on at once: queues form in the servers, where "
+        "classes count for nothing. Only a ceiling given by a server’s owner makes anybody wait."
+    ),
+}
+"""What each means, for whoever chooses."""
 
 TRANSITIONS: Transitions[LifecycleStage] = {
     LifecycleStage.PROPOSED: frozenset({LifecycleStage.STAGING, LifecycleStage.RETIRED}),

@@ -1,18 +1,21 @@
-"""Writes about models: registering, versions, stages, aliases."""
+"""Writes about models: registering, versions, stages, aliases, how their requests are shared out."""
 
 from collections.abc import Sequence
 from datetime import date
-from typing import TypedDict
+from typing import TypedDict, Unpack
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from federation.catalogue import policies
 from federation.catalogue.enums import TRANSITIONS, Category
-from federation.catalogue.models import AIModel, Alias, ModelVersion
+from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPolicy
 from federation.journal.actors import Actor
 from federation.journal.operations import record
+from federation.people.models import User
 from federation.transitions import check_transition
-from routing.core.enums import LifecycleStage, Strategy
+from routing.core.enums import LifecycleStage, RoutingSetting
 
 
 class ModelFacts(TypedDict, total=False):
@@ -26,7 +29,18 @@ class ModelFacts(TypedDict, total=False):
     languages: Sequence[str]
     capabilities: Sequence[str]
     category: Category
-    strategy: Strategy
+
+
+class Routing(TypedDict, total=False):
+    """The settings of a routing policy; what is left out stays as it is."""
+
+    setting: RoutingSetting
+    share_p4: int
+    share_p3: int
+    share_p2: int
+    share_p1: int
+    longest_wait: int | None
+    forward_priority: bool
 
 
 @transaction.atomic
@@ -125,3 +139,42 @@ def add_alias(
         },
     )
     return alias
+
+
+@transaction.atomic
+def set_routing(
+    *, by: Actor, model: AIModel, seen: int | None = None, **given: Unpack[Routing]
+) -> RoutingPolicy:
+    """Write a new version of a model's routing policy, in force within a second; nothing when nothing changes.
+
+    `seen` is the number of the version that `by` looked at. Raises `ValidationError` when it is not the current
+    one any more, or when a setting is none.
+    """
+    locked = AIModel.objects.select_for_update().get(pk=model.pk)
+    policies.check_set_routing(by, locked)
+    before = RoutingPolicy.objects.current_of(locked)
+    if seen is not None and seen != before.number:
+        raise ValidationError(
+            _("Somebody else has changed these settings meanwhile. Look at them again."),
+            code="changed_meanwhile",
+        )
+    settings = {name: getattr(before, name) for name in Routing.__annotations__}
+    after = RoutingPolicy(
+        **{**settings, **given},
+        model=locked,
+        number=before.number + 1,
+        current=True,
+        set_by=by if isinstance(by, User) else None,
+    )
+    diff = {
+        name: [value, getattr(after, name)]
+        for name, value in settings.items()
+        if getattr(after, name) != value
+    }
+    if not diff:
+        return before
+    RoutingPolicy.objects.current().filter(model=locked).update(current=False)
+    after.full_clean()
+    after.save()
+    record(by=by, verb="catalogue.set_routing", obj=after, diff={"model": locked.pk, **diff})
+    return after

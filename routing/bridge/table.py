@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 
 from federation.access.models import ApiKey
-from federation.catalogue.models import AIModel, Alias, ModelVersion
+from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPolicy
 from federation.fleet.models import (
     Deployment,
     EgressGrant,
@@ -24,7 +24,14 @@ from federation.members.enums import MembershipState
 from federation.members.models import Membership
 from routing.bridge.models import RoutingChange
 from routing.core import table
-from routing.core.enums import LifecycleStage, Limiting, RoutingMode, ServerState, Strategy
+from routing.core.enums import (
+    LifecycleStage,
+    Limiting,
+    RoutingMode,
+    RoutingSetting,
+    ServerState,
+    Strategy,
+)
 from routing.core.table import SECTIONS, NamesSection, PrincipalsSection, Section, ServersSection
 
 OWNER_UNKNOWN = "unknown"
@@ -88,11 +95,20 @@ def build_names(version: int) -> NamesSection:
             "model_id", "context_length"
         )
     )
+    policies = {
+        policy.model_id: policy
+        for policy in RoutingPolicy.objects.current().filter(model__in=served)
+    }
     running: dict[UUID, list[table.Deployment]] = defaultdict(list)
     for row in _deployments().select_related("version").order_by("pk"):
         running[row.version.model_id].append(_deployment(row))
     models = {
-        str(model.pk): _model(model, contexts.get(model.pk), tuple(running[model.pk]))
+        str(model.pk): _model(
+            model,
+            contexts.get(model.pk),
+            policies.get(model.pk) or RoutingPolicy(model=model),
+            tuple(running[model.pk]),
+        )
         for model in served.order_by("pk")
     }
     aliases = Alias.objects.filter(model__in=served).order_by("pk").values_list("name", "model_id")
@@ -119,12 +135,13 @@ def build_servers(version: int) -> ServersSection:
     return ServersSection(version=version, servers=found)
 
 
-LIMITING: Mapping[Strategy, Limiting] = {
-    Strategy.ROUND_ROBIN: Limiting.GIVEN,
-    Strategy.LEAST_BUSY: Limiting.STATISTICS,
-    Strategy.AFFINITY: Limiting.LEARNT,
+SETTINGS: Mapping[RoutingSetting, tuple[Strategy, Limiting]] = {
+    RoutingSetting.ROUND_ROBIN: (Strategy.ROUND_ROBIN, Limiting.NONE),
+    RoutingSetting.ROUND_ROBIN_REQUEUE: (Strategy.ROUND_ROBIN, Limiting.GIVEN),
+    RoutingSetting.LEAST_BUSY_REQUEUE: (Strategy.LEAST_BUSY, Limiting.STATISTICS),
+    RoutingSetting.AFFINITY: (Strategy.AFFINITY, Limiting.LEARNT),
 }
-"""What holds requests back before a server, by the strategy of the model: the federation's three settings."""
+"""How a server is chosen, and what holds requests back before it."""
 
 BUILDERS: Mapping[str, Callable[[int], Section]] = {
     "principals": build_principals,
@@ -154,16 +171,23 @@ def _deployment(row: Deployment) -> table.Deployment:
 
 
 def _model(
-    model: AIModel, context: int | None, deployments: tuple[table.Deployment, ...]
+    model: AIModel,
+    context: int | None,
+    policy: RoutingPolicy,
+    deployments: tuple[table.Deployment, ...],
 ) -> table.Model:
+    strategy, limiting = SETTINGS[RoutingSetting(policy.setting)]
     return table.Model(
         id=str(model.pk),
         name=model.slug,
         stage=LifecycleStage(model.stage),
         created=int(model.created_at.timestamp()),
         owned_by=model.publisher or OWNER_UNKNOWN,
-        strategy=Strategy(model.strategy),
-        limiting=LIMITING[Strategy(model.strategy)],
+        strategy=strategy,
+        limiting=limiting,
+        shares={level.value: per_cent / 100 for level, per_cent in policy.shares.items()},
+        longest_wait_seconds=policy.longest_wait,
+        forward_priority=policy.forward_priority,
         max_model_len=context,
         capabilities=tuple(model.capabilities),
         deployments=deployments,

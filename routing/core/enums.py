@@ -38,6 +38,15 @@ class Limiting(StrEnum):
     LEARNT = "learnt"
 
 
+class RoutingSetting(StrEnum):
+    """How the requests for a model are shared out: the three rows of the federation's table, and affinity."""
+
+    ROUND_ROBIN = "round-robin"
+    ROUND_ROBIN_REQUEUE = "round-robin-requeue"
+    LEAST_BUSY_REQUEUE = "least-busy-requeue"
+    AFFINITY = "affinity"
+
+
 class Lane(StrEnum):
     """By which way a waiting request was let through."""
 

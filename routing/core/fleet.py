@@ -4,6 +4,7 @@ Changed only by `assignment`.
 """
 
 from routing.core.candidates import Route
+from routing.core.fairness import SHARES
 from routing.core.host import NO_LIMIT, Host
 from routing.core.queueing import Room
 from routing.core.request import LoadView, ModelLoad, ServerLoad
@@ -29,6 +30,7 @@ class Fleet:
         for model in table.names.names.models.values():
             room = self.rooms.setdefault(model.id, Room(model))
             room.model = model
+            room.turns.shares = model.shares or SHARES
             room.routes = self._routes(model)
         for model_id in self.rooms.keys() - table.names.names.models.keys():
             self.rooms[model_id].routes = ()

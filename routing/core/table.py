@@ -43,6 +43,11 @@ class Model(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     owned_by: str
     strategy: Strategy = Strategy.AFFINITY
     limiting: Limiting = Limiting.LEARNT
+    shares: dict[int, float] | None = None
+    """What each lower class gets of all that is served, at least, while it waits; None for the usual."""
+    longest_wait_seconds: int | None = None
+    forward_priority: bool = False
+    """Whether servers that know priorities, lowest first, are told the class."""
     max_model_len: int | None = None
     capabilities: tuple[str, ...] = ()
     deployments: tuple[Deployment, ...] = ()

@@ -9,7 +9,8 @@ import msgspec
 
 from routing.core.accounting import Opened
 from routing.core.enums import LifecycleStage, PriorityClass, RoutingMode
-from routing.core.table import Model, Principal, Table
+from routing.core.table import Model, Principal, Server, Table
+from routing.core.usage import READING, WRITING
 from routing.dispatch.messages import Ticket
 from routing.gateway.errors import ApiError, Code
 from routing.gateway.multipart import FormBody
@@ -22,6 +23,7 @@ from routing.gateway.schemas import (
     STREAM_OPTIONS,
     JsonBody,
 )
+from routing.upstream.engines.vllm import VLLM
 
 Body = JsonBody | FormBody
 JSON_TYPE = b"application/json"
@@ -58,16 +60,23 @@ def read_order(
     body: Body = FormBody(data, content_type) if is_form else JsonBody(data)
     asked = _model_name(body, endpoint)
     stream = _stream(body)
+    model = _model(table, principal, asked)
+    mode = _mode(body, principal)
+    if mode is not RoutingMode.ANY and not _is_hosted(table, model, principal.institution_id):
+        raise ApiError(
+            Code.NOT_HOSTED,
+            f"Your institution does not host `{model.name}`: ask with `{ROUTING_MODE}` any",
+        )
     order = Order(
         principal=principal,
-        model=_model(table, principal, asked),
+        model=model,
         model_asked=asked,
         endpoint=endpoint,
         content_type=content_type if is_form else JSON_TYPE,
         stream=stream,
         wants_usage=stream and _wants_usage(body),
         priority=_priority(body, principal),
-        mode=_mode(body, principal),
+        mode=mode,
     )
     return order, body
 
@@ -116,6 +125,8 @@ def _priority(body: Body, principal: Principal) -> int:
         return principal.priority
     if not isinstance(value, int) or isinstance(value, bool):
         raise _wrong(PRIORITY, "it takes a whole number from 1 to 5")
+    if value < 0:
+        raise _wrong(PRIORITY, "it takes no negative number; 1 is the lowest class")
     return max(PriorityClass.P1.value, min(value, principal.priority))
 
 
@@ -131,8 +142,33 @@ def _mode(body: Body, principal: Principal) -> RoutingMode:
         ) from None
 
 
+def _is_hosted(table: Table, model: Model, institution_id: str) -> bool:
+    """Say whether an institution has a server of the model, were it one that serves nobody at present."""
+    servers = table.servers.servers
+    return any(
+        (server := servers.get(deployment.server_id)) and server.institution_id == institution_id
+        for deployment in model.deployments
+    )
+
+
 def _wrong(field: str, what: str) -> ApiError:
     return ApiError(Code.INVALID_FIELD, f"Wrong value of `{field}`: {what}", param=field)
+
+
+def priority_told(order: Order, server: Server) -> int | None:
+    """Return what a server is told of the class, None for nothing.
+
+    vLLM serves the lowest number first, and only where it runs with `--scheduling-policy priority`.
+    """
+    is_told = order.model.forward_priority and server.engine == VLLM.name
+    if not is_told or order.endpoint not in WRITING | READING:
+        return None
+    return max(PriorityClass.P5.value - order.priority, 0)
+
+
+def _wait_seconds(model: Model, most: float) -> float:
+    longest = model.longest_wait_seconds
+    return most if longest is None else min(most, longest)
 
 
 def opening(
@@ -175,5 +211,5 @@ def ticket(
         prompt_estimate=opened.prompt_estimate,
         max_tokens=body.max_tokens,
         prefix=body.prefix,
-        deadline_in_ms=round(wait_seconds * 1000),
+        deadline_in_ms=round(_wait_seconds(order.model, wait_seconds) * 1000),
     )

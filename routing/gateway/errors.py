@@ -73,7 +73,7 @@ KINDS = {
     Code.HEAD_TOO_LARGE: Kind(431, "The request's head is too large"),
     Code.BODY_TIMEOUT: Kind(408, "The rest of the body did not come in time"),
     Code.BUSY: Kind(503, "Too many people using the service"),
-    Code.NO_SERVER: Kind(503, "No server of this model is available, try again later"),
+    Code.NO_SERVER: Kind(503, "No server of this model is available, try again later", "model"),
     Code.ROUTER_BUSY: Kind(503, "Too many large requests at once, try again later"),
     Code.NOT_READY: Kind(503, "The router is starting, try again in a moment"),
     Code.SPOOL_FULL: Kind(503, "Usage cannot be accounted for at present, try again later"),

@@ -15,7 +15,7 @@ from routing.core.enums import RequestStatus, UsageSource
 from routing.core.retry import Failure
 from routing.core.usage import READING, WRITING, Usage
 from routing.dispatch.messages import OK, UNUSED, Grant, Recall, Refusal, RefusalCode
-from routing.gateway.admission import Body, Order, opening, ticket
+from routing.gateway.admission import Body, Order, opening, priority_told, ticket
 from routing.gateway.entry import Entry
 from routing.gateway.errors import ApiError, Code
 from routing.gateway.exchange import Cut, Exchange
@@ -180,7 +180,11 @@ class Journey:
         assert self._body is not None
         order, gateway = self._order, self._gateway
         ask_usage = order.stream and reports_usage_when_asked(order.endpoint)
-        data = self._body.rewritten(target.deployment.served_name, ask_usage=ask_usage)
+        data = self._body.rewritten(
+            target.deployment.served_name,
+            ask_usage=ask_usage,
+            priority=priority_told(order, target.server),
+        )
         path = at_server(order.endpoint, self._exchange.query)
         headers = self._headers_for_server()
         try:

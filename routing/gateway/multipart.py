@@ -49,8 +49,8 @@ class FormBody:
         text = self._data[part.start : part.end].decode(errors="replace").strip()
         return {"true": True, "false": False}.get(text.lower(), text)
 
-    def rewritten(self, model: str, *, ask_usage: bool) -> bytes:
-        """Return the body for a server that knows the model as `model`. Forms have no way to ask for usage."""
+    def rewritten(self, model: str, *, ask_usage: bool, priority: int | None = None) -> bytes:
+        """Return the body for a server that knows the model as `model`. Forms ask for nothing more."""
         part = self._parts[MODEL]
         return b"".join((self._data[: part.start], model.encode(), self._data[part.end :]))
 

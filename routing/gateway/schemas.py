@@ -4,7 +4,7 @@ Every other byte passes as the client wrote it. Not here: what the values mean (
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
@@ -88,29 +88,33 @@ class JsonBody:
                 Code.INVALID_FIELD, f"The value of `{name}` cannot be read", param=name
             ) from None
 
-    def rewritten(self, model: str, *, ask_usage: bool) -> bytes:
+    def rewritten(self, model: str, *, ask_usage: bool, priority: int | None = None) -> bytes:
         """Return the body for a server that knows the model as `model`, without what is only ours.
 
-        With `ask_usage` a stream is asked to report its usage, whatever the client wished.
+        With `ask_usage` a stream is asked to report its usage, whatever the client wished. `priority` is told to
+        the server, in its own order, in the place of the client's.
         """
-        edits = self._removals()
+        removed = REMOVED if priority is None else REMOVED - {PRIORITY}
+        edits = self._removals(removed & self._spans.keys())
         _, value, end = self._spans[MODEL]
         edits.append((value, end, msgspec.json.encode(model)))
         if ask_usage:
             edits += self._usage_request()
+        if priority is not None:
+            edits.append(self._setting(PRIORITY, b"%d" % priority))
         return _apply(self._data, sorted(edits))
 
-    def _removals(self) -> list[Edit]:
-        """Return the edits that take out the fields that are only ours; `model` always stays.
+    def _removals(self, removed: Collection[str]) -> list[Edit]:
+        """Return the edits that take out the fields named `removed`; `model` always stays.
 
         A field goes up to the next one's key. Behind the last that stays, all go, with the comma in front.
         """
         edits: list[Edit] = []
-        if not REMOVED & self._spans.keys():
+        if not removed:
             return edits
         last_kept = following = None
         for name, (key, _, end) in reversed(self._spans.items()):
-            if name not in REMOVED:
+            if name not in removed:
                 last_kept = last_kept or end
             elif last_kept and following:
                 edits.append((key, following, b""))
@@ -121,15 +125,20 @@ class JsonBody:
         return edits
 
     def _usage_request(self) -> list[Edit]:
-        span = self._spans.get(STREAM_OPTIONS)
-        if span is None:
-            end = self._data.rindex(b"}")
-            return [(end, end, b',"stream_options":' + _USAGE_ASKED)]
+        if STREAM_OPTIONS not in self._spans:
+            return [self._setting(STREAM_OPTIONS, _USAGE_ASKED)]
         options = self.get(STREAM_OPTIONS) or {}
         if options.get("include_usage") is True:
             return []
         value = msgspec.json.encode(options | {"include_usage": True})
-        return [(span[1], span[2], value)]
+        return [self._setting(STREAM_OPTIONS, value)]
+
+    def _setting(self, name: str, value: bytes) -> Edit:
+        """Return the edit that gives a field this value, behind all others when it is new."""
+        if span := self._spans.get(name):
+            return span[1], span[2], value
+        end = self._data.rindex(b"}")
+        return end, end, b',"%b":%b' % (name.encode(), value)
 
 
 def _refuse_look_alikes(fields: dict[_Key, msgspec.Raw]) -> None:

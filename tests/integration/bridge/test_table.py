@@ -11,7 +11,7 @@ from federation.access.models import ApiKey
 from federation.access.operations import issue_key, revoke_key
 from federation.catalogue.enums import Capability
 from federation.catalogue.models import Alias
-from federation.catalogue.operations import add_alias, add_version
+from federation.catalogue.operations import add_alias, add_version, set_routing
 from federation.fleet.models import InferenceServer
 from federation.fleet.operations.deployments import deploy_model, retire_deployment
 from federation.fleet.operations.egress import revoke_egress
@@ -33,9 +33,11 @@ from routing.core.enums import (
     Limiting,
     PriorityClass,
     RoutingMode,
+    RoutingSetting,
     ServerState,
     Strategy,
 )
+from routing.core.fairness import SHARES
 from routing.core.keys import digest
 from routing.core.table import Model, Principal, Server
 from routing.upstream.credentials import load_keys, unseal
@@ -149,8 +151,15 @@ def test_a_model_is_told_with_its_current_version_and_what_runs_it(rennes: Insti
         facts={
             "publisher": "Mistral AI",
             "capabilities": [Capability.CHAT, Capability.TOOLS],
-            "strategy": Strategy.ROUND_ROBIN,
         },
+    )
+    set_routing(
+        by=SYSTEM,
+        model=model,
+        setting=RoutingSetting.ROUND_ROBIN_REQUEUE,
+        share_p1=20,
+        longest_wait=30,
+        forward_priority=True,
     )
     first = serve_model(rennes, model.slug)
     add_version(by=SYSTEM, model=model, revision="v2", context_length=131_072)
@@ -165,6 +174,9 @@ def test_a_model_is_told_with_its_current_version_and_what_runs_it(rennes: Insti
         owned_by="Mistral AI",
         strategy=Strategy.ROUND_ROBIN,
         limiting=Limiting.GIVEN,
+        shares={4: 0.05, 3: 0.05, 2: 0.03, 1: 0.2},
+        longest_wait_seconds=30,
+        forward_priority=True,
         max_model_len=131_072,
         capabilities=("chat", "tools"),
         deployments=told.deployments,
@@ -172,6 +184,44 @@ def test_a_model_is_told_with_its_current_version_and_what_runs_it(rennes: Insti
     assert [(d.id, d.server_id, d.served_name) for d in told.deployments] == [
         (str(row.pk), str(row.server_id), row.served_name) for row in (first, second)
     ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "strategy", "limiting"),
+    [
+        (RoutingSetting.ROUND_ROBIN, Strategy.ROUND_ROBIN, Limiting.NONE),
+        (RoutingSetting.ROUND_ROBIN_REQUEUE, Strategy.ROUND_ROBIN, Limiting.GIVEN),
+        (RoutingSetting.LEAST_BUSY_REQUEUE, Strategy.LEAST_BUSY, Limiting.STATISTICS),
+        (RoutingSetting.AFFINITY, Strategy.AFFINITY, Limiting.LEARNT),
+    ],
+)
+def test_each_row_of_the_federations_table_is_a_setting(
+    setting: RoutingSetting, strategy: Strategy, limiting: Limiting
+) -> None:
+    set_routing(by=SYSTEM, model=make_model("model"), setting=setting)
+
+    told = models()["model"]
+    assert (told.strategy, told.limiting) == (strategy, limiting)
+
+
+def test_a_model_without_a_policy_is_told_with_what_the_router_would_do_by_itself() -> None:
+    make_model("model")
+
+    told, bare = (
+        models()["model"],
+        Model(id="", name="", stage=LifecycleStage.PRODUCTION, created=0, owned_by=""),
+    )
+    assert (told.strategy, told.limiting) == (bare.strategy, bare.limiting)
+    assert told.shares == SHARES
+    assert (told.longest_wait_seconds, told.forward_priority) == (None, False)
+
+
+def test_only_the_last_version_of_a_policy_is_told() -> None:
+    model = make_model("model")
+    for seconds in (10, 20, None, 40):
+        set_routing(by=SYSTEM, model=model, longest_wait=seconds)
+
+    assert models()["model"].longest_wait_seconds == 40
 
 
 def test_declared_endpoints_go_with_their_deployment(rennes: Institution) -> None:
@@ -289,7 +339,7 @@ def test_a_table_of_any_size_takes_the_same_queries(
 
         with django_assert_num_queries(2):
             build_principals(1)
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             build_names(1)
         with django_assert_num_queries(3):
             build_servers(1)

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from federation.access.models import ApiKey
 from federation.access.operations import revoke_key
 from federation.catalogue.models import AIModel
-from federation.catalogue.operations import add_alias, add_version, change_stage
+from federation.catalogue.operations import add_alias, add_version, change_stage, set_routing
 from federation.fleet.models import Deployment, EgressGrant, InferenceServer, Site
 from federation.fleet.operations.credentials import rotate_credential
 from federation.fleet.operations.deployments import retire_deployment
@@ -92,6 +92,10 @@ WRITES: dict[str, tuple[Callable[[Federation], object], set[str]]] = {
     ),
     "a model gets an alias": (
         lambda f: add_alias(by=SYSTEM, model=f.model, name="petit"),
+        {"names"},
+    ),
+    "a model is routed otherwise": (
+        lambda f: set_routing(by=SYSTEM, model=f.model, longest_wait=60),
         {"names"},
     ),
     "a model is registered": (lambda f: make_model("other"), {"names"}),

@@ -87,6 +87,10 @@ ACTS: dict[str, tuple[frozenset[str], Act]] = {
         lambda w, by: catalogue.change_stage(by=by, model=w.model, stage=LifecycleStage.DEPRECATED),
     ),
     "add_alias": (ADMIN, lambda w, by: catalogue.add_alias(by=by, model=w.model, name="another")),
+    "set_routing": (
+        ADMIN,
+        lambda w, by: catalogue.set_routing(by=by, model=w.model, longest_wait=60),
+    ),
     "add_site": (
         ADMIN,
         lambda w, by: servers.add_site(by=by, institution=w.cast.rennes, name="other room"),

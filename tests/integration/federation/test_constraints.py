@@ -9,7 +9,7 @@ from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
 
-from federation.catalogue.models import ModelVersion
+from federation.catalogue.models import ModelVersion, RoutingPolicy
 from federation.journal.models import AuditEvent
 from federation.members.models import Institution, Membership
 from federation.people.enums import Role
@@ -38,6 +38,14 @@ def again(row: models.Model, **fields: Any) -> object:
         setattr(copy, name, value)
     copy.save(force_insert=True)
     return copy
+
+
+OTHER: dict[str, Any] = {"number": 9, "current": False}
+"""Another version of a policy, as the one in force cannot be changed."""
+
+
+def policy(world: World) -> RoutingPolicy:
+    return world.model.routing_policies.get()
 
 
 VIOLATIONS: dict[str, Violation] = {
@@ -73,7 +81,14 @@ VIOLATIONS: dict[str, Violation] = {
     ),
     "a_public_name_has_no_odd_character": lambda w: change(w.model, slug="with space"),
     "a_stage_is_known": lambda w: change(w.model, stage="unknown"),
-    "a_strategy_is_known": lambda w: change(w.model, strategy="unknown"),
+    "a_routing_policy_has_a_number_of_its_own": lambda w: again(policy(w), current=False),
+    "one_current_routing_policy_per_model": lambda w: again(policy(w), number=9),
+    "a_routing_setting_is_known": lambda w: again(policy(w), **OTHER, setting="unknown"),
+    "every_class_has_a_minimum": lambda w: again(policy(w), **OTHER, share_p1=0),
+    "minimum_shares_leave_something": lambda w: again(policy(w), **OTHER, share_p1=78),
+    "a_longest_wait_is_between_a_second_and_an_hour": lambda w: again(
+        policy(w), **OTHER, longest_wait=3601
+    ),
     "a_category_is_known": lambda w: change(w.model, category="unknown"),
     "capabilities_are_known": lambda w: change(w.model, capabilities=["chat", "telepathy"]),
     "a_version_is_registered_once": lambda w: again(w.model.versions.get(), current=False),
@@ -180,3 +195,18 @@ def test_a_model_version_may_cease_to_be_the_current_one(world: World) -> None:
     change(version, current=False)
     version.refresh_from_db()
     assert not version.current
+
+
+def test_a_routing_policy_is_changed_by_another_version_only(world: World) -> None:
+    row = policy(world)
+
+    for fields in ({"setting": "affinity"}, {"share_p1": 3}, {"longest_wait": 5}, {"number": 7}):
+        with pytest.raises(IntegrityError, match="immutable"), transaction.atomic():
+            change(row, **fields)
+    with (
+        pytest.raises(IntegrityError, match="immutable"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("DELETE FROM catalogue_routingpolicy WHERE id = %s", [row.pk])
+    change(row, current=False)

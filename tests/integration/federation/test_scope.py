@@ -9,7 +9,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 
 from federation.access.models import ApiKey, Application
-from federation.catalogue.models import AIModel, Alias, ModelVersion
+from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPolicy
 from federation.fleet.models import (
     Deployment,
     EgressGrant,
@@ -38,6 +38,7 @@ MODELS_OF: dict[type[Model], Callable[[Any], AIModel]] = {
     AIModel: lambda row: row,
     ModelVersion: lambda row: row.model,
     Alias: lambda row: row.model,
+    RoutingPolicy: lambda row: row.model,
 }
 """Rows of the common catalogue, and the model they belong to."""
 PERSONAL: tuple[type[Model], ...] = (Application, ApiKey, User, RoleGrant, AuditEvent)

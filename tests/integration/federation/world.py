@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from federation.access.models import ApiKey, Application
 from federation.catalogue.models import AIModel, Alias
-from federation.catalogue.operations import add_alias
+from federation.catalogue.operations import add_alias, set_routing
 from federation.fleet.models import Deployment, EgressGrant, InferenceServer, Site
-from routing.core.enums import LifecycleStage
+from routing.core.enums import LifecycleStage, RoutingSetting
 from tests.support.factories import (
     OPERATOR,
     Cast,
@@ -43,6 +43,8 @@ def make_world() -> World:
     proposed = make_model("a-model-to-come", stage=LifecycleStage.PROPOSED)
     alias = add_alias(by=OPERATOR, model=model, name="mistral-small")
     add_alias(by=OPERATOR, model=proposed, name="to-come")
+    for routed in (model, proposed):
+        set_routing(by=OPERATOR, model=routed, setting=RoutingSetting.ROUND_ROBIN)
     site = make_site(cast.rennes)
     deployment = serve_model(cast.rennes, credential="token of Rennes")
     serve_model(cast.reims, credential="token of Reims")

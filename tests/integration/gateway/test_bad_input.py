@@ -101,6 +101,7 @@ DEEP = b'{"model":"gpt-oss-120b","messages":' + b"[" * 100_000 + b"]" * 100_000 
         (b'{"model":"gpt-oss-120b","stream":"yes"}', 400, "invalid_field"),
         (b'{"model":"gpt-oss-120b","priority":"1"}', 400, "invalid_field"),
         (b'{"model":"gpt-oss-120b","priority":true}', 400, "invalid_field"),
+        (b'{"model":"gpt-oss-120b","priority":-1}', 400, "invalid_field"),
         (b'{"model":"gpt-oss-120b","routing-mode":"x"}', 400, "invalid_field"),
         (b'{"model":"gpt-oss-120b","stream":true,"stream_options":1}', 400, "invalid_field"),
     ],

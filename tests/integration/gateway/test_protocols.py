@@ -168,6 +168,13 @@ async def test_an_explanation_is_given_on_request(router: Router) -> None:
     explanation = json.loads(answer.headers["x-ilaas-explain"])
     assert explanation["site"] in ("Rennes centre", "Reims centre")
     assert explanation["strategy"] == "round-robin"
+    assert explanation["why"] == "round-robin: 2 of 2 servers free, 0 in flight here"
+    assert (explanation["class"], explanation["lane"], explanation["reason"]) == (
+        3,
+        "class",
+        "turn",
+    )
+    assert (explanation["candidates"], explanation["free"], explanation["mode"]) == (2, 2, "any")
     assert explanation["attempts"] == 1
     assert explanation["queued_ms"] >= 0
     assert explanation["request"] == router.opened()[0].id

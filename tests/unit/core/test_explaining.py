@@ -1,5 +1,7 @@
 """Every grant says why: by which way the request was let through, and why this server was chosen."""
 
+from typing import Any
+
 import pytest
 
 from routing.core.enums import Lane, Limiting, Reason, RoutingMode, Strategy
@@ -11,7 +13,7 @@ RENNES, REIMS = a_server("rennes-1"), a_server("reims-1")
 PREFIX = (11, 22, 33)
 
 
-def house_of(strategy: Strategy, **changes: object) -> House:
+def house_of(strategy: Strategy, **changes: Any) -> House:
     model = a_model("rennes-1", "reims-1", strategy=strategy, **changes)
     return House(RENNES, REIMS, models=(model,))
 
@@ -103,7 +105,7 @@ def test_a_turn_of_the_minimum_share_is_told() -> None:
     house.offer("low", priority=1)
     for number in range(30):
         house.offer(f"high {number}", priority=5, prompt_estimate=4000)
-    lanes = {}
+    lanes: dict[str, Lane] = {}
     while not lanes or running.id != "low":
         (decision,) = house.end(running)
         running = granted(decision)

@@ -123,6 +123,37 @@ def test_what_is_ours_goes_with_one_comma(body: str, rewritten: str) -> None:
 @pytest.mark.parametrize(
     ("body", "rewritten"),
     [
+        ('{"model":"m"}', '{"model":"x","priority":3}'),
+        ('{"model":"m","priority":2,"a":1.0e0}', '{"model":"x","priority":3,"a":1.0e0}'),
+        ('{"priority" : 5 ,"model":"m"}', '{"priority" : 3 ,"model":"x"}'),
+        ('{"model":"m","routing-mode":"any","priority":2}', '{"model":"x","priority":3}'),
+        ('{"priority":2,"routing-mode":"any","model":"m" }', '{"priority":3,"model":"x" }'),
+        ('{"model":"m","routing-mode":"any" }', '{"model":"x" ,"priority":3}'),
+    ],
+)
+def test_a_server_is_told_a_priority_in_the_place_of_the_client_s(
+    body: str, rewritten: str
+) -> None:
+    found = JsonBody(body.encode()).rewritten("x", ask_usage=False, priority=3).decode()
+
+    assert found == rewritten
+
+
+def test_a_priority_and_usage_can_be_added_at_once() -> None:
+    found = JsonBody(b'{"model":"m","routing-mode":"any"}').rewritten(
+        "x", ask_usage=True, priority=0
+    )
+
+    assert json.loads(found) == {
+        "model": "x",
+        "stream_options": {"include_usage": True},
+        "priority": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "rewritten"),
+    [
         ('{"model":"m"}', '{"model":"x","stream_options":{"include_usage":true}}'),
         (
             '{"model":"m","stream_options":null}',
