@@ -149,7 +149,7 @@ def _model(plan: DemoModel) -> AIModel:
         quantisation=plan.quantisation,
         context_length=plan.context_length,
     )
-    set_routing(by=BY, model=model, setting=plan.setting)
+    set_routing(by=BY, model=model, settings={"setting": plan.setting})
     for name in plan.aliases:
         add_alias(by=BY, model=model, name=name)
     return model

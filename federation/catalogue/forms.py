@@ -1,6 +1,7 @@
 """What an administrator chooses of a model's routing. The form parses; the operation decides and writes."""
 
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -69,8 +70,12 @@ class RoutingForm(forms.Form):
 
     def save(self, by: User) -> RoutingPolicy | None:
         """Write a new version. None, with the reason in the form, when it is refused."""
+        chosen = self.cleaned_data
+        settings = cast(Routing, {name: chosen[name] for name in Routing.__annotations__})
         try:
-            return set_routing(by=by, model=self._policy.model, **self.cleaned_data)
+            return set_routing(
+                by=by, model=self._policy.model, settings=settings, seen=chosen["seen"]
+            )
         except ValidationError as refusal:
             self.add_error(None, refusal.messages)
         return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import TypedDict, Unpack
+from typing import TypedDict
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -143,7 +143,7 @@ def add_alias(
 
 @transaction.atomic
 def set_routing(
-    *, by: Actor, model: AIModel, seen: int | None = None, **given: Unpack[Routing]
+    *, by: Actor, model: AIModel, settings: Routing, seen: int | None = None
 ) -> RoutingPolicy:
     """Write a new version of a model's routing policy, in force within a second; nothing when nothing changes.
 
@@ -158,9 +158,9 @@ def set_routing(
             _("Somebody else has changed these settings meanwhile. Look at them again."),
             code="changed_meanwhile",
         )
-    settings = {name: getattr(before, name) for name in Routing.__annotations__}
+    present = {name: getattr(before, name) for name in Routing.__annotations__}
     after = RoutingPolicy(
-        **{**settings, **given},
+        **{**present, **settings},
         model=locked,
         number=before.number + 1,
         current=True,
@@ -168,7 +168,7 @@ def set_routing(
     )
     diff = {
         name: [value, getattr(after, name)]
-        for name, value in settings.items()
+        for name, value in present.items()
         if getattr(after, name) != value
     }
     if not diff:

@@ -156,10 +156,12 @@ def test_a_model_is_told_with_its_current_version_and_what_runs_it(rennes: Insti
     set_routing(
         by=SYSTEM,
         model=model,
-        setting=RoutingSetting.ROUND_ROBIN_REQUEUE,
-        share_p1=20,
-        longest_wait=30,
-        forward_priority=True,
+        settings={
+            "setting": RoutingSetting.ROUND_ROBIN_REQUEUE,
+            "share_p1": 20,
+            "longest_wait": 30,
+            "forward_priority": True,
+        },
     )
     first = serve_model(rennes, model.slug)
     add_version(by=SYSTEM, model=model, revision="v2", context_length=131_072)
@@ -198,7 +200,7 @@ def test_a_model_is_told_with_its_current_version_and_what_runs_it(rennes: Insti
 def test_each_row_of_the_federations_table_is_a_setting(
     setting: RoutingSetting, strategy: Strategy, limiting: Limiting
 ) -> None:
-    set_routing(by=SYSTEM, model=make_model("model"), setting=setting)
+    set_routing(by=SYSTEM, model=make_model("model"), settings={"setting": setting})
 
     told = models()["model"]
     assert (told.strategy, told.limiting) == (strategy, limiting)
@@ -219,7 +221,7 @@ def test_a_model_without_a_policy_is_told_with_what_the_router_would_do_by_itsel
 def test_only_the_last_version_of_a_policy_is_told() -> None:
     model = make_model("model")
     for seconds in (10, 20, None, 40):
-        set_routing(by=SYSTEM, model=model, longest_wait=seconds)
+        set_routing(by=SYSTEM, model=model, settings={"longest_wait": seconds})
 
     assert models()["model"].longest_wait_seconds == 40
 

@@ -95,7 +95,7 @@ WRITES: dict[str, tuple[Callable[[Federation], object], set[str]]] = {
         {"names"},
     ),
     "a model is routed otherwise": (
-        lambda f: set_routing(by=SYSTEM, model=f.model, longest_wait=60),
+        lambda f: set_routing(by=SYSTEM, model=f.model, settings={"longest_wait": 60}),
         {"names"},
     ),
     "a model is registered": (lambda f: make_model("other"), {"names"}),

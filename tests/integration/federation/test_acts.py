@@ -89,7 +89,7 @@ ACTS: dict[str, tuple[frozenset[str], Act]] = {
     "add_alias": (ADMIN, lambda w, by: catalogue.add_alias(by=by, model=w.model, name="another")),
     "set_routing": (
         ADMIN,
-        lambda w, by: catalogue.set_routing(by=by, model=w.model, longest_wait=60),
+        lambda w, by: catalogue.set_routing(by=by, model=w.model, settings={"longest_wait": 60}),
     ),
     "add_site": (
         ADMIN,

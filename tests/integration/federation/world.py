@@ -44,7 +44,7 @@ def make_world() -> World:
     alias = add_alias(by=OPERATOR, model=model, name="mistral-small")
     add_alias(by=OPERATOR, model=proposed, name="to-come")
     for routed in (model, proposed):
-        set_routing(by=OPERATOR, model=routed, setting=RoutingSetting.ROUND_ROBIN)
+        set_routing(by=OPERATOR, model=routed, settings={"setting": RoutingSetting.ROUND_ROBIN})
     site = make_site(cast.rennes)
     deployment = serve_model(cast.rennes, credential="token of Rennes")
     serve_model(cast.reims, credential="token of Reims")

@@ -49,7 +49,7 @@ class Command(OperatorCommand):
         if model is None:
             raise CommandError(f"There is no model named {options['model']}")
         if given := changes(options):
-            made = set_routing(by=CommandActor("set_routing"), model=model, **given)
+            made = set_routing(by=CommandActor("set_routing"), model=model, settings=given)
             self.stdout.write(line(made))
             return
         current = RoutingPolicy.objects.current_of(model)
