@@ -4,13 +4,15 @@ from datetime import datetime
 
 from billing import intake, partitions
 from billing.models import UsageRecord
+from config.demo.attempts import Offered, Runner
 from config.demo.building import Register
 from config.demo.catalogue import MODELS
-from config.demo.usage import PERIOD, Asker, Offered, Runner, requests_between
+from config.demo.usage import PERIOD, Asker, requests_between
 from federation.catalogue.enums import Capability
 from federation.catalogue.models import AIModel
 from federation.fleet.models import Deployment
 from routing.core.accounting import Closed
+from routing.core.enums import RoutingSetting
 
 BATCH = 20_000
 
@@ -49,6 +51,7 @@ def _offered(register: Register) -> dict[str, Offered]:
             slug=plan.slug,
             context_length=plan.context_length,
             reasons=Capability.REASONING in plan.facts["capabilities"],
+            takes_turns=plan.setting is RoutingSetting.ROUND_ROBIN_REQUEUE,
             runners=tuple(runners[plan.slug]),
         )
         for plan in MODELS

@@ -11,12 +11,13 @@ from random import Random
 from typing import NamedTuple
 from uuid import UUID
 
-from config.demo.fleet import Speed
+from config.demo.attempts import Offered, Runner, attempt, why
 from config.demo.members import DemoApplication
 from config.demo.rhythm import busyness, weight
 from routing.core.accounting import Attempt, Closed, Opened
 from routing.core.enums import Endpoint, RequestStatus, UsageSource
 from routing.core.ids import uuid7_floor
+from routing.core.request import OK
 from routing.core.retry import Failure
 
 PERIOD = timedelta(days=60)
@@ -24,28 +25,6 @@ REQUESTS = 128_000
 """In 60 days, as the federation counted at the end of 2025."""
 MOST_SECONDS = 600.0
 HOUR = timedelta(hours=1)
-OK = "ok"
-
-
-class Runner(NamedTuple):
-    """A deployment of a model. `counts` whether the server tells tokens itself, also in streams."""
-
-    server_id: str
-    deployment_id: str
-    served_name: str
-    institution: str
-    speed: Speed
-    tells_usage: bool
-
-
-class Offered(NamedTuple):
-    """A model as it is asked for, and where it runs."""
-
-    id: str
-    slug: str
-    context_length: int
-    reasons: bool
-    runners: tuple[Runner, ...]
 
 
 class Asker(NamedTuple):
@@ -138,9 +117,9 @@ class _Draw:
             return _refused(opened)
         runners = self._order(model)
         if fate < 0.011:
-            return _failed(opened, runners, self._random)
+            return _failed(opened, model, runners, self._random)
         if fate < 0.015:
-            return _mistaken(opened, runners[0])
+            return _mistaken(opened, model, runners, self._random)
         return self._answered(opened, model, runners, left=fate > 0.992)
 
     def _order(self, model: Offered) -> list[Runner]:
@@ -158,8 +137,10 @@ class _Draw:
         attempts: tuple[Attempt, ...] = ()
         if len(runners) > 1 and draw.random() < 0.008:
             failure = draw.choice((Failure.CONNECT, Failure.FULL, Failure.LOST))
-            attempts, runner = (_attempt(runner, begun, failure),), runners[1]
-            begun += draw.expovariate(2)
+            failed = begun + draw.expovariate(2)
+            reason = why(model, runners, draw, busy=self._busy)
+            attempts = (attempt(runner, begun, failed, failure, reason),)
+            runner, runners, begun = runners[1], runners[1:], failed
         completion = _around(self._asker.plan.completion_tokens, 0.6, draw)
         reasoning = int(completion * draw.uniform(0.3, 1.5)) if model.reasons else 0
         completion += reasoning
@@ -169,7 +150,9 @@ class _Draw:
         finished = first + completion * runner.speed.seconds_per_token * slower
         if left:
             completion, finished = completion // 3, first + (finished - first) / 3
+        finished = min(finished, opened.received_at + MOST_SECONDS)
         counted = opened.stream and not runner.tells_usage
+        reason = why(model, runners, draw, busy=self._busy, known=cached, is_retry=bool(attempts))
         return Closed(
             opened=opened,
             status=RequestStatus.ABANDONED if left else RequestStatus.OK,
@@ -183,8 +166,8 @@ class _Draw:
             reasoning_tokens=0 if counted else min(reasoning, completion),
             usage_source=UsageSource.COUNTED if counted or left else UsageSource.SERVER,
             first_token_at=first if opened.stream else None,
-            finished_at=min(finished, opened.received_at + MOST_SECONDS),
-            attempts=(*attempts, _attempt(runner, begun, OK)),
+            finished_at=finished,
+            attempts=(*attempts, attempt(runner, begun, finished, OK, reason)),
         )
 
 
@@ -193,10 +176,17 @@ def _refused(opened: Opened) -> Closed:
     return _without_tokens(opened, RequestStatus.REFUSED, 503, "too_many_people", seconds=0.003)
 
 
-def _failed(opened: Opened, runners: Sequence[Runner], draw: Random) -> Closed:
+def _failed(opened: Opened, model: Offered, runners: Sequence[Runner], draw: Random) -> Closed:
     """Every server failed."""
+    begun = opened.received_at + 0.01
     tried = tuple(
-        _attempt(runner, opened.received_at + 0.01 + n, Failure.TIMEOUT if n else Failure.CONNECT)
+        attempt(
+            runner,
+            begun + n,
+            begun + n + 1,
+            Failure.TIMEOUT if n else Failure.CONNECT,
+            why(model, runners[n:], draw, is_retry=n > 0),
+        )
         for n, runner in enumerate(runners)
     )
     seconds = len(tried) + draw.expovariate(1)
@@ -204,9 +194,10 @@ def _failed(opened: Opened, runners: Sequence[Runner], draw: Random) -> Closed:
     return _without_tokens(opened, status, 502, "server_failed", seconds=seconds, attempts=tried)
 
 
-def _mistaken(opened: Opened, runner: Runner) -> Closed:
+def _mistaken(opened: Opened, model: Offered, runners: Sequence[Runner], draw: Random) -> Closed:
     """The prompt did not fit: the server said so at once."""
-    tried = (_attempt(runner, opened.received_at + 0.004, OK),)
+    begun = opened.received_at + 0.004
+    tried = (attempt(runners[0], begun, begun + 0.036, OK, why(model, runners, draw)),)
     status = RequestStatus.CLIENT_ERROR
     return _without_tokens(
         opened, status, 400, "context_length_exceeded", seconds=0.04, attempts=tried
@@ -239,15 +230,6 @@ def _without_tokens(
         finished_at=opened.received_at + seconds,
         attempts=attempts,
         error_code=code,
-    )
-
-
-def _attempt(runner: Runner, begun: float, outcome: str) -> Attempt:
-    return Attempt(
-        server_id=runner.server_id,
-        deployment_id=runner.deployment_id,
-        started_at=begun,
-        outcome=str(outcome),
     )
 
 
