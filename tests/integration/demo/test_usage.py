@@ -8,14 +8,15 @@ from uuid import UUID
 
 import pytest
 
+from config.demo.attempts import Offered, Runner
 from config.demo.catalogue import MODELS
 from config.demo.fleet import SERVERS
 from config.demo.members import APPLICATIONS
 from config.demo.rhythm import PARIS, busyness, day_weight, weight
-from config.demo.usage import PERIOD, REQUESTS, Asker, Offered, Runner, requests_between
+from config.demo.usage import PERIOD, REQUESTS, Asker, requests_between
 from federation.catalogue.enums import Capability
 from routing.core.accounting import Closed
-from routing.core.enums import RequestStatus, UsageSource
+from routing.core.enums import RequestStatus, RoutingSetting, UsageSource
 from routing.core.ids import uuid7_time
 
 END = datetime(2026, 6, 5, 16, 20, tzinfo=UTC)
@@ -33,6 +34,7 @@ OFFERED = {
         slug=model.slug,
         context_length=model.context_length,
         reasons=Capability.REASONING in model.facts["capabilities"],
+        takes_turns=model.setting is RoutingSetting.ROUND_ROBIN_REQUEUE,
         runners=tuple(
             Runner(
                 server_id=new_id(),
@@ -239,3 +241,14 @@ def test_the_shares_of_the_applications_and_of_their_models_make_a_whole() -> No
     for plan in APPLICATIONS:
         assert sum(plan.models.values()) == pytest.approx(1), plan.name
         assert set(plan.models) <= set(OFFERED)
+
+
+def test_every_attempt_says_until_when_it_ran_and_why_it_went_there() -> None:
+    requests = drawn(END - timedelta(days=1), END)
+
+    for request in requests:
+        for tried in request.attempts:
+            assert tried.ended_at is not None
+            assert tried.explanation is not None
+            assert tried.started_at <= tried.ended_at
+            assert 1 <= tried.explanation.free <= tried.explanation.candidates
