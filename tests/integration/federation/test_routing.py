@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
+from django.utils.translation import override
 
 from federation.catalogue.enums import SETTING_LABELS, SETTING_TEXTS
 from federation.catalogue.models import AIModel, RoutingPolicy
@@ -198,6 +199,17 @@ def test_a_wrong_form_says_why_and_writes_nothing(
     assert status == 200
     assert 'role="alert"' in page
     assert policy(model).number == 0
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_shares_that_leave_nothing_are_refused_in_a_sentence(model: AIModel, language: str) -> None:
+    """Django formats a constraint's message: a per cent sign in it, in any language, would break it."""
+    with override(language), pytest.raises(ValidationError) as refusal:
+        set_routing(by=OPERATOR, model=model, settings={"share_p4": 85})
+
+    (text,) = refusal.value.messages
+    assert "90 p" in text
+    assert "{" not in text
 
 
 @pytest.mark.usefixtures("plain_static")
