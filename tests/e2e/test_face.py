@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from billing.models import UsageRecord
 from federation.people.models import User
 from tests.support.browser import (
     PHONE,
@@ -227,3 +228,17 @@ def test_a_page_works_without_scripts(browser: Browser, portal: Portal) -> None:
     page.get_by_role("button", name="Français").click()
     expect(page.locator("html")).to_have_attribute("lang", "fr")
     context.close()
+
+
+@pytest.mark.parametrize(("language", "theme"), [("fr", "light"), ("en", "dark")])
+def test_a_request_s_page_and_a_model_s_settings_are_accessible_and_fit_a_phone(
+    visit: Visit, cast: Cast, language: str, theme: Theme
+) -> None:
+    request = UsageRecord.objects.latest("pk")
+    paths = [f"/usage/requests/{request.pk}/", "/routing/mistral-small-3.2-24b/"]
+
+    wide = visit("/", as_=cast.admin, language=language, theme=theme)
+    phone = visit("/", as_=cast.admin, language=language, theme=theme, size=PHONE)
+
+    assert inaccessible(wide, paths) == []
+    assert too_wide(phone, paths) == []
