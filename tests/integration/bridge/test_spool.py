@@ -314,7 +314,7 @@ def test_a_line_still_being_written_is_waited_for(spool: Spool) -> None:
         {"first_token_at": -1e12},
         {"attempts": (attempt(started_at=float("inf")),)},
     ],
-    ids=repr,
+    ids=" ".join,
 )
 def test_a_line_that_the_database_refuses_is_kept_aside_and_holds_nothing_up(
     spool: Spool, facts: dict[str, Any]

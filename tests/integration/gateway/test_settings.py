@@ -107,7 +107,7 @@ async def test_a_request_is_refused_after_the_models_own_longest_wait(
 
 
 async def test_a_row_that_makes_nobody_wait_lets_in_those_who_do(tmp_path: Path) -> None:
-    entry = {"name": "rennes-1", "engine": "ollama", "model": SERVED, "seconds_per_token": 0.01}
+    entry = {"name": "rennes-1", "engine": "ollama", "model": SERVED, "seconds_per_token": 60.0}
     async with simulated({"record": True, "servers": [entry]}) as upstream:
         server = servers(a_server("rennes-1", upstream.url("rennes-1")))
 
@@ -122,8 +122,9 @@ async def test_a_row_that_makes_nobody_wait_lets_in_those_who_do(tmp_path: Path)
             router.gateway.apply(row(Limiting.NONE))
 
             assert in_flight(router) == 103
-            answers = await asyncio.gather(*clients)
-            assert {answer.status_code for answer in answers} == {200}
+            for client in clients:
+                client.cancel()
+            await asyncio.gather(*clients, return_exceptions=True)
 
 
 @pytest.mark.parametrize("mode", ["private-first", "private-only"])
