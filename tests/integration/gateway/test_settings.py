@@ -117,7 +117,7 @@ async def test_a_row_that_makes_nobody_wait_lets_in_those_who_do(tmp_path: Path)
         async with running_router(tmp_path, principals(), row(Limiting.GIVEN), server) as router:
             body = chat(max_tokens=50)
             clients = [asyncio.create_task(router.post(json=body)) for _ in range(103)]
-            await until(lambda: router.gateway.waiting(an_id(MODEL)) == 3)
+            await until(lambda: router.gateway.waiting(an_id(MODEL)) == 3, seconds=60)
 
             router.gateway.apply(row(Limiting.NONE))
 
