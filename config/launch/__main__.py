@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from config.launch import commands, messages, quality, testing
+from config.launch.backup import backup
 from config.launch.console import LaunchError, say
 from config.launch.environment import ROOT
+from config.launch.restore import restore
 
 COLLECT = ("makemessages", "--locale=fr", "--no-obsolete", "--add-location=file")
 OUTSIDE = (".venv/*", "var/*", "tests/*")
@@ -34,6 +36,8 @@ def commands_for(arguments: Sequence[str]) -> Mapping[str, Callable[[], int]]:
     return {
         "run": partial(commands.start, "run"),
         "serve": partial(commands.start, "serve"),
+        "backup": partial(backup, arguments),
+        "restore": partial(restore, arguments),
         "test": partial(testing.test, arguments),
         "test-real": partial(testing.test_real, arguments),
         "check": quality.check,

@@ -138,6 +138,16 @@ def only_copy(place: Place) -> Iterator[bool]:
             file.truncate(0)
 
 
+def is_running(place: Place) -> bool:
+    """Say whether a copy runs on the data folder."""
+    with (place.var / "launcher.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def next_port(place: Place) -> int:
     return place.port % 65535 + 1
 

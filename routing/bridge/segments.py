@@ -1,12 +1,14 @@
-"""The spool's files: which there are and in what order, what can be read of one, and putting one aside.
+"""The spool's files: which there are and in what order, what can be read of one, putting one aside, holding all.
 
 The router writes them (`routing.core.accounting` has the format) and never comes back to a segment after it has
 made the next. Knows no database.
 """
 
+import fcntl
 import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +17,7 @@ import msgspec
 from routing.core.accounting import Record, read_frames
 
 _NAME = re.compile(r"(?P<incarnation>.+)-(?P<number>\d{6,})\.spool")
+_HOLD = "hold.lock"
 _BATCH_BYTES = 8 * 1024 * 1024  # a whole segment: a third of a second of work, 20 MB of memory
 
 
@@ -84,3 +87,23 @@ def put_line_aside(segment: Segment, line: bytes) -> Path:
         file.flush()
         os.fsync(file.fileno())
     return path
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold every segment in its place, for a backup: what it finds stored nowhere else must not go meanwhile."""
+    with (folder / _HOLD).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def unheld(folder: Path) -> Iterator[bool]:
+    """Yield whether nobody holds the segments: only then may one be deleted or put aside, inside."""
+    with (folder / _HOLD).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

@@ -22,6 +22,7 @@ from routing.bridge.segments import (
     put_aside,
     put_line_aside,
     read_batch,
+    unheld,
 )
 from routing.core.accounting import Closed, Opened, Ticked, frame
 from routing.core.enums import RequestStatus, UsageSource
@@ -86,8 +87,10 @@ class Drain:
             store_batch(segment, batch)
             self._offsets[segment.name] = batch.end
         if is_ended and not batch.has_more:
-            leave(segment, batch)
-            del self._offsets[segment.name]
+            with unheld(self._folder) as may_leave:
+                if may_leave:
+                    leave(segment, batch)
+                    del self._offsets[segment.name]
         return batch.has_more
 
     def _offset(self, segment: Segment) -> int:
