@@ -136,7 +136,7 @@ def first_link(place: Place, services: Services, supervisor: Supervisor) -> str:
     output.unlink(missing_ok=True)
     try:
         lines = supervisor.run(
-            replace(services.manage("first_admin_link"), log=output)
+            replace(services.manage("first_admin_link", "--if-needed"), log=output)
         ).splitlines()
     finally:
         output.unlink(missing_ok=True)

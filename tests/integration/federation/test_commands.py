@@ -329,6 +329,7 @@ def test_first_admin_link_prints_a_link_that_makes_one_administrator(db: None) -
     )
     assert user.has_role(Role.FEDERATION_ADMIN)
     assert "already has" in refused("first_admin_link")
+    assert run("first_admin_link", "--if-needed") == ""
 
 
 def test_tables_that_are_not_there_are_said_in_one_line(db: None) -> None:
