@@ -4,13 +4,14 @@ It knows what may be in such a file and whether it is whole; what the parts mean
 """
 
 import hashlib
-import json
 import os
 import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
+
+import msgspec
 
 from config.launch.console import LaunchError
 
@@ -24,34 +25,44 @@ _LARGEST_MANIFEST = 64 * 1024 * 1024  # bytes; a line for each part, and spools 
 _BLOCK = 1024 * 1024
 
 
-class Part(NamedTuple):
+class Part(msgspec.Struct, frozen=True):
     size: int
     sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The first entry of the file, as JSON."""
+
+    product: Literal["ilaas"] = "ilaas"
+    format: int = FORMAT
+    made_at: str
+    migrations: list[str]
+    """Every migration of the database that is in it, as `app.name`."""
+    parts: dict[str, Part]
 
 
 class Archive(NamedTuple):
     """A backup's parts, laid out as files under `folder`, and what its manifest says."""
 
     folder: Path
-    made_at: str
-    migrations: list[str]
-    """Every migration of the database that is in it, as `app.name`."""
-    parts: dict[str, Part]
+    manifest: Manifest
 
     @property
     def size(self) -> int:
-        return sum(part.size for part in self.parts.values())
+        return sum(part.size for part in self.manifest.parts.values())
 
     def files(self, folder: str) -> list[Path]:
         """Return the files of a folder of the archive."""
-        return sorted(self.folder / name for name in self.parts if name.startswith(folder + "/"))
+        return sorted(
+            self.folder / name for name in self.manifest.parts if name.startswith(folder + "/")
+        )
 
 
 def describe(folder: Path, made_at: str, migrations: list[str]) -> Archive:
     """Return the archive that the files under `folder` make."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     parts = {path.relative_to(folder).as_posix(): measure(path) for path in paths}
-    return Archive(folder, made_at, migrations, parts)
+    return Archive(folder, Manifest(made_at=made_at, migrations=migrations, parts=parts))
 
 
 def measure(path: Path) -> Part:
@@ -64,13 +75,13 @@ def measure(path: Path) -> Part:
 
 def write_archive(archive: Archive, target: Path) -> None:
     """Write the file, of mode 600, whole or not at all."""
-    manifest = archive.folder / MANIFEST
-    manifest.write_text(json.dumps(_manifest(archive), indent=1) + "\n")
+    manifest = msgspec.json.format(msgspec.json.encode(archive.manifest), indent=1)
+    (archive.folder / MANIFEST).write_bytes(manifest + b"\n")
     draft = archive.folder / "archive"
     descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            for name in (MANIFEST, *archive.parts):
+            for name in (MANIFEST, *archive.manifest.parts):
                 tar.add(archive.folder / name, name, recursive=False, filter=_nobodys)
         file.flush()
         os.fsync(file.fileno())
@@ -85,16 +96,6 @@ def _nobodys(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     return entry
 
 
-def _manifest(archive: Archive) -> dict[str, Any]:
-    return {
-        "product": "ilaas",
-        "format": FORMAT,
-        "made_at": archive.made_at,
-        "migrations": archive.migrations,
-        "parts": {name: part._asdict() for name, part in archive.parts.items()},
-    }
-
-
 def read_archive(path: Path, folder: Path) -> Archive:
     """Lay out a backup under `folder`, each part compared with its digest. Raises `LaunchError`."""
     try:
@@ -104,9 +105,9 @@ def read_archive(path: Path, folder: Path) -> Archive:
             found = {entry.name for entry in entries if _lay_out(tar, entry, archive)}
     except OSError as error:
         raise LaunchError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (tarfile.TarError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (tarfile.TarError, msgspec.MsgspecError, ValueError, EOFError) as error:
         raise LaunchError(f"{path} is no whole backup of this product: {error}") from None
-    if missing := sorted(archive.parts.keys() - found):
+    if missing := sorted(archive.manifest.parts.keys() - found):
         raise LaunchError(f"{path} is no whole backup: {missing[0]} is missing")
     return archive
 
@@ -126,24 +127,17 @@ def _read_manifest(tar: tarfile.TarFile, entry: tarfile.TarInfo | None, folder: 
     if entry is None or entry.name != MANIFEST or entry.size > _LARGEST_MANIFEST:
         raise ValueError("it does not begin with a manifest")
     file = tar.extractfile(entry)
-    manifest = json.loads(file.read() if file else b"")
-    if manifest["product"] != "ilaas":
-        raise ValueError("it is another product's")
-    if manifest["format"] != FORMAT:
-        raise ValueError(f"its format is {manifest['format']}, this version reads {FORMAT}")
-    parts = {
-        str(name): Part(int(part["size"]), str(part["sha256"]))
-        for name, part in manifest["parts"].items()
-    }
-    if DATABASE not in parts:
+    manifest = msgspec.json.decode(file.read() if file else b"", type=Manifest)
+    if manifest.format != FORMAT:
+        raise ValueError(f"its format is {manifest.format}, this version reads {FORMAT}")
+    if DATABASE not in manifest.parts:
         raise ValueError("it holds no database")
-    made_at, migrations = str(manifest["made_at"]), [str(name) for name in manifest["migrations"]]
-    return Archive(folder, made_at, migrations, parts)
+    return Archive(folder, manifest)
 
 
 def _lay_out(tar: tarfile.TarFile, entry: tarfile.TarInfo, archive: Archive) -> bool:
     """Write a part and compare it with what the manifest says of it."""
-    if entry.name not in archive.parts:
+    if entry.name not in archive.manifest.parts:
         raise ValueError(f"{entry.name} is not in its manifest")
     target = archive.folder / entry.name
     target.parent.mkdir(mode=0o700, exist_ok=True)
@@ -154,6 +148,6 @@ def _lay_out(tar: tarfile.TarFile, entry: tarfile.TarInfo, archive: Archive) -> 
             file.write(block)
         file.flush()
         os.fsync(file.fileno())
-    if measure(target) != archive.parts[entry.name]:
+    if measure(target) != archive.manifest.parts[entry.name]:
         raise ValueError(f"{entry.name} is damaged: its SHA-256 is not the manifest's")
     return True

@@ -50,7 +50,7 @@ def restore(arguments: Sequence[str]) -> int:
             with database(place) as url:
                 check_database_free(url, replace=replace)
                 bring_back(place, archive, url, replace=replace)
-    say(f"→ Restored: what was saved at {archive.made_at} ({archive.size / 1e6:.1f} MB)")
+    say(f"→ Restored: what was saved at {archive.manifest.made_at} ({archive.size / 1e6:.1f} MB)")
     say("  Start it as usual: that brings the tables up to date, and stores what the spool holds")
     return 0
 
@@ -90,7 +90,7 @@ def check_known(archive: Archive) -> None:
             check=True,
         )
     known = set(listed.stdout.split())
-    if unknown := [name for name in archive.migrations if name not in known]:
+    if unknown := [name for name in archive.manifest.migrations if name not in known]:
         raise LaunchError(
             f"The backup is of a newer version than this one, which does not know {unknown[0]}:"
             " restore it with that version"

@@ -17,7 +17,6 @@ import msgspec
 from routing.core.accounting import Record, read_frames
 
 _NAME = re.compile(r"(?P<incarnation>.+)-(?P<number>\d{6,})\.spool")
-_HOLD = "hold.lock"
 _BATCH_BYTES = 8 * 1024 * 1024  # a whole segment: a third of a second of work, 20 MB of memory
 
 
@@ -92,7 +91,7 @@ def put_line_aside(segment: Segment, line: bytes) -> Path:
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Hold every segment in its place, for a backup: what it finds stored nowhere else must not go meanwhile."""
-    with (folder / _HOLD).open("a") as lock:
+    with _lock_of(folder).open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         yield
 
@@ -100,10 +99,16 @@ def held(folder: Path) -> Iterator[None]:
 @contextmanager
 def unheld(folder: Path) -> Iterator[bool]:
     """Yield whether nobody holds the segments: only then may one be deleted or put aside, inside."""
-    with (folder / _HOLD).open("a") as lock:
+    with _lock_of(folder).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
         else:
             yield True
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(
+        folder.name + ".lock"
+    )  # beside it: the folder's own lock is the router's

@@ -5,12 +5,13 @@ A launcher's child is found by what its command line says, and only children of 
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -95,6 +96,28 @@ class Product:
         os.kill(before, signal.SIGKILL)
         wait_for(lambda: self._successor(name, before), f"another {name}")
 
+    def launch(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command of the launcher's on this copy, to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "config.launch", *arguments],
+            cwd=ROOT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a management command on this copy, to its end."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env={**self._environment, **self.management_environment()},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def wait_ready(self) -> None:
         for path in ("/health/readiness", "/health/portal"):
             wait_for(partial(is_ok, self.address + path), path, 60)
@@ -136,6 +159,22 @@ def running(command: str = "run") -> Iterator[Product]:
     finally:
         product.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def signed_in(address: str, who: Mapping[str, Any]) -> Iterator[httpx.Client]:
+    """Yield a client of the pages, signed in with an account of `demo.json`."""
+    with httpx.Client(
+        base_url=address, follow_redirects=True, timeout=20, trust_env=False
+    ) as portal:
+        page = portal.get("/account/login/")
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+        assert token
+        form = {"login": who["email"], "password": who["password"]}
+        answer = portal.post("/account/login/", data={**form, "csrfmiddlewaretoken": token[1]})
+        assert answer.status_code == 200
+        assert "/account/login" not in str(answer.url)
+        yield portal
 
 
 def free_port() -> int:

@@ -1,9 +1,6 @@
 """The official OpenAI client against the product, and the requests in the portal a moment later."""
 
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import httpx
 import openai
@@ -11,7 +8,7 @@ import pytest
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
 from tests.support.processes import wait_for
-from tests.support.product import Product
+from tests.support.product import Product, signed_in
 
 SECONDS_TO_THE_PORTAL = 5.0
 QUESTION: list[ChatCompletionMessageParam] = [
@@ -150,25 +147,9 @@ def test_the_portal_shows_a_request_within_seconds(product: Product) -> None:
     )
     request_id = answer.headers["x-request-id"]
 
-    with signed_in(product, "rennes_dsi") as portal:
+    with signed_in(product.address, product.demo["accounts"]["rennes_dsi"]) as portal:
         wait_for(
             lambda: request_id in portal.get("/usage/?scope=institution").text,
             "the request on the usage page",
             SECONDS_TO_THE_PORTAL,
         )
-
-
-@contextmanager
-def signed_in(product: Product, account: str) -> Iterator[httpx.Client]:
-    who: dict[str, Any] = product.demo["accounts"][account]
-    with httpx.Client(
-        base_url=product.address, follow_redirects=True, timeout=20, trust_env=False
-    ) as portal:
-        page = portal.get("/account/login/")
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
-        assert token
-        form = {"login": who["email"], "password": who["password"]}
-        answer = portal.post("/account/login/", data={**form, "csrfmiddlewaretoken": token[1]})
-        assert answer.status_code == 200
-        assert "/account/login" not in str(answer.url)
-        yield portal

@@ -274,6 +274,21 @@ def test_a_segment_goes_once_the_router_has_made_the_next(spool: Spool) -> None:
     assert list(SpoolCheckpoint.objects.values_list("segment", flat=True)) == spool.files
 
 
+def test_no_segment_goes_while_a_backup_holds_them(spool: Spool) -> None:
+    request = opened()
+    spool.write(OLD, request, closed(request))
+    files = spool.files
+
+    with segments.held(spool.folder):
+        drain(spool, RUNNING)
+        assert spool.files == files
+        assert stored() == {request.id: "ok"}
+
+    drain(spool, RUNNING)
+    assert spool.files == []
+    assert not SpoolCheckpoint.objects.exists()
+
+
 def test_a_damaged_segment_is_put_aside_and_holds_nothing_up(
     spool: Spool, caplog: pytest.LogCaptureFixture
 ) -> None:
