@@ -33,7 +33,7 @@ TOO_NEW = (
 )
 LEAVING_SECONDS = 3.0
 _HEAD = 4096
-_BLOCK = 1024 * 1024
+_BLOCK = 64 * 1024
 
 
 def dump_database(url: str, target: Path) -> None:

@@ -39,6 +39,8 @@ SETTINGS: Mapping[str, str] = {
     "jit": "off",
     "log_min_error_statement": "panic",  # statements hold people's data: no log does
 }
+# The built-in locale needs none of the machine's and sorts alike everywhere.
+LOCALE = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 STARTING_SECONDS = 300.0  # the replay of a long log after a kill takes its time
 OTHER_ENDING_SECONDS = 20.0  # for the processes of a server whose launcher was killed
 INITDB_SECONDS = 120.0
@@ -167,12 +169,10 @@ class EmbeddedPostgres:
 
     def _run_initdb(self, identity: Identity, draft: Path, password_file: str) -> None:
         target = WORKING_FOLDER if Path(WORKING_FOLDER).exists() else str(draft)
-        # The built-in locale needs none of the machine's and sorts alike everywhere.
-        locale = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
         access = ("--username", SUPERUSER, "--auth=scram-sha-256", f"--pwfile={password_file}")
         command = (str(identity.binaries / "initdb"), "-D", target, "--encoding=UTF8")
         made = subprocess.run(
-            guarded((*command, *locale, *access), identity.initdb),
+            guarded((*command, *LOCALE, *access), identity.initdb),
             cwd=draft,
             env=clean_environment(),
             capture_output=True,
