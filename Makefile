@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 LAUNCH = @exec $(PYTHON) config/launch/bootstrap.py
 
-.PHONY: help run serve backup restore test test-real check fix messages compilemessages lock
+.PHONY: help run serve install backup restore test test-real check fix messages compilemessages lock
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\):.*## */make \1\t/p' Makefile | expand -t 24
 
@@ -12,6 +12,8 @@ run:             ## the demonstration: a small federation on http://127.0.0.1:80
 	$(LAUNCH) run
 serve:           ## the product without demonstration data
 	$(LAUNCH) serve
+install:         ## packages and translations, nothing started: for a server (docs/operations.md)
+	$(LAUNCH) compilemessages
 backup:          ## database, spool and secrets into one file (FILE=/path, or a folder)
 	$(LAUNCH) backup "$(FILE)"
 restore:         ## a backup into an empty data folder (FILE=/path; REPLACE=1 gives up what is there)

@@ -25,7 +25,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # The other commands check or test: they need dev.txt, which contains run.txt.
-LOCK_OF = dict.fromkeys(("run", "serve", "backup", "restore"), "run.txt")
+RUNNING = ("run", "serve", "backup", "restore", "compilemessages")
+LOCK_OF = dict.fromkeys(RUNNING, "run.txt")
 PROBE = (
     "import os, sys, sysconfig; "
     "sys.exit(sys.version_info < (3, 11) or not os.path.isdir(sysconfig.get_path('purelib')))"

@@ -15,7 +15,7 @@ from config.launch.processes import Program
 # The router first: it lets its streams finish while all they need is still there. PostgreSQL last.
 STOP_WAVES = (("router",), ("portal", "clerk", "worker", "simulator"), ("postgres",))
 PATIENCE_SECONDS = {"run": 5.0, "serve": 60.0}
-"""How long the router may take to end before it is killed."""
+"""How long the router may take to end before it is killed; longer where DRAIN_SECONDS asks for more."""
 LAST_SECONDS = 1.0
 """What of this the router needs, once its streams have had their time, to cut and account the rest."""
 
@@ -25,14 +25,15 @@ class Services:
 
     def __init__(self, place: Place, database_url: str, command: str) -> None:
         self._place = place
-        self._patience = PATIENCE_SECONDS[command]
+        patience = PATIENCE_SECONDS[command]
+        self._drain = float(os.environ.get("DRAIN_SECONDS") or patience - LAST_SECONDS)
+        self._patience = max(patience, self._drain + LAST_SECONDS)
         kept = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
         self._plain = {**kept, **place.variables(), "PYTHONUNBUFFERED": "1"}
         self._django = {**self._plain, "DATABASE_URL": database_url}
 
     def router(self) -> Program:
-        drain_seconds = os.environ.get("DRAIN_SECONDS") or f"{self._patience - LAST_SECONDS:g}"
-        environment = {**self._plain, "DRAIN_SECONDS": drain_seconds}
+        environment = {**self._plain, "DRAIN_SECONDS": f"{self._drain:g}"}
         return self._program("router", ("-m", "routing.gateway"), environment, self._patience)
 
     def portal(self) -> Program:

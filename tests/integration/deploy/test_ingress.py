@@ -1,7 +1,7 @@
 """The examples of an ingress, as they are in `deploy/ingress`, in front of a real router, with a test's certificate.
 
-nginx and Caddy are taken from this machine. Where one is missing, the tests named `…_where_it_is_installed` read the
-example's text instead.
+nginx and Caddy are taken from this machine. Where one is missing, the tests named `…_where_it_is_installed` only read
+the example's text, and are listed as `…[nginx not installed]`.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ import pytest
 from routing.core.table import Section
 from routing.gateway.settings import Limits
 from tests.support.certificates import Authority
+from tests.support.processes import wait_for
 from tests.support.product import ROOT, free_port
 from tests.support.router import (
     KEY,
@@ -33,7 +34,6 @@ from tests.support.router import (
     principals,
     running_router,
     servers,
-    until,
 )
 from tests.support.wire import Peer, answering, serving
 
@@ -54,6 +54,10 @@ class Ingress(NamedTuple):
     file: Path
     essentials: tuple[str, ...]
     command: Callable[[str, Path, Path, int, int], list[str]]
+
+    @property
+    def installed(self) -> str | None:
+        return shutil.which(self.program, path=PROGRAM_PLACES)
 
     def check_text(self) -> None:
         text = self.file.read_text()
@@ -84,7 +88,7 @@ def caddy(text: str, folder: Path, certificate: Path, port: int, router: int) ->
     """Write the Caddyfile with a certificate at hand instead of one from the world outside."""
     ours = f"\nhttps://{NAME}:{port} {{\n\tbind 127.0.0.1\n\ttls {certificate} {certificate}"
     text = replaced(text, (f"\n{NAME} {{", ours), ("127.0.0.1:8000", f"127.0.0.1:{router}"))
-    settings = "{\n\tadmin off\n\tauto_https off\n\tpersist_config off\n}\n"
+    settings = "{\n\tadmin off\n\tauto_https off\n}\n"
     (folder / "Caddyfile").write_text(settings + text)
     return ["run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
 
@@ -124,7 +128,11 @@ INGRESSES = (
 )
 
 
-@pytest.fixture(params=INGRESSES, ids=lambda each: each.program)
+def title(ingress: Ingress) -> str:
+    return ingress.program if ingress.installed else f"{ingress.program} not installed"
+
+
+@pytest.fixture(params=INGRESSES, ids=title)
 def ingress(request: pytest.FixtureRequest) -> Ingress:
     found: Ingress = request.param
     return found
@@ -145,18 +153,23 @@ class Client(httpx.AsyncHTTPTransport):
 
 
 @contextmanager
-def running(program: str, arguments: list[str], folder: Path) -> Iterator[None]:
-    """Run the program while the block does; what it said is shown when it ends by itself."""
+def running(program: str, arguments: list[str], port: int, folder: Path) -> Iterator[None]:
+    """Run the program while the block does."""
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(
             [program, *arguments],
             stdout=output,
             stderr=output,
-            env={**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder)},
+            env={
+                **os.environ,
+                "HOME": str(folder),
+                **dict.fromkeys(("XDG_DATA_HOME", "XDG_CONFIG_HOME"), str(folder)),
+            },
         )
     try:
-        yield
+        wait_for(lambda: listens(port) or process.poll() is not None, program)
         assert process.poll() is None, (folder / "output").read_text()
+        yield
     finally:
         process.terminate()
         process.wait(20)
@@ -172,16 +185,14 @@ async def asking_through(
     ingress: Ingress, router: Router, folder: Path
 ) -> AsyncGenerator[httpx.AsyncClient | None]:
     """Yield a client of the program in front of the router; None where it is not installed."""
-    program = shutil.which(ingress.program, path=PROGRAM_PLACES)
-    if program is None:
+    if not (program := ingress.installed):
         yield None
         return
     authority, port = Authority(folder), free_port()
     authority.server_context(NAME)
     (certificate,) = folder.glob("*.pem")
     arguments = ingress.command(ingress.file.read_text(), folder, certificate, port, router.port)
-    with running(program, arguments, folder):
-        await until(lambda: listens(port))
+    with running(program, arguments, port, folder):
         async with httpx.AsyncClient(
             transport=Client(port, authority),
             base_url=f"https://{NAME}",

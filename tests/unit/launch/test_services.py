@@ -36,6 +36,17 @@ def test_who_runs_it_may_shorten_that(place: Place, monkeypatch: pytest.MonkeyPa
     assert read_limits(router.environment).drain_seconds == 7
 
 
+def test_who_runs_it_may_lengthen_that_and_it_is_waited_for(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRAIN_SECONDS", "600")
+
+    router = Services(place, "postgresql:///ilaas", "serve").router()
+
+    assert read_limits(router.environment).drain_seconds == 600
+    assert router.grace == 601
+
+
 def test_the_simulator_starts_only_where_its_ports_are_free(tmp_path: Path) -> None:
     def program(name: str) -> Program:
         return Program(name, (sys.executable, "-c", ""), tmp_path / f"{name}.log")
