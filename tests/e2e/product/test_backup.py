@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class Press(threading.Thread):
     def __init__(self, product: Product, model: str, key: str) -> None:
         super().__init__()
         self.ids: list[str] = []
-        self._ask = lambda: ask(product, model, key)
+        self._ask = partial(ask, product, model, key)
         self._end = threading.Event()
 
     def run(self) -> None:
