@@ -13,6 +13,7 @@ import msgspec
 from routing.shadow.cases import Case
 
 CONNECT_SECONDS = 10.0
+DEEPEST = 40
 LARGEST_BODY = 16 * 1024 * 1024
 WRONG_KEY = "shadow-comparison-wrong-key"
 PRESENT = ("x-request-id", "retry-after", "access-control-allow-origin", "content-encoding")
@@ -144,7 +145,7 @@ def _read(answer: httpx.Response, seen: Observation) -> None:
             return
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         seen.shape = {"": {"text"}}
         seen.message = body[:200].decode(errors="replace") if seen.status >= 400 else ""
     else:
@@ -164,7 +165,7 @@ def _watch(answer: httpx.Response, seen: Observation, began: float) -> None:
             continue
         try:
             _note(msgspec.json.decode(data), seen)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             seen.shape.setdefault("", set()).add("text")
 
 
@@ -177,15 +178,18 @@ def _note(value: Any, seen: Observation) -> None:
         seen.is_error, seen.message = True, message
 
 
-def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+def _walk(value: Any, path: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Yield every field with its path, down to a depth that no answer reaches."""
     yield path, value
+    if depth == DEEPEST:
+        return
     match value:
         case dict():
             for name, inner in value.items():
-                yield from _walk(inner, f"{path}.{name}" if path else name)
+                yield from _walk(inner, f"{path}.{name}" if path else name, depth + 1)
         case list():
             for inner in value:
-                yield from _walk(inner, f"{path}[]")
+                yield from _walk(inner, f"{path}[]", depth + 1)
 
 
 def error_message(value: Any) -> str | None:

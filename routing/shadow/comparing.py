@@ -3,6 +3,7 @@
 What is meant is listed, with its reason, in docs/router.md, "Coming from aristote-dispatcher".
 """
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 
@@ -28,8 +29,17 @@ class Difference(msgspec.Struct, frozen=True):
     why: str = ""
 
 
+OURS = {"error.message", "error.type", "error.code", "error.param"}
 # Two answers to one question may be of different lengths, and end for different reasons.
 CHANCES = frozenset({"usage.completion_tokens", "usage.total_tokens", "choices[].finish_reason"})
+OWN_WORDS = re.compile(
+    r"Internal Server Error|No model specified|local priority model|model .* not found"
+)
+"""Texts of the old dispatcher that no client reads; the others are kept inside ours."""
+MEANT_ABSENT = {
+    "system_fingerprint": "stands beside the usage, which is asked for and taken out again",
+}
+"""Fields that a stream may lack."""
 MEANT_STATUS = {
     "no model": "the client's mistake is told as one",
     "priority as text": "the client's mistake is told as one",
@@ -47,7 +57,7 @@ def compare(case: Case, old: Observation, new: Observation) -> list[Difference]:
         *_statuses(case, old, new),
         *_differs("content-type", old.media_type, new.media_type),
         *_differs("[DONE]", _yes(old.is_done), _yes(new.is_done)),
-        *_shapes(old, new),
+        *_shapes(case, old, new),
         *_values(old, new),
         *_headers(old, new),
     ]
@@ -85,23 +95,18 @@ def _messages(old: Observation, new: Observation) -> Iterator[Difference]:
     if not (old.is_error and new.is_error):
         return
     if old.shape.keys() != new.shape.keys():
-        yield Difference(
-            "error shape",
-            _fields(old),
-            _fields(new),
-            *(Kind.MEANT, "clients read error.message")
-            if {"error.message", "error.type", "error.code", "error.param"} <= new.shape.keys()
-            else (Kind.OPEN, ""),
-        )
+        meant = (Kind.MEANT, "clients read error.message") if new.shape.keys() >= OURS else ()
+        yield Difference("error shape", _fields(old), _fields(new), *meant)
     if old.message not in new.message:
-        yield Difference("error text", old.message, new.message)
+        meant = (Kind.MEANT, "its own words") if OWN_WORDS.match(old.message) else ()
+        yield Difference("error text", old.message, new.message, *meant)
 
 
 def _fields(seen: Observation) -> str:
     return " ".join(sorted(path for path in seen.shape if path)) or "no JSON"
 
 
-def _shapes(old: Observation, new: Observation) -> Iterator[Difference]:
+def _shapes(case: Case, old: Observation, new: Observation) -> Iterator[Difference]:
     for path in sorted(old.shape.keys() | new.shape.keys()):
         before, after = old.shape.get(path, set()), new.shape.get(path, set())
         types = (path or "body", _joined(before) or "absent", _joined(after) or "absent")
@@ -111,6 +116,8 @@ def _shapes(old: Observation, new: Observation) -> Iterator[Difference]:
             yield Difference(*types, Kind.MEANT, "clients ignore what they do not know")
         elif before & after:
             yield Difference(*types, Kind.CHANCE)
+        elif not after and case.is_stream and path in MEANT_ABSENT:
+            yield Difference(*types, Kind.MEANT, MEANT_ABSENT[path])
         else:
             yield Difference(*types)
 

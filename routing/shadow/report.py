@@ -56,17 +56,26 @@ def to_table(results: Sequence[Result]) -> Iterator[str]:
             f"{_worst(each)} {each.name:<{width}}  {f'{old.status} {new.status}':>9}"
             f"  {_pair(old.first_ms, new.first_ms):>17}  {_pair(old.total_ms, new.total_ms):>17}"
         )
-        for difference in each.differences:
-            why = f" ({difference.why})" if difference.why else ""
-            yield (
-                f"    {MARKS[difference.kind]} {difference.what}:"
-                f" {_short(difference.old)} → {_short(difference.new)}{why}"
-            )
+        yield from (f"    {line}" for line in _lines(each.differences))
     yield (
         f"{len(results)} requests; differences: {count(results, Kind.OPEN)} to look at (!),"
         f" {count(results, Kind.MEANT)} meant (·), {count(results, Kind.CHANCE)} that may vary (~)."
         " Numbers are old, then new."
     )
+
+
+def _lines(differences: Sequence[Difference]) -> Iterator[str]:
+    """Yield a line for each, and one for all that was added for the same reason."""
+    added: dict[str, list[str]] = {}
+    for difference in differences:
+        if difference.kind is Kind.MEANT and difference.old == "absent":
+            added.setdefault(difference.why, []).append(difference.what)
+            continue
+        why = f" ({difference.why})" if difference.why else ""
+        old, new = _short(difference.old), _short(difference.new)
+        yield f"{MARKS[difference.kind]} {difference.what}: {old} → {new}{why}"
+    for why, names in added.items():
+        yield f"{MARKS[Kind.MEANT]} new: {', '.join(names)} ({why})"
 
 
 def _worst(result: Result) -> str:

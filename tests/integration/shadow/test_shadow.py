@@ -2,21 +2,23 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
 from routing.core.table import Section
 from routing.shadow.__main__ import main
 from routing.simulator import Simulated, simulated
+from tests.support.product import free_port
 from tests.support.router import (
     KEY,
     MODEL,
-    RENNES_KEY,
     Router,
     a_model,
     a_server,
@@ -43,9 +45,7 @@ def table(url: str) -> tuple[Section, ...]:
 
 
 @asynccontextmanager
-async def two_routers(
-    folder: Path, old: str, new: str
-) -> AsyncGenerator[tuple[Router, Router]]:
+async def two_routers(folder: Path, old: str, new: str) -> AsyncGenerator[tuple[Router, Router]]:
     """Run two routers, each with one server."""
     async with (
         running_router(folder / "old", *table(old)) as first,
@@ -161,60 +161,186 @@ async def test_what_one_server_leaves_out_or_counts_otherwise_is_listed(tmp_path
     assert found(rows, "may vary")["mine"]["usage.completion_tokens"] == ("1", "2")
 
 
+Answer = tuple[int, str, bytes]
+
+
 def dispatcher(url: str) -> Script:
-    """Answer as aristote-dispatcher does: its own errors, else what the server says, with status 200."""
+    """Answer as aristote-dispatcher does: its own errors, else what the server at `url` says, always as 200."""
 
     async def script(peer: Peer) -> None:
         while (request := await peer.request()) is not None:
-            status, body = await asyncio.to_thread(dispatched, request, url)
-            text = json.dumps(body).encode() if isinstance(body, dict) else body.encode()
-            kind = b"application/json" if isinstance(body, dict) else b"text/plain"
-            head = b"HTTP/1.1 %d X\r\ncontent-type: %s\r\ncontent-length: %d\r\n\r\n"
-            await peer.send(head % (status, kind, len(text)) + text)
+            status, kind, body = await asyncio.to_thread(dispatched, request, url)
+            head = f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
+            await peer.send(head.encode() + body)
 
     return script
 
 
-def dispatched(request: Request, url: str) -> tuple[int, dict[str, Any] | str]:
+def said(status: int, **body: Any) -> Answer:
+    return status, "application/json", json.dumps(body).encode()
+
+
+def dispatched(request: Request, url: str) -> Answer:
     authorization = request.header(b"authorization")
     path = request.line.split()[1].decode()
     if not authorization:
-        return 401, {"error": "No token provided"}
+        return said(401, error="No token provided")
     if authorization != [f"Bearer {KEY}".encode()]:
-        return 401, {"error": "Unauthorized"}
+        return said(401, error="Unauthorized")
+    model = {"id": MODEL, "object": "model", "owned_by": "ilaas"}
     if path == "/v1/models":
-        model = {"id": MODEL, "object": "model", "owned_by": "ilaas"}
-        return 200, {"object": "list", "data": [model]}
+        return said(200, object="list", data=[model])
+    if path == f"/v1/models/{MODEL}":
+        return said(200, **model)
     if path.startswith("/v1/models/"):
-        name = path.removeprefix("/v1/models/")
-        if name == MODEL:
-            return 200, {"id": MODEL, "object": "model", "owned_by": "ilaas"}
-        return 404, {
-            "object": "error",
-            "message": f"model {name} not found",
-            "type": "NotFoundError",
-        }
-    return dispatched_body(request.body)
+        message = f"model {path.removeprefix('/v1/models/')} not found"
+        return said(404, object="error", message=message, type="NotFoundError")
+    return refused(request.body) or passed_on(url + path, request.body)
 
 
-def dispatched_body(raw: bytes) -> tuple[int, dict[str, Any] | str]:
+def refused(raw: bytes) -> Answer | None:
+    crashed = (500, "text/plain", b"Internal Server Error")
     try:
         body = msgspec.json.decode(raw)
     except msgspec.DecodeError:
-        return 400, {"error": "Invalid JSON Body"}
+        return said(400, error="Invalid JSON Body")
     match body:
         case {"model": ""}:
-            message = "No model specified."
-            return 404, {"object": "error", "message": message, "type": "NotFoundError"}
+            return said(404, object="error", message="No model specified.", type="NotFoundError")
         case {"model": name} if name != MODEL:
-            return 404, {"object": "error", "error": "Unknown model"}
+            return said(404, object="error", error="Unknown model")
         case {"routing-mode": mode}:
-            return 400, {"object": "error", "message": f"local priority model: {mode} not recognized"}
-        case {"messages": str()}:
-            return 200, {"error": {"message": "messages", "type": "x", "param": None, "code": 400}}
-        case {"priority": str()}:
-            return 500, "Internal Server Error"
+            return said(400, object="error", message=f"local priority model: {mode} not recognized")
+        case {"model": _, "priority": str()}:
+            return crashed
         case {"model": _}:
-            return 200, {"ok": True}
+            return None
         case _:
-            return 500, "Internal Server Error"
+            return crashed
+
+
+def passed_on(url: str, body: bytes) -> Answer:
+    answer = httpx.post(url, content=body, headers={"content-type": "application/json"})
+    return 200, answer.headers["content-type"], answer.content
+
+
+async def test_beside_the_old_dispatcher_only_what_is_meant_differs(
+    upstream: Simulated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = upstream.servers["rennes-1"].url
+    async with (
+        serving(dispatcher(url)) as old,
+        running_router(tmp_path / "var", *table(url)) as new,
+    ):
+        code, rows = await compared(tmp_path, f"http://127.0.0.1:{old.port}", new.url)
+
+    assert (code, found(rows, "to look at")) == (0, {})
+    meant = found(rows, "meant")
+    assert meant["messages of a wrong kind"]["status"] == ("200 with an error", "400")
+    assert meant["no model"]["status"] == ("500", "400")
+    assert meant["empty model"]["status"] == ("404", "400")
+    assert meant["wrong key"]["error shape"][0] == "error"
+    shown = capsys.readouterr().out
+    assert "· new: created" in shown.replace("capabilities, capabilities[], ", "")
+
+
+async def test_one_that_cannot_be_reached_is_told_and_the_other_is_not_blamed(
+    upstream: Simulated, tmp_path: Path
+) -> None:
+    url = upstream.servers["rennes-1"].url
+    async with running_router(tmp_path / "var", *table(url)) as new:
+        code, rows = await compared(
+            tmp_path, f"http://127.0.0.1:{free_port()}", new.url, "--model", MODEL
+        )
+
+    assert code == 1
+    chat = found(rows, "to look at")["chat"]
+    assert chat["answer"][0].startswith("ConnectError")
+    assert chat["answer"][1] == "came"
+
+
+GARBAGE = {
+    "no HTTP": b"\x00\xff\r\n\r\n",
+    "a page": HEAD % (b"text/html", 6, b"<html>"),
+    "half an answer": b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{",
+    "a stream of nothing": b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+    b"content-length: 14\r\n\r\ndata: \xff\xfe{[\n\n",
+    "a deep answer": HEAD % (b"application/json", 400, b"[" * 200 + b"]" * 200),
+    "a bottomless answer": HEAD % (b"application/json", 40_000, b"[" * 20_000 + b"]" * 20_000),
+}
+
+
+@pytest.mark.parametrize("what", GARBAGE)
+async def test_whatever_one_says_is_a_difference_and_no_crash(
+    upstream: Simulated, tmp_path: Path, what: str
+) -> None:
+    async def script(peer: Peer) -> None:
+        if await peer.request() is not None:
+            await peer.send(GARBAGE[what])
+
+    url = upstream.servers["rennes-1"].url
+    async with (
+        serving(script) as old,
+        running_router(tmp_path / "var", *table(url)) as new,
+    ):
+        code, rows = await compared(
+            tmp_path, f"http://127.0.0.1:{old.port}", new.url, "--model", MODEL
+        )
+
+    assert code == 1
+    assert "chat" in found(rows, "to look at")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--old-key-file", "{folder}/absent"], "absent cannot be read"),
+        (["--requests", "{folder}/absent"], "absent cannot be read"),
+        (["--requests", "{folder}/empty"], "holds no request"),
+        (["--requests", "{folder}/broken"], "broken:2: "),
+        (["--requests", "{folder}/path"], "path:1: path is 'v1/x'"),
+        (["--requests", "{folder}/unknown"], "unknown:1: .*methods"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_in_a_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    reason: str,
+) -> None:
+    monkeypatch.setenv("OLD_KEY", KEY)
+    for name, text in (
+        ("empty", "\n\n"),
+        ("broken", '{"model": "m"}\n{"model": '),
+        ("path", '{"body": {}, "path": "v1/x"}'),
+        ("unknown", '{"body": {}, "methods": "GET"}'),
+    ):
+        (tmp_path / name).write_text(text)
+
+    given = [word.format(folder=tmp_path) for word in words]
+    code = main(["http://127.0.0.1:1", "http://127.0.0.1:1", *given])
+
+    told = capsys.readouterr().err
+    assert code == 2
+    assert re.search(reason, told)
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("old", ["http://127.0.0.1:{port}", "no-address", "ftp://x", "http://[::"])
+def test_an_entry_point_that_lists_no_models_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], old: str
+) -> None:
+    monkeypatch.setenv("OLD_KEY", KEY)
+
+    assert main([old.format(port=free_port()), "http://127.0.0.1:1"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_without_a_key_nothing_is_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("OLD_KEY", raising=False)
+
+    assert main(["http://127.0.0.1:1", "http://127.0.0.1:1"]) == 2
+    assert "OLD_KEY is not set" in capsys.readouterr().err
