@@ -33,6 +33,7 @@ def backup(arguments: Sequence[str]) -> int:
     with told_in_a_line():
         target = find_target(arguments, made_at)
         place = find_place(os.environ)
+        check_owner(place)
         with tempfile.TemporaryDirectory(prefix=".ilaas-backup-", dir=target.parent) as draft:
             with database(place) as url:
                 archive = collect(place, url, Path(draft), made_at.isoformat(timespec="seconds"))
@@ -46,7 +47,7 @@ def backup(arguments: Sequence[str]) -> int:
 @contextmanager
 def told_in_a_line() -> Iterator[None]:
     """Tell a full disk or a database that went away in a line; a wish to end leaves no draft behind."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except PermissionError:
@@ -55,6 +56,8 @@ def told_in_a_line() -> Iterator[None]:
         raise LaunchError(f"{error.filename or 'The file'}: {error.strerror or error}") from None
     except psycopg.Error as error:
         raise LaunchError(f"The database: {' '.join(str(error).split())}") from None
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 def find_target(arguments: Sequence[str], now: datetime) -> Path:
@@ -68,6 +71,13 @@ def find_target(arguments: Sequence[str], now: datetime) -> Path:
     if not target.parent.is_dir():
         raise LaunchError(f"{target.parent} is no folder: make it, for this user alone")
     return target
+
+
+def check_owner(place: Place) -> None:
+    """Refuse another user's data folder, root's wish too: files made in it would be in that user's way."""
+    owner = place.var.stat().st_uid
+    if owner != os.geteuid():
+        raise LaunchError(f"{place.var} belongs to user {owner}: run as that one (sudo -u)")
 
 
 @contextmanager

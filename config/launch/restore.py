@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from config.launch.archive import DATABASE, SECRETS, SPOOL, Archive, read_archive
-from config.launch.backup import embedded, told_in_a_line, usage_files
+from config.launch.backup import check_owner, embedded, told_in_a_line, usage_files
 from config.launch.console import LaunchError, say, stage
 from config.launch.dump import is_empty, is_used, load_database
 from config.launch.environment import ROOT, Place, find_place, only_copy
@@ -36,6 +36,7 @@ def restore(arguments: Sequence[str]) -> int:
     with told_in_a_line():
         source, replace = read_arguments(arguments)
         place = find_place(os.environ)
+        check_owner(place)
         with (
             only_copy(place),
             no_router(place),

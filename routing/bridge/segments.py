@@ -91,7 +91,7 @@ def put_line_aside(segment: Segment, line: bytes) -> Path:
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Hold every segment in its place, for a backup: what it finds stored nowhere else must not go meanwhile."""
-    with _lock_of(folder).open("a") as lock:
+    with _lock_of(folder) as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         yield
 
@@ -99,7 +99,7 @@ def held(folder: Path) -> Iterator[None]:
 @contextmanager
 def unheld(folder: Path) -> Iterator[bool]:
     """Yield whether nobody holds the segments: only then may one be deleted or put aside, inside."""
-    with _lock_of(folder).open("a") as lock:
+    with _lock_of(folder) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -108,7 +108,11 @@ def unheld(folder: Path) -> Iterator[bool]:
             yield True
 
 
-def _lock_of(folder: Path) -> Path:
-    return folder.with_name(
-        folder.name + ".lock"
-    )  # beside it: the folder's own lock is the router's
+@contextmanager
+def _lock_of(folder: Path) -> Iterator[int]:
+    """Open what is locked: the folder above, as the spool's own lock is its router's."""
+    descriptor = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -36,6 +36,7 @@ OWN_WORDS = re.compile(
     r"Internal Server Error|No model specified|local priority model|model .* not found"
 )
 """Texts of the old dispatcher that no client reads; the others are kept inside ours."""
+ADDED = "clients ignore what they do not know"
 MEANT_ABSENT = {
     "system_fingerprint": "stands beside the usage, which is asked for and taken out again",
 }
@@ -113,7 +114,7 @@ def _shapes(case: Case, old: Observation, new: Observation) -> Iterator[Differen
         if before == after:
             continue
         if not before:
-            yield Difference(*types, Kind.MEANT, "clients ignore what they do not know")
+            yield Difference(*types, Kind.MEANT, ADDED)
         elif before & after:
             yield Difference(*types, Kind.CHANCE)
         elif not after and case.is_stream and path in MEANT_ABSENT:
@@ -138,7 +139,7 @@ def _values(old: Observation, new: Observation) -> Iterator[Difference]:
 def _headers(old: Observation, new: Observation) -> Iterator[Difference]:
     for name in sorted(old.headers ^ new.headers):
         if name in new.headers:
-            yield Difference(name, "absent", "present", Kind.MEANT, "added")
+            yield Difference(name, "absent", "present", Kind.MEANT, ADDED)
         else:
             yield Difference(name, "present", "absent")
 

@@ -1,4 +1,7 @@
-"""A comparison as a table for people and as JSON for programs. Neither holds a prompt, an answer or a key."""
+"""A comparison as a table for people and as JSON for programs. Neither holds a request, an answer's text or a key.
+
+The text of an error is shown, as each side said it.
+"""
 
 from collections.abc import Iterator, Sequence
 from statistics import median

@@ -54,6 +54,13 @@ def test_arguments_of_the_tests_are_passed_on(clone: Path) -> None:
     assert "ARGUMENTS config/launch/bootstrap.py test -k own server -x\n" in shown
 
 
+def test_a_backups_file_is_passed_on_and_so_is_what_may_be_given_up(clone: Path) -> None:
+    assert "bootstrap.py backup /my backups\n" in make(clone, "backup", "FILE=/my backups")
+    assert "bootstrap.py restore /b.tar\n" in make(clone, "restore", "FILE=/b.tar")
+    shown = make(clone, "restore", "FILE=/b.tar", "REPLACE=1")
+    assert "bootstrap.py restore /b.tar --replace\n" in shown
+
+
 def test_make_alone_lists_the_commands(clone: Path) -> None:
     shown = make(clone)
     assert "make run " in shown

@@ -97,6 +97,17 @@ def test_nothing_is_restored_under_a_running_copy_or_router(place: Place, tmp_pa
         restore.restore([str(tmp_path / "backup.tar")])
 
 
+def test_another_users_folder_is_left_to_that_user(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: place.var.stat().st_uid + 1)
+
+    with pytest.raises(LaunchError, match="belongs to user"):
+        backup.backup([str(tmp_path / "b.tar")])
+    with pytest.raises(LaunchError, match="belongs to user"):
+        restore.restore([str(tmp_path / "b.tar")])
+
+
 @pytest.mark.parametrize("arguments", [[], [""], ["--replace"], ["a.tar", "b.tar"]])
 def test_a_restore_names_one_file(arguments: list[str]) -> None:
     with pytest.raises(LaunchError, match="Say which backup: FILE="):
