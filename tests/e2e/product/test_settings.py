@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 
-from tests.e2e.product.test_first_token import QUESTION, signed_in
+from tests.e2e.product.test_first_token import QUESTION
 from tests.support.processes import wait_for
-from tests.support.product import Product
+from tests.support.product import Product, signed_in
 
 ROOT = Path(__file__).resolve().parents[3]
 SECONDS_TO_THE_ROUTER = 5.0  # a second by design, more where others share the machine
@@ -59,7 +59,7 @@ def test_a_change_is_in_force_and_each_request_tells_by_which_setting_it_went(
             SECONDS_TO_THE_ROUTER,
         )
         request_id = explained(product, model)["request"]
-        with signed_in(product, "rennes_dsi") as portal:
+        with signed_in(product.address, product.demo["accounts"]["rennes_dsi"]) as portal:
             address = f"/usage/requests/{request_id}/"
             wait_for(
                 lambda: portal.get(address).status_code == 200,
