@@ -4,6 +4,7 @@ Changed only by `assignment`.
 """
 
 from routing.core.candidates import Route
+from routing.core.enums import Limiting
 from routing.core.fairness import SHARES
 from routing.core.host import NO_LIMIT, Host
 from routing.core.queueing import Room
@@ -45,13 +46,26 @@ class Fleet:
 
     def load(self, now: float) -> LoadView:
         """Return the servers and models of the table as they are now."""
-        servers = {host.entry.id: _server_load(host, now) for host in self._listed_hosts()}
+        learning = self._learning_hosts()
+        servers = {
+            host.entry.id: _server_load(host, now, learns=host.entry.id in learning)
+            for host in self._listed_hosts()
+        }
         names = self.table.names.names
         models = {model_id: _model_load(self.rooms[model_id]) for model_id in names.models}
         return LoadView(servers=servers, models=models)
 
     def _listed_hosts(self) -> list[Host]:
         return [self.hosts[server_id] for server_id in self.table.servers.servers]
+
+    def _learning_hosts(self) -> set[str]:
+        """Return the servers of models that go by what is learnt of them."""
+        return {
+            route.host.entry.id
+            for room in self.rooms.values()
+            if room.model.limiting is Limiting.LEARNT
+            for route in room.routes
+        }
 
     def _update_hosts(self) -> None:
         entries = self.table.servers.servers
@@ -77,7 +91,7 @@ class Fleet:
         )
 
 
-def _server_load(host: Host, now: float) -> ServerLoad:
+def _server_load(host: Host, now: float, *, learns: bool) -> ServerLoad:
     ceiling = host.health.ceiling(now)
     limit = min(host.most, NO_LIMIT if ceiling is None else ceiling)
     opens_at = host.health.opens_at(now) or now
@@ -87,9 +101,16 @@ def _server_load(host: Host, now: float) -> ServerLoad:
         limit=None if limit == NO_LIMIT else limit,
         failures=host.health.failures,
         retry_in_ms=max(0, round((opens_at - now) * 1000)) if ceiling == 0 else 0,
+        learnt_limit=host.limit.value if learns else None,
+        ejections=host.health.times_ejected,
     )
 
 
 def _model_load(room: Room) -> ModelLoad:
     available = {route.host.entry.id for route in room.routes if route.host.is_available}
-    return ModelLoad(in_flight=room.in_flight, waiting=len(room), available_servers=len(available))
+    return ModelLoad(
+        in_flight=room.in_flight,
+        waiting=len(room),
+        available_servers=len(available),
+        waiting_by_class={level: room.waiting_in(level) for level in room.classes},
+    )

@@ -45,6 +45,7 @@ class ServerHealth:
         "_witnesses",
         "failures",
         "restrained",
+        "times_ejected",
     )
 
     def __init__(self) -> None:
@@ -52,6 +53,8 @@ class ServerHealth:
         """Consecutive failures, for people to see."""
         self.restrained = False
         """Whether `admits` has to be asked; False is the usual case, made cheap."""
+        self.times_ejected = 0
+        """How often it was set aside; trials that fail while it is are not counted."""
         self._witnesses: set[str] = set()
         self._ejections = 0
         self._ejected_until: float | None = None
@@ -184,6 +187,7 @@ class ServerHealth:
     def _eject(self, now: float) -> None:
         pause = min(BACKOFF_SECONDS * 2 ** min(self._ejections, 10), BACKOFF_CAP)
         self._ejections += 1
+        self.times_ejected += self._ejected_until is None
         self._ejected_until = now + pause
         self._trial = ""
         self.restrained = True

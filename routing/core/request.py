@@ -182,13 +182,19 @@ Event = Started | FirstToken | Ended | Withdrawn | Progress | Gauges
 
 
 class ServerLoad(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A server as the dispatcher sees it now. `limit` is None when nothing limits it."""
+    """A server as the dispatcher sees it now.
+
+    `limit` is what its owner or its health allows, None when nothing limits it; `learnt_limit` is None where
+    no model goes by it. `ejections` counts how often it was set aside.
+    """
 
     health: str
     in_flight: int
     limit: int | None
     failures: int
     retry_in_ms: int
+    learnt_limit: float | None = None
+    ejections: int = 0
 
 
 class ModelLoad(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -197,6 +203,7 @@ class ModelLoad(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     in_flight: int
     waiting: int
     available_servers: int
+    waiting_by_class: dict[int, int] = {}
 
 
 class LoadView(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,6 +40,7 @@ class Application:
         try:
             await self._answer(exchange)
         except ApiError as error:
+            self._gateway.metrics.count_error(error.code)
             await exchange.fail(error)
         except asyncio.CancelledError:
             await exchange.tell_cut()

@@ -56,7 +56,10 @@ class Entry:
 
     def first_token(self, after_ms: int) -> None:
         assert self._grant is not None
-        self._first_token_at = time.time()
+        self._first_token_at = now = time.time()
+        model_class = self._opened.model_id, self._opened.priority
+        self._metrics.first_tokens[model_class].observe(after_ms / 1000)
+        self._metrics.server_first_tokens[self._grant.server_id].observe(now - self._attempt_began)
         self._dispatcher.report(
             FirstToken(id=self._grant.id, attempt=self._grant.attempt, after_ms=after_ms)
         )
@@ -89,28 +92,26 @@ class Entry:
         now = time.time()
         attempts = self._attempts_until_now(outcome if outcome != UNUSED else error_code, now)
         last = attempts[-1] if attempts else None
-        self._spool.write(
-            Closed(
-                opened=self._opened,
-                status=status,
-                http_status=http_status,
-                server_id=last.server_id if last else None,
-                deployment_id=last.deployment_id if last else None,
-                model_served=self.model_served,
-                prompt_tokens=usage.prompt,
-                cached_tokens=usage.cached,
-                completion_tokens=usage.completion,
-                reasoning_tokens=usage.reasoning,
-                usage_source=usage.source,
-                first_token_at=self._first_token_at,
-                finished_at=now,
-                attempts=attempts,
-                error_code=error_code,
-            )
+        record = Closed(
+            opened=self._opened,
+            status=status,
+            http_status=http_status,
+            server_id=last.server_id if last else None,
+            deployment_id=last.deployment_id if last else None,
+            model_served=self.model_served,
+            prompt_tokens=usage.prompt,
+            cached_tokens=usage.cached,
+            completion_tokens=usage.completion,
+            reasoning_tokens=usage.reasoning,
+            usage_source=usage.source,
+            first_token_at=self._first_token_at,
+            finished_at=now,
+            attempts=attempts,
+            error_code=error_code,
         )
+        self._spool.write(record)
         self.closed = True  # Not before: a line that could not be written is still owed.
-        self._metrics.count(self._opened.endpoint, status, usage)
-        self._metrics.attempts.update(attempt.outcome for attempt in attempts)
+        self._metrics.count(record)
 
     def settle(self) -> None:
         """Give the server back, once nothing more is read from it."""

@@ -3,10 +3,8 @@
 Put together once by `__main__` and by tests; every part of a request's path finds the others here.
 """
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from routing.core.enums import Health
 from routing.core.ids import uuid7
 from routing.core.table import Section, Server, Table
 from routing.dispatch.frames import Load
@@ -15,7 +13,7 @@ from routing.dispatch.messages import Grant, Recall
 from routing.gateway.connection import Connection
 from routing.gateway.cors import Origins
 from routing.gateway.exchange import Budget, Exchange
-from routing.gateway.metrics import Metrics, Sample
+from routing.gateway.metrics import Metrics
 from routing.gateway.settings import Limits, Settings
 from routing.gateway.snapshot import load_table
 from routing.gateway.spool import Spool
@@ -81,24 +79,8 @@ class Gateway:
             versions=self.versions,
             view=self.dispatcher.load(),
             open_requests=len(self.journeys),
-            spool_bytes=self.spool.total_bytes(),
+            spool_bytes=sum(self.spool.segment_sizes()),
         )
-
-    def samples(self) -> Iterable[Sample]:
-        """Return what `/metrics` shows."""
-        yield from self.metrics.samples()
-        yield "ilaas_open_requests", {}, len(self.journeys)
-        yield "ilaas_open_connections", {}, len(self.connections)
-        yield "ilaas_held_bytes", {}, self.bodies.taken
-        yield "ilaas_spool_bytes", {}, self.spool.total_bytes()
-        view = self.dispatcher.load()
-        for server in self.table.servers.servers.values():
-            if now := view.servers.get(server.id):
-                yield "ilaas_server_in_flight", {"server": server.name}, now.in_flight
-                healthy = int(now.health == Health.HEALTHY)
-                yield "ilaas_server_healthy", {"server": server.name}, healthy
-        for model in self.table.names.names.models.values():
-            yield "ilaas_model_waiting", {"model": model.name}, self.waiting(model.id)
 
     def _recall(self, recall: Recall) -> None:
         for journey in self.journeys:

@@ -122,8 +122,12 @@ class Journey:
 
     async def _first_grant(self) -> Grant:
         dispatcher = self._gateway.dispatcher
-        decision = dispatcher.offer(self._ticket) or await dispatcher.acquire(self._ticket)
-        self._queued = self._loop.time() - self._began
+        try:
+            decision = dispatcher.offer(self._ticket) or await dispatcher.acquire(self._ticket)
+        finally:  # Who left while waiting has waited too.
+            self._queued = self._loop.time() - self._began
+            model_class = self._ticket.model_id, self._ticket.priority
+            self._gateway.metrics.waits[model_class].observe(self._queued)
         if isinstance(decision, Refusal):
             raise refusal_error(decision)
         return decision

@@ -53,7 +53,14 @@ class Link:
         self._saving: asyncio.Task[None] | None = None
         self._inode = 0
         self._peers: set[asyncio.Task[None]] = set()
+        self._clerks: set[asyncio.Task[None]] = set()
+        """Of the peers, those that have handed over a section."""
         self._server: asyncio.Server | None = None
+
+    @property
+    def has_clerk(self) -> bool:
+        """Whether somebody is there who hands over the register's changes."""
+        return bool(self._clerks)
 
     async def open(self) -> None:
         """Listen. The folder is private, so nobody comes in between the making and the mode.
@@ -95,6 +102,7 @@ class Link:
                     case Hello() | Load() | InForce():
                         raise ValueError(f"a {type(frame).__name__} is the router's to send")
                     case _:
+                        self._clerks.add(peer)
                         self._take(frame, writer)
         except (OSError, ValueError, EOFError, asyncio.CancelledError) as error:
             if not isinstance(error, ConnectionError | asyncio.CancelledError):
@@ -104,6 +112,7 @@ class Link:
                 subscription.cancel()
             writer.close()
             self._peers.discard(peer)
+            self._clerks.discard(peer)
 
     def _take(self, section: Section, writer: asyncio.StreamWriter) -> None:
         """In force now, on disk when the disk likes: one that is full or hangs keeps no revoked key alive."""

@@ -1,82 +1,77 @@
-"""Counters of the router in Prometheus' text format, on a loopback address of their own.
+"""What has happened since the router's start, counted as it happens and told by `readings`.
 
-Not on the public port: how busy the federation is, and with what, concerns its operators.
+Counted by ids and told by names, so that nobody outside the register can make a label. Kept as plain numbers:
+prometheus_client's counters take 13 µs of CPU for a request where these take 2, and its rendering of 20 models
+and 20 servers holds up every stream for 49 ms.
 """
 
-import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from bisect import bisect_left
+from collections import Counter, defaultdict
 
-from routing.core.enums import Endpoint
-from routing.core.usage import Usage
+from routing.core.accounting import Closed
+from routing.core.enums import Endpoint, RequestStatus
+from routing.gateway.errors import Code
+from routing.gateway.exchange import Cut
 
-HEAD_SECONDS = 5.0
-_ENDPOINTS = frozenset(each.value for each in Endpoint)
-"""Labels: a client must not be able to make more of them."""
+SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+"""Bounds of all histograms: from what nobody notices to the longest that a request may wait or run."""
+PROMPT, CACHED, COMPLETION = "prompt", "cached_prompt", "completion"
+SERVERS_OWN = "upstream_error"
+"""Stands for every code that servers invent."""
+_CODES = frozenset({*Code, *Cut, "context_length_exceeded"})
+_ENDPOINTS = frozenset(Endpoint)
 
-Sample = tuple[str, dict[str, str], float]
+ModelClass = tuple[str, int]
+"""A model's id and a priority class."""
+
+
+class Distribution:
+    """How often something took how long. `counts` has one number for each bound, and one for what is beyond."""
+
+    __slots__ = ("counts", "sum")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(SECONDS) + 1)
+        self.sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect_left(SECONDS, seconds)] += 1
+        self.sum += seconds
 
 
 class Metrics:
-    """What has happened since the start."""
+    """Counters and distributions, by the ids of models and servers."""
 
     def __init__(self) -> None:
-        self.requests: Counter[tuple[str, str]] = Counter()
-        """By endpoint and status as accounted."""
-        self.attempts: Counter[str] = Counter()
-        """By outcome."""
-        self.tokens: Counter[str] = Counter()
-        """By kind: prompt, completion."""
+        self.requests: Counter[tuple[str, int, str, str]] = Counter()
+        """By model, class, endpoint and status as accounted."""
+        self.errors: Counter[tuple[str, str]] = Counter()
+        """By model, empty before there is one, and code."""
+        self.attempts: Counter[tuple[str, str]] = Counter()
+        """By server and outcome."""
+        self.tokens: Counter[tuple[str, str]] = Counter()
+        """By model and kind."""
+        self.waits: dict[ModelClass, Distribution] = defaultdict(Distribution)
+        self.first_tokens: dict[ModelClass, Distribution] = defaultdict(Distribution)
+        self.durations: dict[ModelClass, Distribution] = defaultdict(Distribution)
+        self.server_first_tokens: dict[str, Distribution] = defaultdict(Distribution)
 
-    def count(self, endpoint: str, status: str, usage: Usage) -> None:
+    def count(self, closed: Closed) -> None:
         """Count a request that has ended."""
-        known = endpoint if endpoint in _ENDPOINTS else Endpoint.OTHER
-        self.requests[known, status] += 1
-        self.tokens["prompt"] += usage.prompt
-        self.tokens["completion"] += usage.completion
+        opened, model_id = closed.opened, closed.opened.model_id
+        endpoint = opened.endpoint if opened.endpoint in _ENDPOINTS else Endpoint.OTHER
+        self.requests[model_id, opened.priority, endpoint, closed.status] += 1
+        if closed.status is RequestStatus.OK:
+            seconds = closed.finished_at - opened.received_at
+            self.durations[model_id, opened.priority].observe(seconds)
+        if closed.error_code:
+            self.count_error(closed.error_code, model_id)
+        for attempt in closed.attempts:
+            self.attempts[attempt.server_id, attempt.outcome] += 1
+        self.tokens[model_id, PROMPT] += closed.prompt_tokens
+        self.tokens[model_id, CACHED] += closed.cached_tokens
+        self.tokens[model_id, COMPLETION] += closed.completion_tokens
 
-    def samples(self) -> Iterable[Sample]:
-        for (endpoint, status), count in self.requests.items():
-            labels = {"endpoint": endpoint, "status": status}
-            yield "ilaas_requests_total", labels, count
-        for outcome, count in self.attempts.items():
-            yield "ilaas_attempts_total", {"outcome": outcome}, count
-        for kind, count in self.tokens.items():
-            yield "ilaas_tokens_total", {"kind": kind}, count
-
-
-def render(samples: Iterable[Sample]) -> str:
-    """Return the samples as text, grouped by name as the format demands."""
-    groups: dict[str, list[str]] = {}
-    for name, labels, value in samples:
-        inner = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-        line = f"{name}{{{inner}}} {value}" if inner else f"{name} {value}"
-        groups.setdefault(name, []).append(line)
-    lines = []
-    for name, group in groups.items():
-        kind = "counter" if name.endswith("_total") else "gauge"
-        lines += [f"# TYPE {name} {kind}", *group]
-    return "\n".join(lines) + "\n"
-
-
-async def serve_metrics(samples: Callable[[], Iterable[Sample]], port: int) -> asyncio.Server:
-    """Answer every request on the loopback port with the present samples."""
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, EOFError, TimeoutError, asyncio.LimitOverrunError):
-            await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), HEAD_SECONDS)
-            body = render(samples()).encode()
-            head = (
-                "HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\n"
-                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-            )
-            writer.write(head.encode() + body)
-            await writer.drain()
-        writer.close()
-
-    return await asyncio.start_server(answer, "127.0.0.1", port)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    def count_error(self, code: str | None, model_id: str = "") -> None:
+        """Count what a client was told, or why its request was cut."""
+        self.errors[model_id, code if code and code in _CODES else SERVERS_OWN] += 1

@@ -13,11 +13,12 @@ import uvicorn
 
 from routing.gateway.app import Application
 from routing.gateway.connection import connections
+from routing.gateway.exposition import serve_metrics
 from routing.gateway.gateway import SPOOL, TABLE, Gateway
 from routing.gateway.link import Link
-from routing.gateway.metrics import serve_metrics
 from routing.gateway.portal import Portal
 from routing.gateway.probing import keep_probing
+from routing.gateway.readings import families
 from routing.gateway.rounds import make_rounds
 from routing.gateway.settings import Settings
 from routing.gateway.signals import keep_listening, keep_measuring
@@ -106,7 +107,11 @@ async def beside(gateway: Gateway) -> AsyncGenerator[None]:
     try:
         await link.open()
         if settings.metrics_port is not None:
-            exporter = await serve_metrics(gateway.samples, settings.metrics_port)
+            exporter = await serve_metrics(
+                lambda: families(gateway, clerk_is_here=link.has_clerk),
+                settings.metrics_host,
+                settings.metrics_port,
+            )
         logger.info("router %s: the table is at %s", gateway.incarnation, gateway.versions)
         yield
     finally:

@@ -68,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[IPNetwork, ...] = ()
     cors_origins: frozenset[str] = frozenset()
     """Web origins that may use any key; `*` stands for all."""
+    metrics_host: str = "127.0.0.1"
     metrics_port: int | None = None
     log_level: int = logging.INFO
     limits: Limits = Limits()
@@ -85,6 +86,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         encryption_keys=_encryption_keys(_secret(environ, "ENCRYPTION_KEY", var)),
         trusted_proxies=tuple(_network(word) for word in _words(environ, "TRUSTED_PROXIES")),
         cors_origins=frozenset(_words(environ, "CORS_ORIGINS")),
+        metrics_host=environ.get("METRICS_HOST") or "127.0.0.1",
         metrics_port=_port(port, "METRICS_PORT") if (port := environ.get("METRICS_PORT")) else None,
         log_level=_log_level(environ.get("LOG_LEVEL") or "INFO"),
         limits=read_limits(environ),

@@ -71,15 +71,15 @@ class Spool:
         if self._owed or not self._append(line):
             self._owed.append(line)
 
-    def total_bytes(self) -> int:
-        """Return what all segments hold together, those of earlier incarnations included."""
-        total = 0
+    def segment_sizes(self) -> list[int]:
+        """Return the bytes of each segment, those of earlier incarnations included."""
+        sizes = []
         for path in self._folder.glob("*.spool"):
             try:
-                total += path.stat().st_size
+                sizes.append(path.stat().st_size)
             except FileNotFoundError:
                 continue  # the clerk has just finished with it
-        return total
+        return sizes
 
     async def keep(self) -> None:
         """Force lines to the disk, retry what is owed, watch the room; until cancelled."""

@@ -272,8 +272,7 @@ async def test_metrics_are_told_on_their_own_port_only(
         metrics = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
         public = await client.get("/metrics")
 
-    assert 'ilaas_requests_total{endpoint="chat/completions",status="ok"} 1' in metrics
-    assert 'ilaas_attempts_total{outcome="ok"} 1' in metrics
+    assert 'ilaas_attempts_total{server="rennes-1",outcome="ok"} 1' in metrics
     assert public.status_code == 503  # a page's address: the portal's, which is not there
 
 

@@ -251,3 +251,16 @@ def test_a_lost_probe_is_forgotten() -> None:
     assert health.opens_at(later) == later + PROBE_PATIENCE
     assert health.is_due(later + PROBE_PATIENCE)
     assert health.probe_is_due(later + PROBE_PATIENCE)
+
+
+def test_it_counts_how_often_it_was_set_aside_and_not_the_trials_meanwhile() -> None:
+    health = an_ejected_server()
+    health.begin_trial("t")
+    health.failed(Failure.CONNECT, "t", "orleans", NOW + 3)
+    still_away = health.times_ejected
+    health.begin_trial("u")
+    health.succeeded("u", NOW + 10)
+
+    health.failed(Failure.CONNECT, "v", "orleans", NOW + 20)
+
+    assert (still_away, health.times_ejected) == (1, 2)

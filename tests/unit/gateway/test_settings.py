@@ -36,6 +36,7 @@ def test_what_is_set_is_read(environ: dict[str, str]) -> None:
         "CORS_ORIGINS": "https://a.example,https://b.example",
         "LOG_LEVEL": "debug",
         "METRICS_PORT": "9100",
+        "METRICS_HOST": "10.0.0.7",
         "MAX_BODY_BYTES": "1000",
         "HOLD_BACK_SECONDS": "1.5",
     }
@@ -46,7 +47,7 @@ def test_what_is_set_is_read(environ: dict[str, str]) -> None:
     assert settings.trusted_proxies == (ip_network("10.0.0.0/8"), ip_network("2001:db8::1/128"))
     assert settings.cors_origins == {"https://a.example", "https://b.example"}
     assert settings.log_level == logging.DEBUG
-    assert settings.metrics_port == 9100
+    assert (settings.metrics_host, settings.metrics_port) == ("10.0.0.7", 9100)
     assert settings.limits == Limits(max_body_bytes=1000, hold_back_seconds=1.5)
 
 
