@@ -1,31 +1,21 @@
 """A page of plots for each scenario: policies side by side, then one seed over time. Drawn by the vendored script."""
 
-import html
-import json
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from math import isnan, nan
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import plotly.graph_objects as go
 
+from bench.page import CLASS_COLOURS, write_page
 from bench.simulation.arithmetic import mean
 from bench.simulation.policies import OURS
 from bench.simulation.runs import Result
 from bench.simulation.scenarios import SCENARIOS
 from bench.simulation.series import Curves
 
-SCRIPT = Path(__file__).resolve().parents[2] / "static" / "vendor" / "plotly-cartesian.min.js"
 LOG_RANGE = (-2, 2)
 """Powers of ten: bars on a logarithmic axis need a foot."""
-CLASS_COLOURS = {
-    "P5": "#b3261e",
-    "P4": "#e07b00",
-    "P3": "#2e7d32",
-    "P2": "#1565c0",
-    "P1": "#6a6a6a",
-}
 
 
 class Bars(NamedTuple):
@@ -51,35 +41,12 @@ BARS = (
     Bars("Seconds until a broken server is set aside", {"seconds": "noticed_after_s"}),
 )
 
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{name}</title>
-<style>body {{ font: 16px sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }}</style>
-<script src="{script}"></script>
-<h1>{name}</h1>
-<p>{summary}</p>
-{figures}
-</html>
-"""
-FIGURE = """<div id="f{number}"></div>
-<script>Plotly.newPlot("f{number}", ...{arguments})</script>"""
-
 
 def write_plots(results: Sequence[Result], folder: Path) -> None:
     """Write a page for each scenario of `results` into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(SCRIPT, folder / SCRIPT.name)
     for scenario in dict.fromkeys(result.scenario for result in results):
         figures = figures_of([result for result in results if result.scenario == scenario])
-        page = PAGE.format(
-            name=html.escape(scenario),
-            summary=html.escape(SCENARIOS[scenario].summary),
-            script=SCRIPT.name,
-            figures="\n".join(_embedded(n, figure) for n, figure in enumerate(figures)),
-        )
-        (folder / f"{scenario}.html").write_text(page)
+        write_page(folder / f"{scenario}.html", scenario, SCENARIOS[scenario].summary, figures)
 
 
 def figures_of(results: Sequence[Result]) -> list[go.Figure]:
@@ -175,11 +142,3 @@ def _by_server(title: str, curves: Curves) -> go.Figure:
             line={"dash": "dot"},
         )
     return figure.update_layout(title=f"{title}: requests in each server's engine (one seed)")
-
-
-def _embedded(number: int, figure: go.Figure) -> str:
-    """Return the figure as HTML. Nothing in it can end the script: `<` is escaped."""
-    figure.update_layout(template={}, hovermode="x unified", showlegend=True)
-    drawn: dict[str, Any] = json.loads(figure.to_json())
-    arguments = json.dumps([drawn["data"], drawn["layout"], {"responsive": True}])
-    return FIGURE.format(number=number, arguments=arguments.replace("<", "\\u003c"))

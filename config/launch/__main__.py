@@ -32,6 +32,12 @@ def compile_messages() -> int:
     return 0
 
 
+def measure(arguments: Sequence[str]) -> int:
+    """Measure in a process of its own: `bench` is no part of the product."""
+    command = [sys.executable, "-m", "bench", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
 def commands_for(arguments: Sequence[str]) -> Mapping[str, Callable[[], int]]:
     return {
         "run": partial(commands.start, "run"),
@@ -40,6 +46,7 @@ def commands_for(arguments: Sequence[str]) -> Mapping[str, Callable[[], int]]:
         "restore": partial(restore, arguments),
         "test": partial(testing.test, arguments),
         "test-real": partial(testing.test_real, arguments),
+        "bench": partial(measure, arguments),
         "check": quality.check,
         "fix": quality.fix,
         "messages": collect_messages,
