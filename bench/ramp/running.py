@@ -5,12 +5,14 @@ import os
 import time
 from pathlib import Path
 
+import httpx
 import msgspec
+import uvloop
 
 from bench.ramp.asking import Answer, Client
 from bench.ramp.load import Load
 from bench.ramp.stage import ARMS, CLASSES, HOSTS, OURS, Stage, set_up
-from tests.support.prometheus import Scraped, scrape
+from tests.support.prometheus import Scraped
 
 LOOK_SECONDS = 1.0
 
@@ -38,20 +40,21 @@ class Run(msgspec.Struct, frozen=True):
 
 def run(load: Load) -> Run:
     with set_up() as stage:
-        return asyncio.run(_run(load, stage))
+        return uvloop.run(_run(load, stage))
 
 
 async def _run(load: Load, stage: Stage) -> Run:
     before, began = _cpu_seconds(stage), time.monotonic()
-    client, answers, looks = Client(stage.url), list[Answer](), list[Look]()
-    watching = asyncio.create_task(_watch(client, stage.metrics_port, looks))
+    client, answers, looks = Client(stage.port), list[Answer](), list[Look]()
     try:
-        async with asyncio.TaskGroup() as everybody:
-            for arm in ARMS:
-                for each in load.clients(arm, client, answers):
-                    everybody.create_task(each)
+        async with asyncio.TaskGroup() as all_there_is:
+            watching = all_there_is.create_task(_watch(client, stage.metrics_port, looks))
+            async with asyncio.TaskGroup() as everybody:
+                for arm in ARMS:
+                    for each in load.clients(arm, client, answers):
+                        everybody.create_task(each)
+            watching.cancel()
     finally:
-        watching.cancel()
         await client.close()
     seconds = time.monotonic() - began
     cpu = {name: (spent - before[name]) / seconds for name, spent in _cpu_seconds(stage).items()}
@@ -59,32 +62,34 @@ async def _run(load: Load, stage: Stage) -> Run:
 
 
 async def _watch(client: Client, port: int, into: list[Look]) -> None:
-    due = client.now()
-    while True:
-        await asyncio.sleep(max(0.0, due - client.now()))
-        late = client.now() - due
-        now = Scraped(await scrape(port))
-        into.append(
-            Look(
-                at=client.now(),
-                waiting={
-                    level: int(
-                        _told(now, "ilaas_waiting_requests", model=OURS.model, class_=f"P{level}")
-                    )
-                    for level in CLASSES
-                },
-                in_flight={
-                    host: int(_told(now, "ilaas_server_in_flight", server=OURS.server(host)))
-                    for host in HOSTS
-                },
-                learnt_limit={
-                    host: _told(now, "ilaas_server_learnt_limit", server=OURS.server(host))
-                    for host in HOSTS
-                },
-                late=late,
-            )
-        )
-        due += LOOK_SECONDS
+    url = f"http://127.0.0.1:{port}/metrics"
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
+        while True:
+            due = client.now() + LOOK_SECONDS
+            await asyncio.sleep(LOOK_SECONDS)
+            late = client.now() - due
+            into.append(_look(Scraped((await http.get(url)).text), client.now(), late))
+
+
+def _look(now: Scraped, at: float, late: float) -> Look:
+    waiting = {
+        level: int(_told(now, "ilaas_waiting_requests", model=OURS.model, class_=f"P{level}"))
+        for level in CLASSES
+    }
+    servers = {host: OURS.server(host) for host in HOSTS}
+    return Look(
+        at=at,
+        waiting=waiting,
+        in_flight={
+            host: int(_told(now, "ilaas_server_in_flight", server=server))
+            for host, server in servers.items()
+        },
+        learnt_limit={
+            host: _told(now, "ilaas_server_learnt_limit", server=server)
+            for host, server in servers.items()
+        },
+        late=late,
+    )
 
 
 def _told(now: Scraped, name: str, **labels: str) -> float:

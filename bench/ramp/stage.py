@@ -73,7 +73,7 @@ class Who(NamedTuple):
 
 
 class Stage(NamedTuple):
-    url: str
+    port: int
     metrics_port: int
     pids: dict[str, int]
 
@@ -117,12 +117,11 @@ def set_up() -> Iterator[Stage]:
                 "ENCRYPTION_KEY": ENCRYPTION_KEY,
                 "LOG_LEVEL": "ERROR",
             }
-            url = f"http://127.0.0.1:{port}"
             with (
                 _process([sys.executable, "-m", "routing.gateway"], environment) as router,
-                _waited(f"{url}/health/readiness", "the router"),
+                _waited(f"http://127.0.0.1:{port}/health/readiness", "the router"),
             ):
-                yield Stage(url, metrics_port, {"router": router, "simulator": simulator})
+                yield Stage(port, metrics_port, {"router": router, "simulator": simulator})
 
 
 def _simulator(folder: Path, ports: dict[str, int]) -> list[str]:
