@@ -29,18 +29,13 @@ class Step(NamedTuple):
 
 def steps(options: argparse.Namespace, folder: Path) -> list[Step]:
     seeds, rounds = ("100", "1") if options.quick else ("100-105", "5")
-    ramp = (
-        "-m",
-        "bench.ramp",
-        "--out",
-        str(folder),
-        *(("--minutes", "1") if options.quick else ()),
-    )
+    minutes = ("--minutes", "1") if options.quick else ()
+    ramp = ("-m", "bench.ramp", "--out", str(folder), *minutes)
     peers = [
         word
         for name, path in (("--peer", options.peer), ("--litellm", options.litellm))
         if path
-        for word in (name, str(path))
+        for word in (name, str(path.absolute()))
     ]
     simulation = ("-m", "bench.simulation", "--goals", "--seeds", seeds)
     cores = str(os.cpu_count() or 1)
@@ -48,12 +43,7 @@ def steps(options: argparse.Namespace, folder: Path) -> list[Step]:
         Step("decide", ("bench/decide.py",), "What a decision costs"),
         Step("simulation", (*simulation, "--jobs", cores), "The scheduler in the laboratory"),
         Step("ramp", ramp, "The predecessor's experiment, live", writes=True),
-        Step(
-            "overload",
-            (*ramp, "--overload", "1.5"),
-            "One and a half times too much, live",
-            writes=True,
-        ),
+        Step("overload", (*ramp, "--overload", "1.5"), "Too much by half, live", writes=True),
         Step("relay", ("bench/relay.py", "--rounds", rounds, *peers), "What relaying costs"),
         Step("usage_drain", ("bench/usage_drain.py",), "How fast usage is stored"),
     ]
@@ -61,7 +51,8 @@ def steps(options: argparse.Namespace, folder: Path) -> list[Step]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    folder = options.out or RESULTS / datetime.datetime.now(datetime.UTC).date().isoformat()
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    folder = (options.out or RESULTS / today).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     chosen = [each for each in steps(options, folder) if each.name in (options.only or each.name)]
     lines = [*about_machine(), "", "| | seconds | load before | load after |", "|---|---|---|---|"]

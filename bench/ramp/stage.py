@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,6 +86,7 @@ def lengths(chance: random.Random) -> tuple[int, int]:
     return max(1, round(prompt)), max(2, round(answer))
 
 
+@cache
 def capacity() -> float:
     """Return the requests per second that keep an arm's servers just full."""
     chance, draws = random.Random(0), 10_000
