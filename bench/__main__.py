@@ -9,22 +9,21 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
+NAMES = ("decide", "simulation", "ramp", "overload", "relay", "usage_drain")
 
 
 class Step(NamedTuple):
-    """A measurement: what it is called, its command behind `python`, and whether it writes its report itself."""
+    """A measurement: what it is called, and its command behind `python`. What it prints is its report."""
 
     name: str
     command: tuple[str, ...]
     title: str
-    writes: bool = False
 
 
 def steps(options: argparse.Namespace, folder: Path) -> list[Step]:
@@ -42,8 +41,8 @@ def steps(options: argparse.Namespace, folder: Path) -> list[Step]:
     return [
         Step("decide", ("bench/decide.py",), "What a decision costs"),
         Step("simulation", (*simulation, "--jobs", cores), "The scheduler in the laboratory"),
-        Step("ramp", ramp, "The predecessor's experiment, live", writes=True),
-        Step("overload", (*ramp, "--overload", "1.5"), "Too much by half, live", writes=True),
+        Step("ramp", ramp, "The predecessor's experiment, live"),
+        Step("overload", (*ramp, "--overload", "1.5"), "Too much by half, live"),
         Step("relay", ("bench/relay.py", "--rounds", rounds, *peers), "What relaying costs"),
         Step("usage_drain", ("bench/usage_drain.py",), "How fast usage is stored"),
     ]
@@ -54,41 +53,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     folder = (options.out or RESULTS / today).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = [each for each in steps(options, folder) if each.name in (options.only or each.name)]
-    lines = [*about_machine(), "", "| | seconds | load before | load after |", "|---|---|---|---|"]
-    failed = 0
-    for step in chosen:
-        print(f"→ {step.title}", flush=True)
-        before, began = load(), time.monotonic()
-        code = carry_out(step, folder)
-        failed += code != 0
-        told = f"[{step.title}]({step.name}.md)" if not code else f"{step.title}: **failed**"
-        lines.append(f"| {told} | {time.monotonic() - began:.0f} | {before} | {load()} |")
-    (folder / "README.md").write_text("\n".join(lines) + "\n")
+    failed = [
+        step.name
+        for step in steps(options, folder)
+        if step.name in (options.only or NAMES) and not carry_out(step, folder)
+    ]
     print(f"→ Written to {os.path.relpath(folder)}")
-    return min(failed, 1)
+    if failed:
+        print(f"→ Failed: {', '.join(failed)}")
+    return min(len(failed), 1)
 
 
-def carry_out(step: Step, folder: Path) -> int:
-    """Run a step; what it prints is its report. Return its exit code."""
+def carry_out(step: Step, folder: Path) -> bool:
+    """Run a step and write its report down, with what it was measured on; return whether it succeeded."""
+    print(f"→ {step.title}", flush=True)
+    before = load()
     done = subprocess.run(
         [sys.executable, *step.command], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False
     )
     print(done.stdout, flush=True)
-    if not done.returncode and not step.writes:
-        is_table = "|" in done.stdout
-        body = done.stdout if is_table else f"```\n{done.stdout}```\n"
-        (folder / f"{step.name}.md").write_text(f"# {step.title}\n\n{body}")
-    return done.returncode
+    if done.returncode:
+        return False
+    is_markdown = "|" in done.stdout
+    report = done.stdout.strip() if is_markdown else f"```\n{done.stdout}```"
+    about = f"{machine()}; load {before} before and {load()} after."
+    (folder / f"{step.name}.md").write_text(f"# {step.title}\n\n{report}\n\n{about}\n")
+    return True
 
 
-def about_machine() -> list[str]:
-    return [
-        "# Measured",
-        "",
-        f"{os.cpu_count()} cores, {processor()}; Python {platform.python_version()}; commit {commit()}.",
-        "Figures of one run are to be compared with each other, not with another machine's.",
-    ]
+def machine() -> str:
+    """Describe where it was measured, without a name."""
+    python = platform.python_version()
+    return f"{os.cpu_count()} cores, {processor()}; Python {python}; commit {commit()}"
 
 
 def processor() -> str:
@@ -114,8 +110,7 @@ def load() -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     add = parser.add_argument
-    names = ("decide", "simulation", "ramp", "overload", "relay", "usage_drain")
-    add("--only", nargs="+", choices=names, help="some of the measurements")
+    add("--only", nargs="+", choices=NAMES, help="some of the measurements")
     add("--quick", action="store_true", help="short runs, to see that all works")
     add("--peer", type=Path, metavar="PATH", help="the executable of vllm-router")
     add("--litellm", type=Path, metavar="PATH", help="the executable of LiteLLM's proxy")

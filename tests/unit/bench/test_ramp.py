@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from bench.ramp.asking import Answer, Status
-from bench.ramp.load import Overload, Ramp, _user_number
+from bench.ramp.load import Load, Overload, Ramp, _user_number
 from bench.ramp.report import GOAL, report, times
 from bench.ramp.running import Run
 from bench.ramp.stage import (
@@ -45,8 +45,8 @@ def an_answer(
 LOAD = Overload(seconds=100.0, seed=1, factor=1.5)
 
 
-def told(*answers: Answer) -> str:
-    return report(LOAD, Run(list(answers), [], {"router": 0.1}))
+def told(*answers: Answer, load: Load = LOAD) -> str:
+    return report(load, Run(list(answers), [], {"router": 0.1}))
 
 
 def test_half_of_the_users_are_in_each_class_and_a_fifth_are_owners() -> None:
@@ -114,6 +114,15 @@ def test_the_ratios_are_judged_by_the_goal(factor: float, verdict: str) -> None:
 
     assert text.count(verdict) == 2
     assert f"{factor * GOAL:.1f} times" in text
+
+
+def test_the_goal_is_one_for_an_overload() -> None:
+    plateau = [an_answer(first_token=1.0), an_answer(PLAIN, first_token=2.0)]
+
+    text = told(*plateau, load=Ramp(seconds=100.0, seed=1, users=50))
+
+    assert "2.0 times better" in text
+    assert "goal" not in text
 
 
 def test_nothing_measured_is_judged_neither_way() -> None:
