@@ -22,6 +22,7 @@ from routing.core.explaining import explain
 from routing.core.fairness import cost
 from routing.core.fleet import Fleet
 from routing.core.host import Host, Run
+from routing.core.limits import Limits
 from routing.core.queueing import Request, Room
 from routing.core.request import (
     OK,
@@ -58,6 +59,7 @@ class Decider:
     def __init__(self, epoch: int = 1) -> None:
         self._epoch = epoch
         self._fleet = Fleet()
+        self.limits = Limits()
         self._requests: dict[str, Request] = {}
         self._deadlines = Deadlines()
         self._waiting = 0
@@ -73,7 +75,10 @@ class Decider:
         if room is None:
             return [Refusal(id=ticket.id, code=RefusalCode.NO_SERVER, retry_after_ms=0)]
         self._arrivals += 1
-        request = self._requests[ticket.id] = Request(ticket, room, self._arrivals, now)
+        request = Request(ticket, room, self._arrivals, now)
+        if unwelcome := self.limits.admit(ticket, request.output, len(room), now):
+            return [unwelcome]
+        self._requests[ticket.id] = request
         room.budget.note_request(now)
         if refusal := self._hopeless(request, now):
             return [refusal]
@@ -112,6 +117,7 @@ class Decider:
         request = self._requests.pop(ticket_id, None)
         if request is None:
             return []
+        self.limits.settle(ticket_id, 0, now)
         if request.waits:
             self._leave(request)
         else:
@@ -136,6 +142,7 @@ class Decider:
 
     def replace_table(self, table: Table, now: float) -> list[Decision]:
         """Decide from `table` from now on: who waits is looked at again, what runs goes on."""
+        self.limits.replace(table.principals.limits)
         before = self._fleet.table
         if table.names is before.names and table.servers is before.servers:
             self._fleet.table = table
@@ -257,6 +264,7 @@ class Decider:
             deployment_id=route.deployment.id,
             epoch=self._epoch,
             explain=explanation,
+            allowance=self.limits.allowance(ticket, now),
         )
         return request.grant, route
 
@@ -264,10 +272,17 @@ class Decider:
         """Forget `request`."""
         if request.waits:
             self._leave(request)
-        del self._requests[request.ticket.id]
+        ticket = request.ticket
+        del self._requests[ticket.id]
+        self.limits.give_back(ticket.id)
         later = code in (RefusalCode.FULL, RefusalCode.ALL_DOWN, RefusalCode.ATTEMPTS)
         seconds = request.room.wait_seconds(request, now) if later else 0.0
-        return Refusal(id=request.ticket.id, code=code, retry_after_ms=round(seconds * 1000))
+        return Refusal(
+            id=ticket.id,
+            code=code,
+            retry_after_ms=round(seconds * 1000),
+            allowance=self.limits.allowance(ticket, now),
+        )
 
     def _refuse_retry(self, request: Request, why: Failure, now: float) -> Refusal | None:
         if request.attempt > MAX_ATTEMPTS:
@@ -333,6 +348,7 @@ class Decider:
         if request is None:
             return []
         del self._requests[event.id]
+        self.limits.settle(event.id, event.prompt_tokens + event.completion_tokens, now)
         ticket, room, host = request.ticket, request.room, _host(request)
         if event.outcome == OK:
             if event.completion_tokens:

@@ -75,6 +75,24 @@ class Reason(StrEnum):
     CHEAPEST = "cheapest"
 
 
+class LimitScope(StrEnum):
+    """Whose limit it is; those of an application and an institution are shared by all their keys."""
+
+    KEY = "key"
+    APPLICATION = "application"
+    INSTITUTION = "institution"
+
+
+class Measure(StrEnum):
+    """What a limit counts. A minute and a day are always the last 60 seconds and 24 hours."""
+
+    REQUESTS_PER_MINUTE = "requests-per-minute"
+    REQUESTS_PER_DAY = "requests-per-day"
+    TOKENS_PER_MINUTE = "tokens-per-minute"
+    TOKENS_PER_DAY = "tokens-per-day"
+    AT_ONCE = "requests-at-once"
+
+
 class ServerState(StrEnum):
     """What the register says of a server; health is observed apart, by the router."""
 

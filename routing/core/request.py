@@ -10,6 +10,7 @@ import msgspec
 
 from routing.core.enums import Lane, Reason, RoutingMode, Strategy
 from routing.core.retry import Failure
+from routing.core.table import Limit
 
 
 class Ticket(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -37,6 +38,23 @@ class Ticket(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     deadline_in_ms: int = 570_000
     attempt: int = 1
     excluded: tuple[str, ...] = ()
+    threshold: int | None = None
+    """Refuse at once when more than so many wait for the model."""
+
+
+class Quota(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """How much is left of a limit; `reset_ms` is when all of it is free again, if nothing more is used."""
+
+    limit: int
+    remaining: int
+    reset_ms: int
+
+
+class Allowance(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The limits of requests and of tokens that a request's key meets first, None where there is none."""
+
+    requests: Quota | None = None
+    tokens: Quota | None = None
 
 
 class Explanation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -75,6 +93,7 @@ class Grant(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     deployment_id: str
     epoch: int
     explain: Explanation
+    allowance: Allowance | None = None
 
 
 class RefusalCode(StrEnum):
@@ -94,14 +113,25 @@ class RefusalCode(StrEnum):
     """No attempt is left, or no server that has not failed it yet; or the attempt named is none that runs."""
     RETRY_BUDGET = "retry_budget"
     """Too many of the model's recent requests were retries: more would only add to the load."""
+    LIMIT = "limit"
+    """A limit of the key, its application or its institution is reached."""
+    OVER_LIMIT = "over_limit"
+    """The request alone is larger than such a limit: later it would be refused, too."""
+    THRESHOLD = "threshold"
+    """More requests wait for the model than the key wishes to wait behind."""
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """No server for this ticket. `retry_after_ms` is 0 when nothing says how long it will last."""
+    """No server for this ticket. `retry_after_ms` is 0 when nothing says how long it will last.
+
+    `limit` is the one that is reached, when it is for a limit.
+    """
 
     id: str
     code: RefusalCode
     retry_after_ms: int
+    limit: Limit | None = None
+    allowance: Allowance | None = None
 
 
 class Recall(msgspec.Struct, frozen=True, gc=False, kw_only=True):

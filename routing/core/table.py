@@ -1,12 +1,21 @@
 """The frozen table from which the router decides: who may ask, what is asked for, who serves it.
 
 Built by the clerk from the register, sent section by section, replaced whole and never edited. It holds ids,
-digests and limits: no person's name, no text. A `Table` is the router's view of the newest sections.
+digests, limits and the names of
+institutions and applications: no person's name, no text. A `Table` is the router's view of the newest sections.
 """
 
 import msgspec
 
-from routing.core.enums import LifecycleStage, Limiting, RoutingMode, ServerState, Strategy
+from routing.core.enums import (
+    LifecycleStage,
+    Limiting,
+    LimitScope,
+    Measure,
+    RoutingMode,
+    ServerState,
+    Strategy,
+)
 
 
 class Principal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -21,6 +30,17 @@ class Principal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     expires_at: float | None = None
     origins: tuple[str, ...] = ()
     answers_200_when_full: bool = False
+    threshold: int | None = None
+    """A request is refused at once when more than so many wait for its model."""
+
+
+class Limit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The most that a key, an application or an institution may use. `name` is empty for a key: it is "this key"."""
+
+    scope: LimitScope
+    measure: Measure
+    most: int
+    name: str = ""
 
 
 class Deployment(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -82,6 +102,8 @@ class PrincipalsSection(msgspec.Struct, frozen=True, kw_only=True, tag="principa
     version: int
     by_digest: dict[str, Principal]
     """Keys are the hexadecimal HMAC-SHA-256 of the whole key under the pepper."""
+    limits: dict[str, tuple[Limit, ...]] = {}
+    """By the id of whose they are."""
 
 
 class NamesSection(msgspec.Struct, frozen=True, kw_only=True, tag="names"):
