@@ -104,6 +104,8 @@ class Limits:
         self._limits: Mapping[str, tuple[Limit, ...]] = {}
         self._meters: dict[str, dict[Measure, Meter]] = {}
         self._held: dict[str, list[tuple[Meter, int, int]]] = {}
+        self._inherited: Counts = {}
+        self._inherited_at = 0.0
 
     def replace(self, limits: Mapping[str, tuple[Limit, ...]]) -> None:
         """Go by these from now on. What is counted stays; a new limit begins with nothing."""
@@ -115,8 +117,9 @@ class Limits:
             known = before.get(owner, {})
             meters = self._meters[owner] = {}
             for limit in each:
-                meter = meters[limit.measure] = known.get(limit.measure) or Meter(limit)
+                meters[limit.measure] = meter = known.get(limit.measure) or Meter(limit)
                 meter.limit = limit
+            self._inherit(owner)
 
     def admit(self, ticket: Ticket, output: float, waiting: int, now: float) -> Refusal | None:
         """Count a new request against all that it is limited by, or say why not, having counted nothing.
@@ -160,17 +163,25 @@ class Limits:
     def counts(self, now: float) -> Counts:
         """Return what was used lately, for `restore`. What runs at once is not: it ends with the router."""
         used = {
-            owner: {measure: parts for measure, each in meters.items() if (parts := each.parts(now))}
+            owner: {
+                measure: parts for measure, each in meters.items() if (parts := each.parts(now))
+            }
             for owner, meters in self._meters.items()
         }
         return {owner: each for owner, each in used.items() if each}
 
     def restore(self, counts: Counts, now: float) -> None:
-        """Go on with what a predecessor counted, as far as it is still limited."""
-        for owner, meters in self._meters.items():
-            for measure, parts in counts.get(owner, {}).items():
-                if meter := meters.get(measure):
-                    meter.restore(parts, now)
+        """Go on with what a predecessor counted, as soon as the table says that it is limited. Before any ticket."""
+        self._inherited = {owner: each.copy() for owner, each in counts.items()}
+        self._inherited_at = now
+        for owner in self._meters:
+            self._inherit(owner)
+
+    def _inherit(self, owner: str) -> None:
+        """Take over what was counted of an owner, once."""
+        parts = self._inherited.get(owner, {})
+        for measure in parts.keys() & self._meters[owner].keys():
+            self._meters[owner][measure].restore(parts.pop(measure), self._inherited_at)
 
     def _of(self, ticket: Ticket) -> Iterator[Meter]:
         for owner in (ticket.key_id, ticket.application_id, ticket.institution_id):

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterable
 
 from routing.core.assignment import Decider
+from routing.core.enums import Measure
+from routing.core.limits import Counts
 from routing.core.retry import Failure
 from routing.core.table import Table
 from routing.dispatch.door import Dispatcher
@@ -17,6 +19,7 @@ from routing.dispatch.messages import (
     Event,
     Grant,
     LoadView,
+    Quota,
     Recall,
     Refusal,
     Ticket,
@@ -77,6 +80,18 @@ class LocalDispatcher(Dispatcher):
         """Tell what a probe found."""
         now = self._clock()
         self._hand_out(self._decider.probed(server_id, ok=ok, failure=failure, now=now))
+
+    def quotas(self, owner: str) -> dict[Measure, Quota]:
+        """Return what is left of each limit of a key, an application or an institution."""
+        return self._decider.limits.quotas(owner, self._clock())
+
+    def counts(self) -> Counts:
+        """Return what was used of the limits lately."""
+        return self._decider.limits.counts(self._clock())
+
+    def restore(self, counts: Counts) -> None:
+        """Go on with what the router before this one counted. Before any ticket."""
+        self._decider.limits.restore(counts, self._clock())
 
     # Waiting.
 

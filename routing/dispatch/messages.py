@@ -3,6 +3,7 @@
 from routing.core.request import (
     OK,
     UNUSED,
+    Allowance,
     Decision,
     Ended,
     Event,
@@ -13,6 +14,7 @@ from routing.core.request import (
     LoadView,
     ModelLoad,
     Progress,
+    Quota,
     Recall,
     Refusal,
     RefusalCode,
@@ -25,6 +27,7 @@ from routing.core.request import (
 __all__ = [
     "OK",
     "UNUSED",
+    "Allowance",
     "Decision",
     "Ended",
     "Event",
@@ -35,6 +38,7 @@ __all__ = [
     "LoadView",
     "ModelLoad",
     "Progress",
+    "Quota",
     "Recall",
     "Refusal",
     "RefusalCode",

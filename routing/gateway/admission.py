@@ -212,4 +212,5 @@ def ticket(
         max_tokens=body.max_tokens,
         prefix=body.prefix,
         deadline_in_ms=round(_wait_seconds(order.model, wait_seconds) * 1000),
+        threshold=order.principal.threshold,
     )

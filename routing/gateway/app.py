@@ -9,6 +9,7 @@ import logging
 import time
 
 from routing.core.table import Principal
+from routing.gateway.addresses import client_address
 from routing.gateway.admission import read_order
 from routing.gateway.auth import authenticate
 from routing.gateway.connection import Send
@@ -96,12 +97,31 @@ class Application:
         if not gateway.table.complete:
             raise ApiError(Code.NOT_READY)
         try:
-            by_digest = gateway.table.principals.by_digest
-            principal = authenticate(exchange.header, gateway.pepper, by_digest, time.time())
+            principal = self._known_principal(exchange)
             return principal
         finally:
             if origin:
                 exchange.add_headers(gateway.origins.marks(origin, principal))
+
+    def _known_principal(self, exchange: Exchange) -> Principal:
+        """Look the key up, unless its address has sent too many wrong ones: then only keys known there count."""
+        gateway, now = self._gateway, time.monotonic()
+        wrong_keys, by_digest = gateway.wrong_keys, gateway.table.principals.by_digest
+        forwarded_for = exchange.header(b"x-forwarded-for")
+        address = client_address(forwarded_for, exchange.peer, gateway.settings.trusted_proxies)
+        wait = wrong_keys.wait_seconds(address, now)
+        try:
+            principal = authenticate(exchange.header, gateway.pepper, by_digest, time.time())
+        except ApiError as error:
+            if wait:
+                raise _too_many_wrong_keys(wait) from None
+            if error.code == Code.UNKNOWN_KEY:
+                wrong_keys.note_wrong(address, now)
+            raise
+        if wait and not wrong_keys.is_known(address, principal.key_id):
+            raise _too_many_wrong_keys(wait)
+        wrong_keys.note_right(address, principal.key_id)
+        return principal
 
     async def _answer_models(self, exchange: Exchange, principal: Principal, name: str) -> None:
         if exchange.method not in ("GET", "HEAD"):
@@ -125,3 +145,7 @@ class Application:
         except BaseException:
             gateway.bodies.give_back(len(data))
             raise
+
+
+def _too_many_wrong_keys(seconds: float) -> ApiError:
+    return ApiError(Code.WRONG_KEYS, retry_after_ms=round(seconds * 1000))

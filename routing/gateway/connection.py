@@ -19,6 +19,7 @@ from routing.gateway.errors import ApiError, Code, error_body
 MAX_HEAD_BYTES = 32 * 1024
 MAX_DROPPED_BYTES = 64 * 1024 * 1024
 """How much of a refused body is read and dropped, so that the client gets to see why."""
+SLOW_HEAD_SECONDS = 1.0
 SCOPE_KEY = "ilaas.connection"
 
 
@@ -140,6 +141,15 @@ class Connection(HttpToolsProtocol):
         )
         self.transport.close()
         return None
+
+    @property
+    def address(self) -> str:
+        """Return the other end's address, which may be a proxy's."""
+        return str(self.client[0]) if self.client else ""
+
+    def has_slow_head(self, now: float) -> bool:
+        """Say whether a head has been awaited for a second: whoever means well sends it at once."""
+        return bool(self.head_since) and now - self.head_since > SLOW_HEAD_SECONDS
 
     def look(self, now: float, head_seconds: float, unread_seconds: float) -> None:
         """Refuse a head that does not come, and cut a client that does not read what waits for it."""

@@ -9,7 +9,14 @@ from collections.abc import Iterable
 from routing.core.table import Principal
 
 METHODS = b"GET, POST, OPTIONS"
-EXPOSED = b"x-request-id, retry-after, x-ilaas-explain"
+EXPOSED = b", ".join(
+    [
+        *(b"x-request-id", b"retry-after", b"x-ilaas-explain"),
+        *(b"x-ratelimit-limit-requests", b"x-ratelimit-limit-tokens"),
+        *(b"x-ratelimit-remaining-requests", b"x-ratelimit-remaining-tokens"),
+        *(b"x-ratelimit-reset-requests", b"x-ratelimit-reset-tokens"),
+    ]
+)
 MAX_AGE_SECONDS = b"600"
 ANY = "*"
 

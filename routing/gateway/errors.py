@@ -34,6 +34,10 @@ class Code(StrEnum):
     HEAD_TOO_LARGE = "head_too_large"
     BODY_TIMEOUT = "request_timeout"
     BUSY = "too_many_people"
+    LIMIT = "rate_limit_exceeded"
+    OVER_LIMIT = "request_over_limit"
+    WRONG_KEYS = "too_many_wrong_keys"
+    SLOW_HEADS = "too_many_slow_heads"
     NO_SERVER = "no_server"
     ROUTER_BUSY = "router_busy"
     NOT_READY = "not_ready"
@@ -73,6 +77,10 @@ KINDS = {
     Code.HEAD_TOO_LARGE: Kind(431, "The request's head is too large"),
     Code.BODY_TIMEOUT: Kind(408, "The rest of the body did not come in time"),
     Code.BUSY: Kind(503, "Too many people using the service"),
+    Code.LIMIT: Kind(429, "A limit is reached"),
+    Code.OVER_LIMIT: Kind(413, "This request alone is larger than a limit"),
+    Code.WRONG_KEYS: Kind(429, "Too many wrong keys from this address, try again later"),
+    Code.SLOW_HEADS: Kind(429, "Too many unfinished requests from this address"),
     Code.NO_SERVER: Kind(503, "No server of this model is available, try again later", "model"),
     Code.ROUTER_BUSY: Kind(503, "Too many large requests at once, try again later"),
     Code.NOT_READY: Kind(503, "The router is starting, try again in a moment"),

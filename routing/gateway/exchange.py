@@ -5,7 +5,7 @@ Not here: who asks, what for, and where the answer comes from.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -91,11 +91,17 @@ class Exchange:
         """Return the first header of this lower-case name, empty when there is none."""
         return self._by_name.get(name, b"")
 
+    @property
+    def peer(self) -> str:
+        """Return the address at the other end of the connection, which may be a proxy's."""
+        client = self.scope["client"]
+        return str(client[0]) if client else ""
+
     def add_header(self, name: bytes, value: bytes) -> None:
         """Add a header to whatever will be answered."""
         self._answer_headers.append((name, value))
 
-    def add_headers(self, headers: Headers) -> None:
+    def add_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self._answer_headers += headers
 
     def hung_up(self) -> None:

@@ -10,8 +10,10 @@ from routing.core.table import Section, Server, Table
 from routing.dispatch.frames import Load
 from routing.dispatch.local import LocalDispatcher
 from routing.dispatch.messages import Grant, Recall
+from routing.gateway.addresses import WrongKeys
 from routing.gateway.connection import Connection
 from routing.gateway.cors import Origins
+from routing.gateway.counts import load_counts
 from routing.gateway.exchange import Budget, Exchange
 from routing.gateway.metrics import Metrics
 from routing.gateway.settings import Limits, Settings
@@ -43,6 +45,7 @@ class Gateway:
         self.timeouts = Timeouts(head=_head_seconds(limits), idle=limits.server_idle_seconds)
         self.spool = Spool(settings.var / SPOOL, self.incarnation, limits.min_free_disk_bytes)
         self.bodies = Budget(limits.max_bodies_bytes)
+        self.wrong_keys = WrongKeys(limits.wrong_keys_per_minute)
         self.origins = Origins(settings.cors_origins)
         self.metrics = Metrics()
         self.connections: set[Connection] = set()
@@ -51,6 +54,7 @@ class Gateway:
         self.targets = Targets(settings.encryption_keys)
         self.table = Table()
         self._enforce(load_table(settings.var / TABLE))
+        self.dispatcher.restore(load_counts(settings.var))
 
     @property
     def versions(self) -> dict[str, int]:

@@ -21,6 +21,7 @@ from routing.gateway.errors import ApiError, Code
 from routing.gateway.exchange import Cut, Exchange
 from routing.gateway.gateway import Gateway
 from routing.gateway.paths import at_server
+from routing.gateway.quotas import quota_headers
 from routing.gateway.relay import Interrupted, Passage
 from routing.gateway.renaming import Renaming
 from routing.gateway.targets import Target
@@ -38,7 +39,7 @@ _TOLD = {
 }
 """What a client hears that is still there when its request is cut."""
 
-_REFUSALS = frozenset({Code.BUSY, Code.NO_SERVER, Code.NOT_HOSTED, Code.NO_ENDPOINT})
+_REFUSALS = frozenset({Code.BUSY, Code.LIMIT, Code.NO_SERVER, Code.NOT_HOSTED, Code.NO_ENDPOINT})
 _SAID_WITH_200 = frozenset({Code.BUSY, Code.NO_SERVER})
 _PASSED_UPSTREAM = frozenset({b"accept", b"anthropic-version", b"anthropic-beta"})
 
@@ -128,6 +129,7 @@ class Journey:
             self._queued = self._loop.time() - self._began
             model_class = self._ticket.model_id, self._ticket.priority
             self._gateway.metrics.waits[model_class].observe(self._queued)
+        self._exchange.add_headers(quota_headers(decision.allowance))
         if isinstance(decision, Refusal):
             raise refusal_error(decision)
         return decision

@@ -4,11 +4,11 @@ The portal learns who asks from the forwarding headers, which are set here: thos
 only when it is a trusted proxy. When the portal is away, a small page says so and tries again.
 """
 
-import ipaddress
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from routing.gateway.addresses import client_address, is_within
 from routing.gateway.exchange import Budget, Exchange
 from routing.gateway.settings import IPNetwork, Limits
 from routing.upstream.client import Client, Destination, Response, Timeouts
@@ -77,7 +77,7 @@ class Portal:
         if exchange.query:
             path += "?" + exchange.query.decode("latin-1")
         headers = [pair for pair in exchange.headers if pair[0] not in _NOT_PASSED]
-        headers += forwarding(exchange.headers, _peer(exchange), self._proxies)
+        headers += forwarding(exchange.headers, exchange.peer, self._proxies)
         return await self._client.request(
             self._destination, exchange.method, path, headers, body, TIMEOUTS
         )
@@ -88,9 +88,9 @@ def forwarding(
 ) -> Headers:
     """Return who asks, by which scheme and under which name, as far as it can be believed."""
     found = dict(headers)
-    asker, scheme, host = peer, b"http", found.get(b"host", b"")
-    if _is_within(peer, proxies):
-        asker = _first_untrusted(found.get(b"x-forwarded-for", b""), proxies) or peer
+    scheme, host = b"http", found.get(b"host", b"")
+    asker = client_address(found.get(b"x-forwarded-for", b""), peer, proxies)
+    if is_within(peer, tuple(proxies)):
         if found.get(b"x-forwarded-proto", b"").strip().lower() == b"https":
             scheme = b"https"
         host = found.get(b"x-forwarded-host", b"").strip() or host
@@ -123,31 +123,3 @@ async def _pass_on(exchange: Exchange, response: Response) -> None:
 @cache
 def _page() -> bytes:
     return AWAY.read_bytes()
-
-
-def _peer(exchange: Exchange) -> str:
-    client = exchange.scope["client"]
-    return str(client[0]) if client else ""
-
-
-def _first_untrusted(value: bytes, proxies: Sequence[IPNetwork]) -> str:
-    """Return the address nearest to us that is no proxy of ours: what is left of it, anybody may have written."""
-    nearest = ""
-    for word in reversed(value.decode("latin-1").split(",")):
-        nearest = word.strip()
-        if not _is_within(nearest, proxies):
-            break
-    try:
-        return str(ipaddress.ip_address(nearest))
-    except ValueError:
-        return ""
-
-
-def _is_within(address: str, networks: Sequence[IPNetwork]) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
-        parsed = parsed.ipv4_mapped
-    return any(parsed in network for network in networks)

@@ -13,6 +13,7 @@ import uvicorn
 
 from routing.gateway.app import Application
 from routing.gateway.connection import connections
+from routing.gateway.counts import keep_counts, save_counts
 from routing.gateway.exposition import serve_metrics
 from routing.gateway.gateway import SPOOL, TABLE, Gateway
 from routing.gateway.link import Link
@@ -99,6 +100,7 @@ async def beside(gateway: Gateway) -> AsyncGenerator[None]:
         for work in (
             gateway.spool.keep(),
             make_rounds(gateway),
+            keep_counts(gateway.dispatcher, settings.var),
             keep_probing(gateway, http),
             keep_listening(gateway),
             keep_measuring(gateway, http),
@@ -122,6 +124,7 @@ async def beside(gateway: Gateway) -> AsyncGenerator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        save_counts(gateway.dispatcher, settings.var)
         await http.aclose()
         await gateway.client.close()
         gateway.spool.close()

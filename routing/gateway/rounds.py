@@ -5,7 +5,10 @@ Keeps the path of a request free of tasks and timers; what it ends may last up t
 
 import asyncio
 import logging
+from collections import Counter
 
+from routing.gateway.addresses import is_within
+from routing.gateway.errors import Code
 from routing.gateway.exchange import Cut, Exchange
 from routing.gateway.gateway import Gateway
 from routing.gateway.settings import Limits
@@ -23,6 +26,7 @@ async def make_rounds(gateway: Gateway) -> None:
         now = loop.time()
         for connection in tuple(gateway.connections):
             connection.look(now, limits.head_seconds, limits.slow_client_seconds)
+        refuse_slow_heads(gateway, now)
         for exchange in tuple(gateway.exchanges):
             _cut_slow_body(exchange, now, limits)
         for journey in tuple(gateway.journeys):
@@ -30,6 +34,18 @@ async def make_rounds(gateway: Gateway) -> None:
                 await journey.look(now)
             except Exception:  # one request's trouble must not end the rounds for all
                 logger.exception("a request could not be looked at")
+
+
+def refuse_slow_heads(gateway: Gateway, now: float) -> None:
+    """Leave each address so many heads that do not come; a proxy's are of many clients."""
+    most, proxies = gateway.limits.slow_heads_per_address, gateway.settings.trusted_proxies
+    slow: Counter[str] = Counter()
+    for connection in tuple(gateway.connections):
+        address = connection.address
+        if connection.has_slow_head(now) and not is_within(address, proxies):
+            slow[address] += 1
+            if slow[address] > most:
+                connection.refuse(Code.SLOW_HEADS)
 
 
 def _cut_slow_body(exchange: Exchange, now: float, limits: Limits) -> None:

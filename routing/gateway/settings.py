@@ -39,6 +39,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """For the whole body: a byte now and then holds no room for longer."""
     keep_alive_seconds: float = 75.0
     slow_client_seconds: float = 60.0
+    wrong_keys_per_minute: int = 30
+    """Of one address, after which others of its keys are not looked at."""
+    slow_heads_per_address: int = 100
+    """Heads that have not come within a second, of one address."""
     wait_seconds: float = 570.0
     run_seconds: float = 600.0
     server_head_seconds: float = 600.0

@@ -35,15 +35,19 @@ def load_table(folder: Path) -> Table:
 
 def save_section(folder: Path, section: Section) -> None:
     """Write one section, whole or not at all. Raises `OSError`."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    name = section_name(section)
-    descriptor, draft = tempfile.mkstemp(prefix=f".{name}.", dir=folder)  # of mode 600
+    write_whole(folder / f"{section_name(section)}.msgpack", _encode(section))
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace a file, for this user alone, whole or not at all. Raises `OSError`."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # of mode 600
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(_encode(section))
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(draft).replace(folder / f"{name}.msgpack")
+        Path(draft).replace(path)
     except BaseException:
         Path(draft).unlink(missing_ok=True)
         raise

@@ -7,9 +7,11 @@ import re
 
 from routing.core.enums import Endpoint
 from routing.core.retry import Failure
+from routing.core.table import Limit
 from routing.dispatch.messages import Refusal, RefusalCode
 from routing.gateway.cleaning import ServerError, clean, read_error
 from routing.gateway.errors import ApiError, Code
+from routing.gateway.quotas import limit_reached, over_limit
 
 CONTEXT_LENGTH = "context_length_exceeded"
 """OpenAI's code, by which agents know that they must shorten their prompt; vLLM says it only in words."""
@@ -56,6 +58,9 @@ def error_of(failure: Failure) -> ApiError:
 
 def refusal_error(refusal: Refusal) -> ApiError:
     """Return what a client is told when no server is given to its request."""
+    if refusal.limit is not None:
+        return _limit_error(refusal, refusal.limit)
+    message = ""
     match refusal.code:
         case RefusalCode.NOT_HOSTED:
             code = Code.NOT_HOSTED
@@ -63,9 +68,19 @@ def refusal_error(refusal: Refusal) -> ApiError:
             code = Code.NO_ENDPOINT
         case RefusalCode.FULL:
             code = Code.BUSY
+        case RefusalCode.THRESHOLD:
+            code = Code.BUSY
+            message = "Too many people using the service: more wait than this key waits behind"
         case _:
             code = Code.NO_SERVER
-    return ApiError(code, retry_after_ms=refusal.retry_after_ms)
+    return ApiError(code, message, retry_after_ms=refusal.retry_after_ms)
+
+
+def _limit_error(refusal: Refusal, limit: Limit) -> ApiError:
+    if refusal.code is RefusalCode.OVER_LIMIT:
+        return ApiError(Code.OVER_LIMIT, over_limit(limit))
+    message = limit_reached(limit, refusal.retry_after_ms)
+    return ApiError(Code.LIMIT, message, retry_after_ms=refusal.retry_after_ms)
 
 
 def judge_error(status: int, body: bytes, names: dict[str, str]) -> ApiError:

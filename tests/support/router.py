@@ -20,11 +20,12 @@ from cryptography.fernet import Fernet
 from uvicorn.server import ServerState
 
 from routing.core.accounting import Closed, Opened, Record, Ticked, read_frames
-from routing.core.enums import LifecycleStage, Strategy
+from routing.core.enums import LifecycleStage, LimitScope, Measure, Strategy
 from routing.core.enums import ServerState as Registered
 from routing.core.keys import digest
 from routing.core.table import (
     Deployment,
+    Limit,
     Model,
     Names,
     NamesSection,
@@ -68,11 +69,27 @@ def a_principal(institution: str = "orleans", **changes: Any) -> Principal:
     return msgspec.structs.replace(principal, **changes)
 
 
-def principals(**by_key: Principal) -> PrincipalsSection:
-    """Return the section for keys and whom they stand for; without any, those of orleans and rennes."""
+def a_limit(measure: Measure, most: int, scope: LimitScope = LimitScope.KEY) -> Limit:
+    return Limit(scope=scope, measure=measure, most=most, name="Orléans")
+
+
+def principals(*limits: Limit, **by_key: Principal) -> PrincipalsSection:
+    """Return the section for keys and whom they stand for; without any, those of orleans and rennes.
+
+    `limits` are those of orleans, its key and its application.
+    """
     given = by_key or {KEY: a_principal(), RENNES_KEY: a_principal("rennes", priority=5)}
     by_digest = {digest(PEPPER.encode(), key): principal for key, principal in given.items()}
-    return PrincipalsSection(version=1, by_digest=by_digest)
+    owners = {
+        LimitScope.KEY: an_id("key of orleans"),
+        LimitScope.APPLICATION: an_id("application of orleans"),
+        LimitScope.INSTITUTION: an_id("orleans"),
+    }
+    by_owner: dict[str, tuple[Limit, ...]] = {}
+    for limit in limits:
+        owner = owners[limit.scope]
+        by_owner[owner] = (*by_owner.get(owner, ()), limit)
+    return PrincipalsSection(version=1, by_digest=by_digest, limits=by_owner)
 
 
 def a_server(name: str, url: str, token: str | None = None, **changes: Any) -> Server:

@@ -244,9 +244,7 @@ class Use(RuleBasedStateMachine):
 
     @invariant()
     def no_minute_holds_more_than_the_limit(self) -> None:
-        counted = [
-            (at, ticket) for at, ticket in self.admitted if ticket.id not in self.given_back
-        ]
+        counted = [(at, ticket) for at, ticket in self.admitted if ticket.id not in self.given_back]
         for start, _ in counted:
             within = [ticket for at, ticket in counted if start <= at < start + 60]
             assert len(within) <= self.minute
@@ -279,3 +277,17 @@ def test_every_measure_ends_somewhere(measure: Measure) -> None:
 
     assert None in outcomes
     assert any(outcomes)
+
+
+def test_a_successor_goes_on_counting_when_its_table_comes_later() -> None:
+    day = a_limit(Measure.REQUESTS_PER_DAY, 1)
+    before, after = limits_of(day), Limits()
+    admit(before, "t1", now=1000.0)
+
+    after.restore(before.counts(1100.0), 5.0)
+    after.replace({"portal": (day,)})
+
+    assert admit(after, "t2", now=5.0) is not None
+    after.replace({})
+    after.replace({"portal": (day,)})
+    assert admit(after, "t3", now=5.0) is None, "a limit that is set anew begins with nothing"

@@ -67,9 +67,7 @@ def test_what_is_taken_out_is_not_counted_and_what_is_past_cannot_be() -> None:
 
 
 @given(moments, st.floats(0, 30))
-def test_a_successor_goes_on_where_it_ended(
-    steps: list[tuple[float, int]], further: float
-) -> None:
+def test_a_successor_goes_on_where_it_ended(steps: list[tuple[float, int]], further: float) -> None:
     first, now = a_tally(), 0.0
     for pause, amount in steps:
         now += pause
