@@ -1,4 +1,4 @@
-"""Applications and keys in Django's admin; its action revokes keys."""
+"""Applications, keys and limits in Django's admin; its actions revoke keys and remove limits."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -6,8 +6,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from federation.access.models import ApiKey, Application
-from federation.access.operations import revoke_key
+from federation.access.models import ApiKey, Application, Limit
+from federation.access.operations import remove_limit, revoke_key
 from federation.admin import ReadOnlyAdmin, for_good
 from federation.people.guards import signed_in
 
@@ -51,3 +51,19 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
         by, reason = signed_in(request), _("revoked by an administrator")
         self.call_for_each(request, keys, lambda key: revoke_key(by=by, key=key, reason=reason))
+
+
+@admin.register(Limit)
+class LimitAdmin(ReadOnlyAdmin):
+    list_display = ("measure", "most", "key", "application", "institution", "removed_at")
+    list_filter = ("measure", "institution")
+    list_select_related = ("key", "application", "institution")
+    actions = ("remove",)
+
+    @for_good(
+        gettext_lazy("Remove"),
+        gettext_lazy("Within a second these limits hold no longer. They can be set anew."),
+    )
+    def remove(self, request: HttpRequest, limits: QuerySet[Limit]) -> None:
+        by = signed_in(request)
+        self.call_for_each(request, limits, lambda limit: remove_limit(by=by, limit=limit))

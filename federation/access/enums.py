@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from routing.core.enums import PriorityClass, RoutingMode
+from routing.core.enums import Measure, PriorityClass, RoutingMode
 
 PRIORITY_LABELS = {
     PriorityClass.P5.value: _("P5, served first"),
@@ -16,4 +16,12 @@ ROUTING_MODE_LABELS = {
     RoutingMode.ANY.value: _("any server"),
     RoutingMode.PRIVATE_FIRST.value: _("own servers first"),
     RoutingMode.PRIVATE_ONLY.value: _("own servers only"),
+}
+
+MEASURE_LABELS = {
+    Measure.REQUESTS_PER_MINUTE.value: _("requests per minute"),
+    Measure.REQUESTS_PER_DAY.value: _("requests per day"),
+    Measure.TOKENS_PER_MINUTE.value: _("tokens per minute"),
+    Measure.TOKENS_PER_DAY.value: _("tokens per day"),
+    Measure.AT_ONCE.value: _("requests at once"),
 }

@@ -1,20 +1,24 @@
-"""Applications and their API keys: who may ask. A key is known by its digest; its text is shown once."""
+"""Applications, their API keys and limits: who may ask, and how much.
+
+A key is known by its digest; its text is shown once.
+"""
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from federation.access.enums import PRIORITY_LABELS, ROUTING_MODE_LABELS
+from federation.access.enums import MEASURE_LABELS, PRIORITY_LABELS, ROUTING_MODE_LABELS
 from federation.base import Row
 from federation.catalogue.models import AIModel
 from federation.members.models import Institution
 from federation.people.enums import Role
 from federation.people.models import User
 from federation.people.scope import institution_ids_for, sees_everything
-from routing.core.enums import PriorityClass, RoutingMode
+from routing.core.enums import LimitScope, PriorityClass, RoutingMode
 
 OVERSEERS = (Role.MEMBER_DSI, Role.MEMBER_FINANCE)
 """Roles that see every application of their institution; others see those they own."""
@@ -97,6 +101,12 @@ class ApiKey(Row):
     origins = ArrayField(
         models.CharField(max_length=200), verbose_name=_("web origins"), default=list, blank=True
     )
+    threshold = models.PositiveIntegerField(
+        _("most requests waiting before it"),
+        null=True,
+        blank=True,
+        help_text=_("when more wait for a model, its requests are refused at once"),
+    )
     answers_200_when_full = models.BooleanField(_("answers 200 when full"), default=False)
     created_by = models.ForeignKey(
         User, models.PROTECT, related_name="+", null=True, blank=True, verbose_name=_("created by")
@@ -148,3 +158,98 @@ class ApiKey(Row):
         """Whether the router accepts this key at this moment."""
         expired = self.expires_at is not None and self.expires_at <= timezone.now()
         return self.revoked_at is None and not expired
+
+
+class LimitQuerySet(models.QuerySet["Limit"]):
+    def for_user(self, user: User | AnonymousUser) -> "LimitQuerySet":
+        """Those that bound the keys that one sees."""
+        if sees_everything(user):
+            return self
+        applications = Application.objects.for_user(user)
+        return self.filter(
+            Q(key__application__in=applications)
+            | Q(application__in=applications)
+            | Q(institution_id__in=institution_ids_for(user))
+        )
+
+    def in_force(self) -> "LimitQuerySet":
+        return self.filter(removed_at__isnull=True)
+
+
+class Limit(Row):
+    """The most that one key, or all keys of an application or an institution together, may use."""
+
+    key = models.ForeignKey(
+        ApiKey,
+        models.PROTECT,
+        related_name="limits",
+        null=True,
+        blank=True,
+        verbose_name=_("API key"),
+    )
+    application = models.ForeignKey(
+        Application,
+        models.PROTECT,
+        related_name="limits",
+        null=True,
+        blank=True,
+        verbose_name=_("application"),
+    )
+    institution = models.ForeignKey(
+        Institution,
+        models.PROTECT,
+        related_name="limits",
+        null=True,
+        blank=True,
+        verbose_name=_("institution"),
+    )
+    measure = models.CharField(_("what is counted"), max_length=24, choices=MEASURE_LABELS)
+    most = models.PositiveBigIntegerField(_("at most"), validators=[MinValueValidator(1)])
+    removed_at = models.DateTimeField(_("removed"), null=True, blank=True)
+
+    objects = LimitQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("limit")
+        verbose_name_plural = _("limits")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(key__isnull=False, application=None, institution=None)
+                | Q(key=None, application__isnull=False, institution=None)
+                | Q(key=None, application=None, institution__isnull=False),
+                name="a_limit_is_of_one_key_application_or_institution",
+            ),
+            models.UniqueConstraint(
+                fields=("key", "application", "institution", "measure"),
+                condition=Q(removed_at__isnull=True),
+                nulls_distinct=False,
+                name="one_limit_in_force_of_each_kind",
+            ),
+            models.CheckConstraint(
+                condition=Q(measure__in=sorted(MEASURE_LABELS)), name="a_limit_counts_what_is_known"
+            ),
+            models.CheckConstraint(condition=Q(most__gt=0), name="a_limit_leaves_something"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.owner}: {self.most} {self.get_measure_display()}"
+
+    @property
+    def owner(self) -> "LimitOwner":
+        owner = self.key or self.application or self.institution
+        assert owner is not None  # a constraint holds it
+        return owner
+
+
+LimitOwner = ApiKey | Application | Institution
+"""Who can have a limit."""
+
+
+def scope_of(owner: LimitOwner) -> LimitScope:
+    match owner:
+        case ApiKey():
+            return LimitScope.KEY
+        case Application():
+            return LimitScope.APPLICATION
+        case Institution():
+            return LimitScope.INSTITUTION

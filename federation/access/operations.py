@@ -1,4 +1,4 @@
-"""Writes about who may ask: applications and their keys."""
+"""Writes about who may ask, and how much: applications, their keys, and limits."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,13 +11,13 @@ from django.utils.translation import gettext as _
 
 from federation.access import policies
 from federation.access.keys import abbreviate, new_key
-from federation.access.models import ApiKey, Application
+from federation.access.models import ApiKey, Application, Limit, LimitOwner, scope_of
 from federation.catalogue.models import AIModel
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.members.models import Institution
 from federation.people.models import User
-from routing.core.enums import PriorityClass, RoutingMode
+from routing.core.enums import Measure, PriorityClass, RoutingMode
 from routing.core.keys import digest
 from routing.upstream.credentials import Secret
 
@@ -55,6 +55,7 @@ def issue_key(
     routing_mode: RoutingMode = RoutingMode.ANY,
     models: Sequence[AIModel] = (),
     origins: Sequence[str] = (),
+    threshold: int | None = None,
     answers_200_when_full: bool = False,
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, Secret]:
@@ -73,6 +74,7 @@ def issue_key(
         priority=priority.value,
         routing_mode=routing_mode.value,
         origins=list(origins),
+        threshold=threshold,
         answers_200_when_full=answers_200_when_full,
         created_by=by if isinstance(by, User) else None,
         expires_at=expires_at,
@@ -116,3 +118,71 @@ def revoke_key(*, by: Actor, key: ApiKey, reason: str) -> ApiKey:
         diff={"revoked": True},
     )
     return locked
+
+
+@transaction.atomic
+def set_threshold(*, by: Actor, key: ApiKey, threshold: int | None) -> ApiKey:
+    """Have a key's requests refused at once when more than so many wait for their model, None for never."""
+    locked = ApiKey.objects.select_for_update().get(pk=key.pk)
+    policies.check_set_limit(by, locked)
+    before, locked.threshold = locked.threshold, threshold
+    locked.full_clean()
+    locked.save(update_fields=["threshold"])
+    record(
+        by=by,
+        verb="access.set_threshold",
+        obj=locked,
+        institution=locked.application.institution,
+        diff={"threshold": [before, threshold]},
+    )
+    return locked
+
+
+@transaction.atomic
+def set_limit(*, by: Actor, owner: LimitOwner, measure: Measure, most: int) -> Limit:
+    """Bound what a key, an application or an institution may use; routers go by it within a second."""
+    policies.check_set_limit(by, owner)
+    whose = {scope_of(owner).value: owner}
+    known = Limit.objects.select_for_update().in_force().filter(measure=measure, **whose).first()
+    limit = known or Limit(measure=measure.value, **whose)
+    before, limit.most = (known.most if known else None), most
+    limit.full_clean()
+    limit.save()
+    record(
+        by=by,
+        verb="access.set_limit",
+        obj=limit,
+        institution=_institution_of(owner),
+        diff={"owner": owner.pk, "measure": measure, "most": [before, most]},
+    )
+    return limit
+
+
+@transaction.atomic
+def remove_limit(*, by: Actor, limit: Limit) -> Limit:
+    """End a limit; the row stays."""
+    locked = Limit.objects.select_for_update().get(pk=limit.pk)
+    owner = locked.owner
+    policies.check_set_limit(by, owner)
+    if locked.removed_at is not None:
+        raise ValidationError(_("This limit is removed already."), code="removed")
+    locked.removed_at = timezone.now()
+    locked.save(update_fields=["removed_at"])
+    record(
+        by=by,
+        verb="access.remove_limit",
+        obj=locked,
+        institution=_institution_of(owner),
+        diff={"owner": owner.pk, "measure": locked.measure, "most": [locked.most, None]},
+    )
+    return locked
+
+
+def _institution_of(owner: LimitOwner) -> Institution:
+    match owner:
+        case ApiKey():
+            return owner.application.institution
+        case Application():
+            return owner.institution
+        case Institution():
+            return owner

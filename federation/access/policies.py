@@ -3,7 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from federation.access.models import ApiKey, Application
+from federation.access.models import ApiKey, Application, LimitOwner
 from federation.journal.actors import Actor
 from federation.members.models import Institution
 from federation.members.policies import check_is_member
@@ -68,3 +68,19 @@ def check_revoke_key(by: Actor, key: ApiKey) -> None:
     check_manage_application(by, key.application)
     if key.revoked_at is not None:
         raise ValidationError(_("This key is revoked already."), code="revoked")
+
+
+def check_set_limit(by: Actor, owner: LimitOwner) -> None:
+    """Each from one level above: whom a limit binds does not lift it.
+
+    The federation bounds institutions, an IT department its applications, who manages an application its keys.
+    """
+    match owner:
+        case ApiKey():
+            check_manage_application(by, owner.application)
+        case Application():
+            refuse_unless(
+                is_federation_admin(by) or holds(by, owner.institution_id, Role.MEMBER_DSI)
+            )
+        case Institution():
+            refuse_unless(is_federation_admin(by))

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 
-from federation.access.models import ApiKey
+from federation.access.models import ApiKey, Limit, scope_of
 from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPolicy
 from federation.fleet.models import (
     Deployment,
@@ -27,6 +27,7 @@ from routing.core import table
 from routing.core.enums import (
     LifecycleStage,
     Limiting,
+    Measure,
     RoutingMode,
     RoutingSetting,
     ServerState,
@@ -81,10 +82,33 @@ def build_principals(version: int) -> PrincipalsSection:
             expires_at=key.expires_at.timestamp() if key.expires_at else None,
             origins=tuple(key.origins),
             answers_200_when_full=key.answers_200_when_full,
+            threshold=key.threshold,
         )
         for key in keys.select_related("application").order_by("pk")
     }
-    return PrincipalsSection(version=version, by_digest=found)
+    return PrincipalsSection(version=version, by_digest=found, limits=_limits(found.values()))
+
+
+def _limits(principals: Iterable[table.Principal]) -> dict[str, tuple[table.Limit, ...]]:
+    """Return the limits that bound any of these, by whose they are. A key's name is its owner's own word."""
+    known = {
+        owner
+        for each in principals
+        for owner in (each.key_id, each.application_id, each.institution_id)
+    }
+    found: dict[str, tuple[table.Limit, ...]] = {}
+    rows = Limit.objects.in_force().select_related("key", "application", "institution")
+    for row in rows.order_by("pk"):
+        owner = row.owner
+        if (pk := str(owner.pk)) in known:
+            limit = table.Limit(
+                scope=scope_of(owner),
+                measure=Measure(row.measure),
+                most=row.most,
+                name="" if isinstance(owner, ApiKey) else str(owner),
+            )
+            found[pk] = (*found.get(pk, ()), limit)
+    return found
 
 
 def build_names(version: int) -> NamesSection:

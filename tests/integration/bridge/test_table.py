@@ -8,7 +8,13 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from federation.access.models import ApiKey
-from federation.access.operations import issue_key, revoke_key
+from federation.access.operations import (
+    issue_key,
+    remove_limit,
+    revoke_key,
+    set_limit,
+    set_threshold,
+)
 from federation.catalogue.enums import Capability
 from federation.catalogue.models import Alias
 from federation.catalogue.operations import add_alias, add_version, set_routing
@@ -31,6 +37,8 @@ from routing.bridge.table import (
 from routing.core.enums import (
     LifecycleStage,
     Limiting,
+    LimitScope,
+    Measure,
     PriorityClass,
     RoutingMode,
     RoutingSetting,
@@ -39,7 +47,7 @@ from routing.core.enums import (
 )
 from routing.core.fairness import SHARES
 from routing.core.keys import digest
-from routing.core.table import Model, Principal, Server
+from routing.core.table import Limit, Model, Principal, Server
 from routing.upstream.credentials import load_keys, unseal
 from tests.support.factories import (
     make_application,
@@ -339,7 +347,7 @@ def test_a_table_of_any_size_takes_the_same_queries(
             serve_model(rennes, f"model-{size}-{n}", credential="hush")
             make_key(make_application(rennes), models=[make_model(f"m-{size}-{n}")])
 
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             build_principals(1)
         with django_assert_num_queries(5):
             build_names(1)
@@ -370,3 +378,41 @@ def test_sections_carry_the_versions_of_what_they_hold() -> None:
         versions["names"],
         versions["principals"],
     ]
+
+
+def test_limits_stand_under_the_ids_that_a_request_carries(rennes: Institution) -> None:
+    application = make_application(rennes, name="RAGaRenn")
+    key, _ = make_key(application)
+    measure = Measure.REQUESTS_PER_MINUTE
+    for owner, most in ((key, 1), (application, 2), (rennes, 3)):
+        set_limit(by=SYSTEM, owner=owner, measure=measure, most=most)
+    set_limit(by=SYSTEM, owner=rennes, measure=measure, most=4)
+    gone = set_limit(by=SYSTEM, owner=rennes, measure=Measure.AT_ONCE, most=9)
+    remove_limit(by=SYSTEM, limit=gone)
+
+    limits = build_principals(1).limits
+
+    def limit(scope: LimitScope, most: int, name: str) -> tuple[Limit, ...]:
+        return (Limit(scope=scope, measure=measure, most=most, name=name),)
+
+    assert limits == {
+        str(key.pk): limit(LimitScope.KEY, 1, ""),
+        str(application.pk): limit(LimitScope.APPLICATION, 2, "RAGaRenn"),
+        str(rennes.pk): limit(LimitScope.INSTITUTION, 4, "Rennes"),
+    }
+
+
+def test_limits_of_keys_that_are_over_are_left_out(rennes: Institution) -> None:
+    key, _ = make_key(make_application(rennes))
+    set_limit(by=SYSTEM, owner=key, measure=Measure.AT_ONCE, most=1)
+
+    revoke_key(by=SYSTEM, key=key, reason="leak")
+
+    assert build_principals(1).limits == {}
+
+
+def test_a_key_carries_how_many_it_waits_behind(rennes: Institution) -> None:
+    key, _ = make_key(make_application(rennes))
+    set_threshold(by=SYSTEM, key=key, threshold=7)
+
+    assert [principal.threshold for principal in principals().values()] == [7]

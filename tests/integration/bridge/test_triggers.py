@@ -10,7 +10,12 @@ import pytest
 from django.db import connection, transaction
 
 from federation.access.models import ApiKey
-from federation.access.operations import revoke_key
+from federation.access.operations import (
+    remove_limit,
+    revoke_key,
+    set_limit,
+    set_threshold,
+)
 from federation.catalogue.models import AIModel
 from federation.catalogue.operations import add_alias, add_version, change_stage, set_routing
 from federation.fleet.models import Deployment, EgressGrant, InferenceServer, Site
@@ -23,7 +28,7 @@ from federation.members.enums import MembershipState
 from federation.members.models import Institution, Membership
 from federation.members.operations import change_membership_state
 from routing.bridge.models import RoutingChange
-from routing.core.enums import LifecycleStage, ServerState
+from routing.core.enums import LifecycleStage, Measure, ServerState
 from routing.upstream.credentials import Secret
 from tests.support.database_url import database_url
 from tests.support.factories import (
@@ -49,6 +54,7 @@ class Federation:
         self.server = self.deployment.server
         self.model = self.deployment.version.model
         self.key = make_key(make_application(self.rennes), models=[self.model])[0]
+        self.limit = set_limit(by=SYSTEM, owner=self.key, measure=Measure.AT_ONCE, most=3)
 
 
 @pytest.fixture
@@ -80,7 +86,19 @@ WRITES: dict[str, tuple[Callable[[Federation], object], set[str]]] = {
     ),
     "an institution is renamed": (
         lambda f: Institution.objects.filter(pk=f.rennes.pk).update(short_name="R1"),
-        {"servers"},
+        {"servers", "principals"},
+    ),
+    "a limit is set": (
+        lambda f: set_limit(by=SYSTEM, owner=f.rennes, measure=Measure.AT_ONCE, most=3),
+        {"principals"},
+    ),
+    "a limit is removed": (
+        lambda f: remove_limit(by=SYSTEM, limit=f.limit),
+        {"principals"},
+    ),
+    "a key waits behind so many only": (
+        lambda f: set_threshold(by=SYSTEM, key=f.key, threshold=3),
+        {"principals"},
     ),
     "a model changes its stage": (
         lambda f: change_stage(by=SYSTEM, model=f.model, stage=LifecycleStage.DEPRECATED),

@@ -21,7 +21,7 @@ from federation.members.enums import MembershipState
 from federation.people import operations as people
 from federation.people.enums import Language, Role
 from federation.people.models import RoleGrant
-from routing.core.enums import LifecycleStage, PriorityClass, ServerState
+from routing.core.enums import LifecycleStage, Measure, PriorityClass, ServerState
 from routing.upstream.credentials import Secret
 from tests.integration.federation.world import World
 from tests.support.factories import PASSWORD
@@ -178,6 +178,29 @@ ACTS: dict[str, tuple[frozenset[str], Act]] = {
         lambda w, by: access.revoke_key(
             by=by, key=w.users_application.keys.get(), reason="replaced"
         ),
+    ),
+    "set_limit of an institution": (
+        ADMIN,
+        lambda w, by: access.set_limit(
+            by=by, owner=w.cast.rennes, measure=Measure.TOKENS_PER_DAY, most=10**10
+        ),
+    ),
+    "set_limit of an application": (
+        RENNES_DSI,
+        lambda w, by: access.set_limit(
+            by=by, owner=w.users_application, measure=Measure.AT_ONCE, most=3
+        ),
+    ),
+    "set_limit of one's own key": (
+        RENNES_DSI | {"rennes_user"},
+        lambda w, by: access.set_limit(
+            by=by, owner=w.users_application.keys.get(), measure=Measure.AT_ONCE, most=3
+        ),
+    ),
+    "remove_limit": (RENNES_DSI, lambda w, by: access.remove_limit(by=by, limit=w.limit)),
+    "set_threshold": (
+        RENNES_DSI,
+        lambda w, by: access.set_threshold(by=by, key=w.key, threshold=10),
     ),
     "take a server into service": (
         ADMIN,

@@ -124,6 +124,10 @@ VIOLATIONS: dict[str, Violation] = {
     "a_key_has_a_known_routing_mode": lambda w: key(w, routing_mode="elsewhere"),
     "a_key_is_kept_as_a_digest": lambda w: key(w, digest="ilaas_live_the_key_itself"),
     "a_revoked_key_says_why": lambda w: key(w, revoked_at=timezone.now()),
+    "a_limit_is_of_one_key_application_or_institution": lambda w: change(w.limit, key=w.key),
+    "one_limit_in_force_of_each_kind": lambda w: again(w.limit),
+    "a_limit_counts_what_is_known": lambda w: change(w.limit, measure="patience"),
+    "a_limit_leaves_something": lambda w: change(w.limit, most=0),
     "a_key_expires_after_it_is_made": lambda w: key(
         w, expires_at=timezone.now() - timedelta(days=1)
     ),

@@ -8,7 +8,7 @@ from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 
-from federation.access.models import ApiKey, Application
+from federation.access.models import ApiKey, Application, Limit
 from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPolicy
 from federation.fleet.models import (
     Deployment,
@@ -41,7 +41,7 @@ MODELS_OF: dict[type[Model], Callable[[Any], AIModel]] = {
     RoutingPolicy: lambda row: row.model,
 }
 """Rows of the common catalogue, and the model they belong to."""
-PERSONAL: tuple[type[Model], ...] = (Application, ApiKey, User, RoleGrant, AuditEvent)
+PERSONAL: tuple[type[Model], ...] = (Application, ApiKey, Limit, User, RoleGrant, AuditEvent)
 OVERVIEW = ("admin", "auditor")
 
 
@@ -115,6 +115,15 @@ def test_an_it_department_sees_every_application_and_key_of_its_institution(worl
 def test_a_user_sees_the_applications_and_keys_that_are_the_users_own(world: World) -> None:
     assert seen_by(Application, world.cast.rennes_user) == {world.users_application}
     assert seen_by(ApiKey, world.cast.rennes_user) == set(world.users_application.keys.all())
+
+
+def test_one_sees_the_limits_that_bound_the_keys_that_one_sees(world: World) -> None:
+    cast, everybody = world.cast, Limit.objects.all()
+    rennes, key = everybody.get(institution=cast.rennes), everybody.get(key__isnull=False)
+
+    assert seen_by(Limit, cast.rennes_dsi) == {rennes, world.limit, key}
+    assert seen_by(Limit, cast.rennes_user) == {rennes, key}
+    assert seen_by(Limit, cast.orleans_user) == set()
 
 
 def test_an_application_is_out_of_sight_once_its_owner_has_left_the_institution(

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from federation.access.models import ApiKey, Application
+from federation.access.models import ApiKey, Application, Limit
+from federation.access.operations import set_limit
 from federation.catalogue.models import AIModel, Alias
 from federation.catalogue.operations import add_alias, set_routing
 from federation.fleet.models import Deployment, EgressGrant, InferenceServer, Site
-from routing.core.enums import LifecycleStage, RoutingSetting
+from routing.core.enums import LifecycleStage, Measure, RoutingSetting
 from tests.support.factories import (
     OPERATOR,
     Cast,
@@ -34,6 +35,8 @@ class World:
     application: Application
     users_application: Application
     key: ApiKey
+    limit: Limit
+    """Of the application."""
 
 
 def make_world() -> World:
@@ -57,6 +60,10 @@ def make_world() -> World:
         make_application(cast.orleans, cast.orleans_user),
     ):
         make_key(other)
+    measure = Measure.REQUESTS_PER_MINUTE
+    for institution in (cast.rennes, cast.reims):
+        set_limit(by=OPERATOR, owner=institution, measure=measure, most=600)
+    set_limit(by=OPERATOR, owner=users_application.keys.get(), measure=measure, most=6)
     return World(
         cast=cast,
         model=model,
@@ -70,4 +77,5 @@ def make_world() -> World:
         application=application,
         users_application=users_application,
         key=key,
+        limit=set_limit(by=OPERATOR, owner=application, measure=measure, most=60),
     )
