@@ -5,6 +5,7 @@ from django.urls import path
 from dashboards.views.about import accessibility, favicon
 from dashboards.views.health import portal
 from dashboards.views.home import home
+from dashboards.views.limits import quotas
 from dashboards.views.models import model, models
 from dashboards.views.requests import find, request_page
 from dashboards.views.servers import servers
@@ -24,5 +25,6 @@ urlpatterns = [
     path("usage/requests/", find, name="find_request"),
     path("usage/requests/<uuid:request_id>/", request_page, name="request"),
     path("usage/csv/", usage_csv, name="usage_csv"),
+    path("usage/limits/<uuid:key_id>/", quotas, name="key_quotas"),
     path("usage/first-call/<uuid:key_id>/", first_call, name="first_call"),
 ]

@@ -3,7 +3,11 @@
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
 
 from federation.access.models import ApiKey, ApiKeyQuerySet, Application
-from federation.access.policies import check_manage_application, highest_class
+from federation.access.policies import (
+    check_manage_application,
+    check_set_limit,
+    highest_class,
+)
 from federation.catalogue.enums import Capability
 from federation.catalogue.models import AIModel
 from federation.fleet.models import Deployment
@@ -14,6 +18,7 @@ from federation.policy import asking
 from routing.core.enums import LifecycleStage, PriorityClass, RoutingMode, ServerState
 
 can_manage_application = asking(check_manage_application)
+can_set_limit = asking(check_set_limit)
 
 
 def issuing_institutions(by: User) -> dict[Institution, PriorityClass]:

@@ -1,4 +1,4 @@
-"""My keys: list, make, show once, revoke. The operations decide; a key's text is only ever in one answer."""
+"""My keys: list, make, show once, limit, revoke. The operations decide; a key's text is only ever in one answer."""
 
 from itertools import groupby
 from uuid import UUID
@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -14,11 +15,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from federation.access.forms import KeyForm, RevocationForm
-from federation.access.models import ApiKey
+from federation.access.limit_forms import LimitsForm
+from federation.access.models import ApiKey, scope_of
 from federation.access.operations import revoke_key
-from federation.access.policies import check_manage_application
+from federation.access.policies import check_manage_application, check_set_limit
 from federation.access.queries import (
     can_manage_application,
+    can_set_limit,
     issuing_institutions,
     keys_to_list,
     model_for_a_first_call,
@@ -85,6 +88,35 @@ def revoke(request: HttpRequest, key_id: UUID) -> HttpResponse:
             messages.success(request, _("The key “%(key)s” is revoked.") % {"key": key.name})
             return redirect("keys")
     return render(request, "access/revoke.html", {"key": key, "form": form})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def limits(request: HttpRequest, key_id: UUID) -> HttpResponse:
+    """What bounds a key: its own limits and those that it shares; a form for each that one may set."""
+    user = signed_in(request)
+    visible = ApiKey.objects.for_user(user).select_related("application__institution")
+    key = get_object_or_404(visible, pk=key_id)
+    owners = (key, key.application, key.application.institution)
+    sent = request.POST.get("of")
+    forms = [
+        LimitsForm(request.POST if scope_of(owner) == sent else None, by=user, owner=owner)
+        for owner in owners
+    ]
+    changed = next((form for form in forms if form.is_bound), None)
+    if changed is not None:
+        check_set_limit(user, changed.owner)
+        if changed.is_valid():
+            with transaction.atomic():
+                changed.save()
+            messages.success(request, _("The limits are set. Routers go by them within a second."))
+            return redirect("key_limits", key_id)
+    context = {
+        "key": key,
+        "forms": [(form, can_set_limit(user, form.owner)) for form in forms],
+        "changed": changed,
+    }
+    return render(request, "access/limits.html", context)
 
 
 def _shown_once(request: HttpRequest, key: ApiKey, secret: Secret) -> HttpResponse:

@@ -1,14 +1,18 @@
-"""The router's load, for pages: followed once per process that has an event loop, else asked for once.
+"""The router's load and what is left of limits, for pages.
 
-Knows no database. A router that is away, or silent for 3 s, reads as None.
+The load is followed once per process that has an event loop, else asked for once. Knows no database. A router
+that is away, or silent for 3 s, reads as None.
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
 from routing.bridge.router import AWAY, SILENT_SECONDS, Peer, ask, connect, router_socket
-from routing.dispatch.frames import Load, Subscribe
+from routing.core.enums import Measure
+from routing.dispatch.frames import AskQuotas, Load, Quotas, Subscribe
+from routing.dispatch.messages import Quota
 
 INTERVAL_MS = 500
 RETRY_SECONDS = 0.5
@@ -73,5 +77,18 @@ def current_load() -> Load | None:
     async def one(peer: Peer) -> Load:
         await peer.send(Subscribe(interval_ms=INTERVAL_MS))
         return await next_load(peer)
+
+    return ask(one)
+
+
+def current_quotas(owners: Sequence[str]) -> dict[str, dict[Measure, Quota]] | None:
+    """Return what is left of the limits of keys, applications and institutions; None without a router."""
+
+    async def one(peer: Peer) -> dict[str, dict[Measure, Quota]]:
+        await peer.send(AskQuotas(owners=tuple(owners)))
+        async for frame in peer.frames():
+            if isinstance(frame, Quotas):
+                return frame.by_owner
+        raise EOFError("the router has closed")
 
     return ask(one)

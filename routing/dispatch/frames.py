@@ -9,8 +9,9 @@ import struct
 
 import msgspec
 
+from routing.core.enums import Measure
 from routing.core.table import NamesSection, PrincipalsSection, ServersSection
-from routing.dispatch.messages import LoadView
+from routing.dispatch.messages import LoadView, Quota
 
 ROUTER_SOCKET = "router.sock"
 """In `RUN_DIR`: where the router listens."""
@@ -41,6 +42,18 @@ class Load(msgspec.Struct, frozen=True, kw_only=True, tag="load"):
     spool_bytes: int
 
 
+class AskQuotas(msgspec.Struct, frozen=True, kw_only=True, tag="ask_quotas"):
+    """Peer → router: what is left to these keys, applications and institutions?"""
+
+    owners: tuple[str, ...]
+
+
+class Quotas(msgspec.Struct, frozen=True, kw_only=True, tag="quotas"):
+    """Router → who asked: what is left of each limit; nothing about who has none."""
+
+    by_owner: dict[str, dict[Measure, Quota]]
+
+
 class InForce(msgspec.Struct, frozen=True, kw_only=True, tag="in_force"):
     """Router → clerk: the section is decided from since now."""
 
@@ -48,7 +61,17 @@ class InForce(msgspec.Struct, frozen=True, kw_only=True, tag="in_force"):
     version: int
 
 
-Frame = Hello | Subscribe | Load | InForce | PrincipalsSection | NamesSection | ServersSection
+Frame = (
+    Hello
+    | Subscribe
+    | Load
+    | AskQuotas
+    | Quotas
+    | InForce
+    | PrincipalsSection
+    | NamesSection
+    | ServersSection
+)
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Frame)
 

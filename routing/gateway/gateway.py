@@ -3,11 +3,12 @@
 Put together once by `__main__` and by tests; every part of a request's path finds the others here.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from routing.core.ids import uuid7
 from routing.core.table import Section, Server, Table
-from routing.dispatch.frames import Load
+from routing.dispatch.frames import Load, Quotas
 from routing.dispatch.local import LocalDispatcher
 from routing.dispatch.messages import Grant, Recall
 from routing.gateway.addresses import WrongKeys
@@ -85,6 +86,11 @@ class Gateway:
             open_requests=len(self.journeys),
             spool_bytes=sum(self.spool.segment_sizes()),
         )
+
+    def quotas(self, owners: Sequence[str]) -> Quotas:
+        """Return what is left of the limits of these keys, applications and institutions."""
+        found = {owner: self.dispatcher.quotas(owner) for owner in owners}
+        return Quotas(by_owner={owner: quotas for owner, quotas in found.items() if quotas})
 
     def _recall(self, recall: Recall) -> None:
         for journey in self.journeys:

@@ -6,16 +6,26 @@ this user's alone, and what comes over it is trusted as the clerk's.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from routing.core.table import Section, section_name
+from routing.core.table import (
+    NamesSection,
+    PrincipalsSection,
+    Section,
+    ServersSection,
+    section_name,
+)
 from routing.dispatch.frames import (
     ROUTER_SOCKET,
+    AskQuotas,
+    Frame,
     Hello,
     InForce,
     Load,
+    Quotas,
     Subscribe,
     encode,
     read_frame,
@@ -40,6 +50,8 @@ class House(Protocol):
         """Decide from this section from now on."""
 
     def load(self) -> Load: ...
+
+    def quotas(self, owners: Sequence[str]) -> Quotas: ...
 
 
 class Link:
@@ -99,11 +111,13 @@ class Link:
                         if subscription is not None:
                             subscription.cancel()
                         subscription = asyncio.create_task(self._send_load(writer, frame))
-                    case Hello() | Load() | InForce():
-                        raise ValueError(f"a {type(frame).__name__} is the router's to send")
-                    case _:
+                    case AskQuotas():
+                        writer.write(encode(self._house.quotas(frame.owners)))
+                    case PrincipalsSection() | NamesSection() | ServersSection():
                         self._clerks.add(peer)
                         self._take(frame, writer)
+                    case _:
+                        raise ValueError(f"a {type(frame).__name__} is the router's to send")
         except (OSError, ValueError, EOFError, asyncio.CancelledError) as error:
             if not isinstance(error, ConnectionError | asyncio.CancelledError):
                 logger.warning("a peer on %s is let go: %s", ROUTER_SOCKET, error)

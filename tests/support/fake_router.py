@@ -6,9 +6,19 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
+from routing.core.enums import Measure
 from routing.core.table import Section, section_name
-from routing.dispatch.frames import Hello, InForce, Load, Subscribe, encode, read_frame
-from routing.dispatch.messages import LoadView
+from routing.dispatch.frames import (
+    AskQuotas,
+    Hello,
+    InForce,
+    Load,
+    Quotas,
+    Subscribe,
+    encode,
+    read_frame,
+)
+from routing.dispatch.messages import LoadView, Quota
 
 
 class FakeRouter:
@@ -23,6 +33,7 @@ class FakeRouter:
         self.connections = 0
         self.writers: set[asyncio.StreamWriter] = set()
         self.in_flight = 0
+        self.quotas: dict[str, dict[Measure, Quota]] = {}
 
     def load(self) -> Load:
         return Load(
@@ -45,7 +56,10 @@ class FakeRouter:
             while (frame := await read_frame(reader)) is not None:
                 if isinstance(frame, Subscribe):
                     telling = asyncio.create_task(self._tell(writer, frame.interval_ms / 1000))
-                elif not isinstance(frame, Hello | Load | InForce):
+                elif isinstance(frame, AskQuotas):
+                    asked = {owner: self.quotas.get(owner, {}) for owner in frame.owners}
+                    writer.write(encode(Quotas(by_owner=asked)))
+                elif not isinstance(frame, Hello | Load | InForce | Quotas):
                     self._take(frame, writer)
         except (OSError, EOFError):
             pass

@@ -5,18 +5,22 @@ import struct
 
 import pytest
 
+from routing.core.enums import Measure
 from routing.core.table import PrincipalsSection
 from routing.dispatch.frames import (
     MAX_FRAME,
+    AskQuotas,
     Frame,
     Hello,
     InForce,
     Load,
+    Quotas,
     Subscribe,
     encode,
     read_frame,
 )
 from routing.dispatch.local import LocalDispatcher
+from routing.dispatch.messages import Quota
 from tests.support.decisions import a_server, a_table
 
 TABLE = a_table([a_server()])
@@ -43,6 +47,8 @@ def frames() -> list[Frame]:
             open_requests=1,
             spool_bytes=2,
         ),
+        AskQuotas(owners=("a key", "an application")),
+        Quotas(by_owner={"a key": {Measure.AT_ONCE: Quota(limit=3, remaining=1, reset_ms=0)}}),
         InForce(section="names", version=3),
         TABLE.names,
         TABLE.servers,
