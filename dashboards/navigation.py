@@ -37,7 +37,10 @@ SIGNED_IN = (
     Entry("keys", _("My keys"), "key"),
     Entry("usage", _("My usage"), "chart-bar"),
 )
-FEDERATION = (Entry("admin:index", _("Register"), "table"),)
+FEDERATION = (
+    Entry("admin:index", _("Register"), "table"),
+    Entry("stops", _("Emergency stops"), "alert-triangle"),
+)
 ACCOUNT = (  # in the words of their headings, which are allauth's
     Entry("account_email", _("Email Addresses"), "mail"),
     Entry("account_change_password", _("Change Password"), "lock"),

@@ -9,6 +9,7 @@ from dashboards.views.limits import quotas
 from dashboards.views.models import model, models
 from dashboards.views.requests import find, request_page
 from dashboards.views.servers import servers
+from dashboards.views.stops import stops
 from dashboards.views.style import style
 from dashboards.views.usage import first_call, usage, usage_csv
 
@@ -19,6 +20,7 @@ urlpatterns = [
     path("favicon.ico", favicon, name="favicon"),
     path("accessibility/", accessibility, name="accessibility"),
     path("servers/", servers, name="servers"),
+    path("stops/", stops, name="stops"),
     path("catalogue/", models, name="models"),
     path("catalogue/<path:name>/", model, name="model"),
     path("usage/", usage, name="usage"),

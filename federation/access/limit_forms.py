@@ -1,8 +1,7 @@
 """The limits of one key, application or institution as a form: a number for each measure, empty for none."""
 
-from typing import Any
-
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy
 
 from federation.access.enums import MEASURE_LABELS
@@ -19,12 +18,12 @@ THRESHOLD = "threshold"
 class LimitsForm(forms.Form):
     """Saves what differs, by the operations."""
 
-    def __init__(self, *args: Any, by: User, owner: LimitOwner, **kwargs: Any) -> None:
+    def __init__(self, data: QueryDict | None, *, by: User, owner: LimitOwner) -> None:
         self._by, self.owner = by, owner
         self.scope = scope_of(owner)
         rows = Limit.objects.in_force().filter(**{self.scope.value: owner})
         self._limits = {Measure(row.measure): row for row in rows}
-        super().__init__(*args, prefix=self.scope.value, **kwargs)
+        super().__init__(data, prefix=self.scope.value)
         for measure in Measure:
             limit = self._limits.get(measure)
             self.fields[measure.value] = forms.IntegerField(

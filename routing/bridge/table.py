@@ -71,6 +71,7 @@ def build_principals(version: int) -> PrincipalsSection:
         .order_by("aimodel_id")
         .values_list("apikey_id", "aimodel_id")
     )
+    rows = list(keys.select_related("application__institution").order_by("pk"))
     found = {
         key.digest: table.Principal(
             key_id=str(key.pk),
@@ -84,9 +85,15 @@ def build_principals(version: int) -> PrincipalsSection:
             answers_200_when_full=key.answers_200_when_full,
             threshold=key.threshold,
         )
-        for key in keys.select_related("application").order_by("pk")
+        for key in rows
     }
-    return PrincipalsSection(version=version, by_digest=found, limits=_limits(found.values()))
+    institutions = {row.application.institution for row in rows}
+    return PrincipalsSection(
+        version=version,
+        by_digest=found,
+        limits=_limits(found.values()),
+        institutions={each.slug: str(each.pk) for each in institutions},
+    )
 
 
 def _limits(principals: Iterable[table.Principal]) -> dict[str, tuple[table.Limit, ...]]:

@@ -104,6 +104,8 @@ class PrincipalsSection(msgspec.Struct, frozen=True, kw_only=True, tag="principa
     """Keys are the hexadecimal HMAC-SHA-256 of the whole key under the pepper."""
     limits: dict[str, tuple[Limit, ...]] = {}
     """By the id of whose they are."""
+    institutions: dict[str, str] = {}
+    """Short identifier → id, of those that have keys: for operators who have no database at hand."""
 
 
 class NamesSection(msgspec.Struct, frozen=True, kw_only=True, tag="names"):

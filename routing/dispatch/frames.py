@@ -10,6 +10,7 @@ import struct
 import msgspec
 
 from routing.core.enums import Measure
+from routing.core.stops import Stop
 from routing.core.table import NamesSection, PrincipalsSection, ServersSection
 from routing.dispatch.messages import LoadView, Quota
 
@@ -40,6 +41,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True, tag="load"):
     view: LoadView
     open_requests: int
     spool_bytes: int
+    stops: tuple[Stop, ...] = ()
+    """What operators have stopped."""
 
 
 class AskQuotas(msgspec.Struct, frozen=True, kw_only=True, tag="ask_quotas"):

@@ -11,6 +11,7 @@ import uvloop
 
 from routing.gateway.process import AlreadyRunning, serve
 from routing.gateway.settings import SettingsError, read_settings
+from routing.gateway.stops import Unreadable
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
@@ -32,7 +33,7 @@ def main(arguments: list[str], environ: Mapping[str, str]) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(serve(settings))
-        except AlreadyRunning as error:
+        except (AlreadyRunning, Unreadable) as error:
             sys.exit(str(error))
 
 

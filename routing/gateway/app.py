@@ -10,7 +10,7 @@ import time
 
 from routing.core.table import Principal
 from routing.gateway.addresses import client_address
-from routing.gateway.admission import read_order
+from routing.gateway.admission import Order, read_order
 from routing.gateway.auth import authenticate
 from routing.gateway.connection import Send
 from routing.gateway.endpoints.health import LIVE, readiness
@@ -98,6 +98,8 @@ class Application:
             raise ApiError(Code.NOT_READY)
         try:
             principal = self._known_principal(exchange)
+            if gateway.stops.stops_principal(principal):
+                raise ApiError(Code.STOPPED)
             return principal
         finally:
             if origin:
@@ -141,10 +143,18 @@ class Application:
             order, body = read_order(
                 gateway.table, principal, exchange.endpoint, data, content_type
             )
+            self._refuse_what_is_stopped(order)
             return Journey(gateway, exchange, order, body, received_at)
         except BaseException:
             gateway.bodies.give_back(len(data))
             raise
+
+    def _refuse_what_is_stopped(self, order: Order) -> None:
+        """The key once more: a body may have taken long."""
+        if self._gateway.stops.stops_principal(order.principal):
+            raise ApiError(Code.STOPPED)
+        if self._gateway.stops.stops_model(order.model.id):
+            raise ApiError(Code.MODEL_STOPPED)
 
 
 def _too_many_wrong_keys(seconds: float) -> ApiError:

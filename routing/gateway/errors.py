@@ -38,6 +38,8 @@ class Code(StrEnum):
     OVER_LIMIT = "request_over_limit"
     WRONG_KEYS = "too_many_wrong_keys"
     SLOW_HEADS = "too_many_slow_heads"
+    STOPPED = "stopped_by_operators"
+    MODEL_STOPPED = "model_stopped"
     NO_SERVER = "no_server"
     ROUTER_BUSY = "router_busy"
     NOT_READY = "not_ready"
@@ -81,6 +83,8 @@ KINDS = {
     Code.OVER_LIMIT: Kind(413, "This request alone is larger than a limit"),
     Code.WRONG_KEYS: Kind(429, "Too many wrong keys from this address, try again later"),
     Code.SLOW_HEADS: Kind(429, "Too many unfinished requests from this address"),
+    Code.STOPPED: Kind(403, "The federation's operators have stopped this key"),
+    Code.MODEL_STOPPED: Kind(503, "The federation's operators have stopped this model", "model"),
     Code.NO_SERVER: Kind(503, "No server of this model is available, try again later", "model"),
     Code.ROUTER_BUSY: Kind(503, "Too many large requests at once, try again later"),
     Code.NOT_READY: Kind(503, "The router is starting, try again in a moment"),

@@ -35,6 +35,19 @@ class Cut(StrEnum):
     SLOW_CLIENT = "slow_client"
     TOO_LONG = "run_timeout"
     STOPPING = "router_stopping"
+    STOPPED = "stopped_by_operators"
+    MODEL_STOPPED = "model_stopped"
+
+
+TOLD = {
+    Cut.SLOW_BODY: Code.BODY_TIMEOUT,
+    Cut.BROKEN_BODY: Code.BAD_REQUEST,
+    Cut.TOO_LONG: Code.TOO_LONG,
+    Cut.STOPPING: Code.STOPPING,
+    Cut.STOPPED: Code.STOPPED,
+    Cut.MODEL_STOPPED: Code.MODEL_STOPPED,
+}
+"""What a client hears that is still there when its request is cut."""
 
 
 class Budget:
@@ -210,18 +223,12 @@ class Exchange:
             self.cut_by = Cut.STOPPING  # only the server's own end cancels without a word
         else:
             self.task.uncancel()
-        match self.cut_by:
-            case Cut.SLOW_BODY:
-                await self.fail(ApiError(Code.BODY_TIMEOUT))
-            case Cut.BROKEN_BODY:
-                self.add_header(b"connection", b"close")
-                await self.fail(ApiError(Code.BAD_REQUEST))
-            case Cut.TOO_LONG:
-                await self.fail(ApiError(Code.TOO_LONG))
-            case Cut.STOPPING:
-                await self.fail(ApiError(Code.STOPPING))
-            case Cut.HUNG_UP | Cut.SLOW_CLIENT:
-                await self.drop_client()
+        if self.cut_by is Cut.BROKEN_BODY:
+            self.add_header(b"connection", b"close")
+        if code := TOLD.get(self.cut_by):
+            await self.fail(ApiError(code))
+        else:
+            await self.drop_client()
 
     def end(self) -> None:
         """Nothing more will be sent: the connection may serve the next request."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from routing.core.ids import uuid7
+from routing.core.stops import Stops
 from routing.core.table import Section, Server, Table
 from routing.dispatch.frames import Load, Quotas
 from routing.dispatch.local import LocalDispatcher
@@ -20,6 +21,8 @@ from routing.gateway.metrics import Metrics
 from routing.gateway.settings import Limits, Settings
 from routing.gateway.snapshot import load_table
 from routing.gateway.spool import Spool
+from routing.gateway.stops import FILE as STOPS
+from routing.gateway.stops import StopsFile
 from routing.gateway.targets import Target, Targets
 from routing.upstream.client import Client, Destination, Timeouts
 from routing.upstream.egress import EgressPolicy
@@ -53,7 +56,8 @@ class Gateway:
         self.exchanges: set[Exchange] = set()
         self.journeys: set[Journey] = set()
         self.targets = Targets(settings.encryption_keys)
-        self.table = Table()
+        self._stops_file = StopsFile(settings.var / STOPS)
+        self._registered = self.table = Table()
         self._enforce(load_table(settings.var / TABLE))
         self.dispatcher.restore(load_counts(settings.var))
 
@@ -63,7 +67,19 @@ class Gateway:
 
     def apply(self, section: Section) -> None:
         """Decide from this section from now on."""
-        self._enforce(self.table.replaced(section))
+        self._enforce(self._registered.replaced(section))
+
+    @property
+    def stops(self) -> Stops:
+        """Return what operators have stopped."""
+        return self._stops_file.stops
+
+    def heed_stops(self) -> None:
+        """Look whether operators have stopped something, or lifted it, and go by it at once."""
+        if self._stops_file.has_changed():
+            self._enforce(self._registered)
+            for journey in tuple(self.journeys):
+                journey.heed(self.stops)
 
     def target(self, model_id: str, grant: Grant) -> Target:
         """Return where a grant leads, by the table in force now. Raises `Failed`."""
@@ -85,6 +101,7 @@ class Gateway:
             view=self.dispatcher.load(),
             open_requests=len(self.journeys),
             spool_bytes=sum(self.spool.segment_sizes()),
+            stops=self.stops.each,
         )
 
     def quotas(self, owners: Sequence[str]) -> Quotas:
@@ -98,7 +115,8 @@ class Gateway:
 
     def _enforce(self, table: Table) -> None:
         changed_keys = table.principals is not self.table.principals
-        self.table = table
+        self._registered, self.table = table, self.stops.applied(table)
+        table = self.table
         self.dispatcher.set_table(table)
         self.targets.learn(table)
         if changed_keys:

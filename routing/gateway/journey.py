@@ -13,12 +13,13 @@ import msgspec
 
 from routing.core.enums import RequestStatus, UsageSource
 from routing.core.retry import Failure
+from routing.core.stops import Stops
 from routing.core.usage import READING, WRITING, Usage
 from routing.dispatch.messages import OK, UNUSED, Grant, Recall, Refusal, RefusalCode
 from routing.gateway.admission import Body, Order, opening, priority_told, ticket
 from routing.gateway.entry import Entry
 from routing.gateway.errors import ApiError, Code
-from routing.gateway.exchange import Cut, Exchange
+from routing.gateway.exchange import TOLD, Cut, Exchange
 from routing.gateway.gateway import Gateway
 from routing.gateway.paths import at_server
 from routing.gateway.quotas import quota_headers
@@ -32,13 +33,6 @@ from routing.upstream.errors import UpstreamError
 logger = logging.getLogger(__name__)
 EXPLAIN = b"x-ilaas-explain"
 CLIENT_CLOSED_REQUEST = 499  # nginx's number for a client that left before there was a status
-_TOLD = {
-    Cut.SLOW_BODY: Code.BODY_TIMEOUT,
-    Cut.TOO_LONG: Code.TOO_LONG,
-    Cut.STOPPING: Code.STOPPING,
-}
-"""What a client hears that is still there when its request is cut."""
-
 _REFUSALS = frozenset({Code.BUSY, Code.LIMIT, Code.NO_SERVER, Code.NOT_HOSTED, Code.NO_ENDPOINT})
 _SAID_WITH_200 = frozenset({Code.BUSY, Code.NO_SERVER})
 _PASSED_UPSTREAM = frozenset({b"accept", b"anthropic-version", b"anthropic-beta"})
@@ -81,6 +75,16 @@ class Journey:
         if self._entry.is_trying and not self._entry.closed and not self._recalled:
             self._recalled = recall.why
             self._exchange.task.cancel()
+
+    def heed(self, stops: Stops) -> None:
+        """End if operators have stopped who asks or what is asked; leave a server that they have stopped."""
+        ticket, grant = self._ticket, self._grant
+        if stops.stops_key(ticket.key_id, ticket.institution_id):
+            self._exchange.cut(Cut.STOPPED)
+        elif stops.stops_model(ticket.model_id):
+            self._exchange.cut(Cut.MODEL_STOPPED)
+        elif grant is not None and stops.stops_server(grant.server_id):
+            self.recall(Recall(id=grant.id, attempt=grant.attempt, why=Failure.GONE))
 
     async def run(self) -> None:
         """Bring the answer, or the error, to the client."""
@@ -272,11 +276,11 @@ class Journey:
     def _close_cut(self) -> None:
         """Account what ended from outside, by what a server had been asked for."""
         cut = self._exchange.cut_by or Cut.STOPPING
-        told = ApiError(_TOLD[cut]).status if cut in _TOLD else CLIENT_CLOSED_REQUEST
+        told = ApiError(TOLD[cut]).status if cut in TOLD else CLIENT_CLOSED_REQUEST
         answered = self._passage is not None and self._passage.committed
         self._close(
             OK if answered else UNUSED,
-            RequestStatus.INTERRUPTED if cut in _TOLD else RequestStatus.ABANDONED,
+            RequestStatus.INTERRUPTED if cut in TOLD else RequestStatus.ABANDONED,
             self._exchange.status or told,
             self._usage_so_far(),
             cut,

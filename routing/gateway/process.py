@@ -39,7 +39,8 @@ class AlreadyRunning(Exception):
 async def serve(settings: Settings) -> None:
     """Serve until a signal, let running answers end within their patience, cut and account the rest.
 
-    Raises `AlreadyRunning`. Nothing that another router uses is touched before it is certain that there is none.
+    Raises `AlreadyRunning`, `Unreadable`. Nothing that another router uses is touched before it is certain that
+    there is none.
     """
     with only_router(settings.var / SPOOL):
         gateway = Gateway(settings)

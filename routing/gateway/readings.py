@@ -61,6 +61,13 @@ def _router(gateway: Gateway, clerk_is_here: bool) -> Iterator[Family]:
     seconds = used.ru_utime + used.ru_stime
     about_cpu = "CPU used by the router, in seconds."
     yield Family("process_cpu_seconds_total", COUNTER, about_cpu, (), [((), seconds)])
+    yield Family(
+        "ilaas_stopped",
+        GAUGE,
+        "What operators have stopped at once.",
+        ("what", "name"),
+        [((stop.what.value, stop.name), 1) for stop in gateway.stops.each],
+    )
     about_table = "Version of the table in force, by section."
     yield Family("ilaas_table_version", GAUGE, about_table, ("section",), versions)
 

@@ -24,6 +24,7 @@ async def make_rounds(gateway: Gateway) -> None:
     while True:
         await asyncio.sleep(SECONDS)
         now = loop.time()
+        gateway.heed_stops()
         for connection in tuple(gateway.connections):
             connection.look(now, limits.head_seconds, limits.slow_client_seconds)
         refuse_slow_heads(gateway, now)

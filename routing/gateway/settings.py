@@ -86,8 +86,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         port=_port(environ.get("PORT") or "8000", "PORT"),
         var=var,
         run_dir=Path(_required(environ, "RUN_DIR")).absolute(),
-        pepper=Secret(_secret(environ, "PEPPER", var)),
-        encryption_keys=_encryption_keys(_secret(environ, "ENCRYPTION_KEY", var)),
+        pepper=Secret(read_secret(environ, "PEPPER", var)),
+        encryption_keys=_encryption_keys(read_secret(environ, "ENCRYPTION_KEY", var)),
         trusted_proxies=tuple(_network(word) for word in _words(environ, "TRUSTED_PROXIES")),
         cors_origins=frozenset(_words(environ, "CORS_ORIGINS")),
         metrics_host=environ.get("METRICS_HOST") or "127.0.0.1",
@@ -124,7 +124,8 @@ def _required(environ: Mapping[str, str], name: str) -> str:
     raise SettingsError(f"{name} is not set; start the product with `make run` or `make serve`")
 
 
-def _secret(environ: Mapping[str, str], name: str, var: Path) -> str:
+def read_secret(environ: Mapping[str, str], name: str, var: Path) -> str:
+    """Return a secret of the environment or of `VAR/secrets`. Raises `SettingsError`."""
     if value := environ.get(name, "").strip():
         return value
     path = var / "secrets" / name.lower()

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from routing.core.enums import Measure
+from routing.core.stops import Stop
 from routing.core.table import Section, section_name
 from routing.dispatch.frames import (
     AskQuotas,
@@ -33,6 +34,7 @@ class FakeRouter:
         self.connections = 0
         self.writers: set[asyncio.StreamWriter] = set()
         self.in_flight = 0
+        self.stops: tuple[Stop, ...] = ()
         self.quotas: dict[str, dict[Measure, Quota]] = {}
 
     def load(self) -> Load:
@@ -42,6 +44,7 @@ class FakeRouter:
             view=LoadView(servers={}, models={}),
             open_requests=self.in_flight,
             spool_bytes=0,
+            stops=self.stops,
         )
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
