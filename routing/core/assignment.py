@@ -181,6 +181,11 @@ class Decider:
             decisions.append(self._refuse(request, RefusalCode.FULL, now))
         return decisions + self._serve_all(now)
 
+    def set_hour(self, hour: int, now: float) -> list[Decision]:
+        """Go by the owners' rules for this hour of the week, from 0 on Monday at midnight in Paris."""
+        self._fleet.set_hour(hour)
+        return self._serve_all(now, recheck=True)
+
     def wake_at(self, now: float) -> float | None:
         """Return when `tick` is to be called, None when nobody waits."""
         earliest = self._deadlines.earliest()
@@ -254,6 +259,7 @@ class Decider:
         cached, age = known.get(host.entry.id, (0.0, 0))
         explanation = explain(turn, route, cached, now)
         host.begin(Run(ticket, min(cached, float(ticket.prompt_estimate)), age, now), now)
+        host.guests.begin(ticket)
         room.serve(request, now)
         room.in_flight += 1
         request.granted_at = now
@@ -381,6 +387,7 @@ class Decider:
         """Give back the place that `request` held and note what its server made of it."""
         host, room, ticket = _host(request), request.room, request.ticket
         host.end(ticket.id, written)
+        host.guests.end(ticket.id)
         room.in_flight -= 1
         if outcome == OK:
             was_away = host.health.state is not Health.HEALTHY

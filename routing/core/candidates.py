@@ -20,17 +20,20 @@ MAX_MISSING = 100
 class Route:
     """A way to serve a model: a deployment on its host. Made anew when the table changes.
 
-    `only_for` is the institution that a server still in staging is reserved for, "" when it serves all.
+    `only_for` is the institution that a server still in staging, or this model on it, is reserved for, "" when
+    it serves all.
     """
 
     __slots__ = ("_missing", "deployment", "host", "key", "only_for")
 
-    def __init__(self, deployment: Deployment, host: Host) -> None:
+    def __init__(self, deployment: Deployment, host: Host, model_id: str = "") -> None:
         self.deployment = deployment
         self.host = host
         self.key = f"{host.entry.id} {deployment.id}"
-        is_live = host.entry.state is ServerState.LIVE
-        self.only_for = "" if is_live else host.entry.institution_id
+        entry = host.entry
+        closed = entry.guests is not None and model_id in entry.guests.models
+        serves_all = entry.state is ServerState.LIVE and not closed
+        self.only_for = "" if serves_all else entry.institution_id
         self._missing: dict[str, float] = {}
 
     @property
@@ -61,6 +64,7 @@ class Needs(NamedTuple):
     mode: RoutingMode
     endpoint: str
     excluded: tuple[str, ...]
+    priority: int
 
     def without(self, server_id: str) -> "Needs":
         return self._replace(excluded=(*self.excluded, server_id))
@@ -68,8 +72,12 @@ class Needs(NamedTuple):
 
 def find_candidates(needs: Needs, routes: Sequence[Route], now: float) -> list[Route] | RefusalCode:
     """Return the routes that meet `needs`, now or later; or why there is none."""
-    institution, mode, endpoint, excluded = needs
-    found = [route for route in routes if route.only_for in ("", institution)]
+    institution, mode, endpoint, excluded, priority = needs
+    found = [
+        route
+        for route in routes
+        if route.only_for in ("", institution) and route.host.guests.may_come(institution, priority)
+    ]
     if not found:
         return RefusalCode.NO_SERVER
     if mode is RoutingMode.PRIVATE_ONLY:

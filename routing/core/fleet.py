@@ -19,6 +19,7 @@ class Fleet:
         self.table: Table = EMPTY
         self.hosts: dict[str, Host] = {}
         self.rooms: dict[str, Room] = {}
+        self._hour = 0
 
     @property
     def hosts_in_service(self) -> list[Host]:
@@ -43,6 +44,12 @@ class Fleet:
             room = self.rooms[model_id]
             if not room and not room.in_flight:
                 del self.rooms[model_id]
+
+    def set_hour(self, hour: int) -> None:
+        """Go by the owners' rules for this hour of the week."""
+        self._hour = hour
+        for host in self.hosts.values():
+            host.guests.set_hour(hour)
 
     def load(self, now: float) -> LoadView:
         """Return the servers and models of the table as they are now."""
@@ -76,13 +83,14 @@ class Fleet:
             if host := self.hosts.get(server_id):
                 host.update(entry)
             else:
-                self.hosts[server_id] = Host(entry)
+                self.hosts[server_id] = host = Host(entry)
+                host.guests.set_hour(self._hour)
 
     def _routes(self, model: Model) -> list[Route]:
         """Return the ways to serve `model` by servers in service, sorted by key; unknown servers are left out."""
         entries = self.table.servers.servers
         routes = [
-            Route(deployment, self.hosts[deployment.server_id])
+            Route(deployment, self.hosts[deployment.server_id], model.id)
             for deployment in model.deployments
             if deployment.server_id in entries
         ]

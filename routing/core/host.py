@@ -8,6 +8,7 @@ that the higher ones find room at once. Not here: health (`health`), the choice 
 from collections import deque
 
 from routing.core.enums import Health, Limiting, PriorityClass, ServerState
+from routing.core.guests import Guests
 from routing.core.health import ServerHealth
 from routing.core.learning import PERIOD_SECONDS, START_WITH_GAUGES, LearntLimit
 from routing.core.pace import Pace
@@ -70,6 +71,7 @@ class Host:
         "_since_gauges",
         "backlog",
         "entry",
+        "guests",
         "health",
         "limit",
         "memory",
@@ -81,6 +83,7 @@ class Host:
 
     def __init__(self, entry: Server) -> None:
         self.entry = entry
+        self.guests = Guests(entry)
         self.health = ServerHealth()
         self.pace = Pace()
         self.limit = LearntLimit()
@@ -111,6 +114,7 @@ class Host:
         if _way_to(entry) != _way_to(self.entry):
             self.health, self.pace, self.limit = ServerHealth(), Pace(), LearntLimit()
         self.entry = entry
+        self.guests.update(entry)
 
     @property
     def takes_requests(self) -> bool:

@@ -54,7 +54,10 @@ class Request:
         self.rank = (self.asked_at, number)
         self.expires_at = now + ticket.deadline_in_ms / 1000 - ANSWER_MARGIN
         self.attempt = ticket.attempt
-        self.needs = Needs(ticket.institution_id, ticket.mode, ticket.endpoint, ticket.excluded)
+        self.needs = Needs(
+            *(ticket.institution_id, ticket.mode, ticket.endpoint, ticket.excluded),
+            priority=ticket.priority,
+        )
         self.output = room.outputs.expected(ticket)
         self.cost = cost(ticket.prompt_estimate, self.output)
         self.waits = False

@@ -137,7 +137,8 @@ class Refusal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 class Recall(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An attempt is taken back: the gateway closes it and asks for another, if it may, giving `why`.
 
-    Its server has stopped (`timeout`), or let it wait in a queue of its own (`queued`).
+    Its server has stopped (`timeout`), let it wait in a queue of its own (`queued`), or operators have stopped
+    it (`gone`).
     """
 
     id: str

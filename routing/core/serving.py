@@ -3,7 +3,7 @@
 One `Pass` looks at the servers once, and again only at those that it gave something. Reads only.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from routing.core.candidates import Route, find_candidates
@@ -39,6 +39,7 @@ class Pass:
         self._limiting = room.model.limiting
         self._doors = {route.key: self._door(route) for route in room.routes}
         self._closed: set[tuple[int, bool]] = set()
+        self._has_ceilings = any(route.host.guests.ceiling is not None for route in room.routes)
 
     def note(self, chosen: Route) -> None:
         """`chosen` was given a request: look at its server again."""
@@ -121,7 +122,7 @@ class Pass:
 
     def _of_class(self, level: int, ceiling: int) -> Turn | None:
         room, now = self._room, self._now
-        order = room.turns.least_served(level, room.institutions(level))
+        order = room.turns.least_served(level, self._institutions(level))
         for place, institution in enumerate(order[:LOOKED_AT]):
             for request in self._heads(level, institution):
                 if turn := self.options(request, ceiling):
@@ -152,7 +153,20 @@ class Pass:
 
     def _candidates(self, request: Request) -> Sequence[Route]:
         found = find_candidates(request.needs, self._room.routes, self._now)
-        return () if isinstance(found, RefusalCode) else found
+        if isinstance(found, RefusalCode):
+            return ()
+        if not self._has_ceilings:
+            return found
+        guest = request.ticket.institution_id
+        return [route for route in found if route.host.guests.may_start(guest)]
+
+    def _institutions(self, level: int) -> Collection[str]:
+        """Return who waits in a class, without those for whom every owner's ceiling is reached."""
+        waiting = self._room.institutions(level)
+        if not self._has_ceilings:
+            return waiting
+        hosts = [route.host for route in self._room.routes]
+        return [each for each in waiting if any(host.guests.may_start(each) for host in hosts)]
 
     def _admits(
         self, route: Route, request: Request, level: int, candidates: Sequence[Route]

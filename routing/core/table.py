@@ -17,6 +17,8 @@ from routing.core.enums import (
     Strategy,
 )
 
+HOURS_OF_A_WEEK = 168
+
 
 class Principal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Who a key stands for. `models` is None when every model in production is allowed."""
@@ -80,6 +82,18 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     aliases: dict[str, str]
 
 
+class GuestRules(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a server's owner allows the requests of other institutions."""
+
+    institutions: frozenset[str] = frozenset()
+    """Those that are not served."""
+    models: frozenset[str] = frozenset()
+    """Those that are served to the owner alone."""
+    lowest_class: int = 1
+    ceilings: tuple[int | None, ...] = ()
+    """Guests' requests at once for each hour of the week in Paris, from Monday 0:00; empty for any number."""
+
+
 class Server(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An inference server. `credential` is sealed for this id (`routing.upstream.credentials`)."""
 
@@ -96,6 +110,7 @@ class Server(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ca_bundle: str | None = None
     grants: tuple[tuple[str, int], ...] = ()
     """Addresses (IP, port) beyond the public Internet that the federation allowed for it."""
+    guests: GuestRules | None = None
 
 
 class PrincipalsSection(msgspec.Struct, frozen=True, kw_only=True, tag="principals"):

@@ -72,6 +72,10 @@ class LocalDispatcher(Dispatcher):
         """Decide from `table` from now on."""
         self._hand_out(self._decider.replace_table(table, self._clock()))
 
+    def set_hour(self, hour: int) -> None:
+        """Go by the owners' rules for this hour of the week."""
+        self._hand_out(self._decider.set_hour(hour, self._clock()))
+
     def probes_due(self) -> tuple[str, ...]:
         """Return the servers to probe now; each is named once and waits for its `probed`."""
         return self._decider.probes_due(self._clock())

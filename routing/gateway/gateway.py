@@ -4,6 +4,7 @@ Put together once by `__main__` and by tests; every part of a request's path fin
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from routing.core.ids import uuid7
@@ -58,6 +59,7 @@ class Gateway:
         self.targets = Targets(settings.encryption_keys)
         self._stops_file = StopsFile(settings.var / STOPS)
         self._registered = self.table = Table()
+        self._hour = -1
         self._enforce(load_table(settings.var / TABLE))
         self.dispatcher.restore(load_counts(settings.var))
 
@@ -108,6 +110,13 @@ class Gateway:
         """Return what is left of the limits of these keys, applications and institutions."""
         found = {owner: self.dispatcher.quotas(owner) for owner in owners}
         return Quotas(by_owner={owner: quotas for owner, quotas in found.items() if quotas})
+
+    def heed_hour(self, moment: datetime) -> None:
+        """Have the owners' rules for this hour of the week in force."""
+        hour = moment.weekday() * 24 + moment.hour
+        if hour != self._hour:
+            self._hour = hour
+            self.dispatcher.set_hour(hour)
 
     def _recall(self, recall: Recall) -> None:
         for journey in self.journeys:

@@ -6,6 +6,8 @@ Keeps the path of a request free of tasks and timers; what it ends may last up t
 import asyncio
 import logging
 from collections import Counter
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from routing.gateway.addresses import is_within
 from routing.gateway.errors import Code
@@ -14,6 +16,7 @@ from routing.gateway.gateway import Gateway
 from routing.gateway.settings import Limits
 
 SECONDS = 1.0
+PARIS = ZoneInfo("Europe/Paris")
 logger = logging.getLogger(__name__)
 
 
@@ -25,6 +28,7 @@ async def make_rounds(gateway: Gateway) -> None:
         await asyncio.sleep(SECONDS)
         now = loop.time()
         gateway.heed_stops()
+        gateway.heed_hour(datetime.now(PARIS))
         for connection in tuple(gateway.connections):
             connection.look(now, limits.head_seconds, limits.slow_client_seconds)
         refuse_slow_heads(gateway, now)
