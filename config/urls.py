@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("dashboards.urls")),
     path("keys/", include("federation.access.urls")),
     path("routing/", include("federation.catalogue.urls")),
+    path("servers/", include("federation.fleet.urls")),
     path("people/", include("federation.people.urls")),
     path("account/", include("allauth.urls")),
     path("language/", choose_language, name="set_language"),

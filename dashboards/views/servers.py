@@ -10,6 +10,8 @@ from django.views.decorators.http import require_safe
 
 from dashboards.observed import ServerRow, health_texts, observed
 from dashboards.queries import addresses, server_cards, servings
+from federation.fleet.models import InferenceServer
+from federation.fleet.policies import can_manage_server
 from federation.people.guards import signed_in
 from federation.people.models import User
 from federation.people.scope import institution_ids_for
@@ -29,6 +31,7 @@ def servers(request: HttpRequest) -> HttpResponse:
     by_institution = groupby(rows, key=lambda row: (row.card.institution_id, row.card.institution))
     context = {
         "groups": [(name, pk in own, list(group)) for (pk, name), group in by_institution],
+        "ruled": _ruled_by(user),
         "router_is_away": load is None,
         "health_texts": health_texts(),
     }
@@ -40,3 +43,9 @@ def _models_by_server(user: User) -> dict[UUID, list[str]]:
     for serving in servings(user):
         models.setdefault(serving.server.id, []).append(serving.model)
     return models
+
+
+def _ruled_by(user: User) -> set[UUID]:
+    """Return the servers whose rules for guests `user` sets."""
+    seen = InferenceServer.objects.for_user(user).present().select_related("site")
+    return {server.pk for server in seen if can_manage_server(user, server)}

@@ -43,3 +43,31 @@ DEPLOYMENT_TRANSITIONS: Transitions[DeploymentState] = {
     DeploymentState.LIVE: frozenset({DeploymentState.RETIRED}),
     DeploymentState.RETIRED: frozenset(),
 }
+
+
+class Days(models.TextChoices):
+    """Days of the week for which a rule holds; `days_of` says which."""
+
+    ALL = "all", _("every day")
+    WORKING = "working", _("Monday to Friday")
+    WEEKEND = "weekend", _("Saturday and Sunday")
+    MONDAY = "0", _("Monday")
+    TUESDAY = "1", _("Tuesday")
+    WEDNESDAY = "2", _("Wednesday")
+    THURSDAY = "3", _("Thursday")
+    FRIDAY = "4", _("Friday")
+    SATURDAY = "5", _("Saturday")
+    SUNDAY = "6", _("Sunday")
+
+
+def days_of(days: Days) -> range:
+    """Return the days, 0 is Monday."""
+    match days:
+        case Days.ALL:
+            return range(7)
+        case Days.WORKING:
+            return range(5)
+        case Days.WEEKEND:
+            return range(5, 7)
+        case _:
+            return range(int(days), int(days) + 1)

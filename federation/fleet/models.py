@@ -1,4 +1,4 @@
-"""Sites, inference servers, their access tokens, the private addresses they may have, and what they serve."""
+"""Sites, inference servers, their access tokens, the private addresses they may have, what they serve, and to whom."""
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
@@ -8,12 +8,12 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from federation.base import Row
-from federation.catalogue.models import ModelVersion
+from federation.catalogue.models import AIModel, ModelVersion
 from federation.fleet.enums import SERVER_STATE_LABELS, DeploymentState, Engine
 from federation.members.models import SLUG, Institution
 from federation.people.models import User
 from federation.people.scope import institution_ids_for, sees_everything
-from routing.core.enums import ServerState
+from routing.core.enums import PriorityClass, ServerState
 
 
 class SiteQuerySet(models.QuerySet["Site"]):
@@ -262,3 +262,47 @@ class Deployment(Row):
 
     def __str__(self) -> str:
         return self.served_name
+
+
+class GuestRulesQuerySet(models.QuerySet["GuestRules"]):
+    def for_user(self, user: User | AnonymousUser) -> "GuestRulesQuerySet":
+        return self.filter(server__in=InferenceServer.objects.for_user(user))
+
+
+class GuestRules(Row):
+    """What a server's institution allows the requests of others.
+
+    `hours` is a list of `{days, start, end, most}` (`federation.fleet.calendar`); where several hold, the lowest does.
+    """
+
+    server = models.OneToOneField(
+        InferenceServer, models.PROTECT, related_name="guest_rules", verbose_name=_("server")
+    )
+    lowest_class = models.PositiveSmallIntegerField(
+        _("lowest class"), default=PriorityClass.P1.value
+    )
+    hours = models.JSONField(_("at most, by the hour"), default=list, blank=True)
+    blocked_institutions = models.ManyToManyField(
+        Institution, related_name="+", blank=True, verbose_name=_("institutions not served")
+    )
+    blocked_models = models.ManyToManyField(
+        AIModel, related_name="+", blank=True, verbose_name=_("models not served to others")
+    )
+
+    objects = GuestRulesQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("rules for guests")
+        verbose_name_plural = _("rules for guests")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(
+                    lowest_class__gte=PriorityClass.P1.value,
+                    lowest_class__lte=PriorityClass.P5.value,
+                ),
+                name="guests_have_a_lowest_class_from_1_to_5",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return str(self.server)

@@ -10,7 +10,7 @@ from federation.members.models import Institution
 from federation.members.policies import check_contributes
 from federation.people.enums import Role
 from federation.people.policies import holds, is_federation_admin
-from federation.policy import refuse_unless
+from federation.policy import asking, refuse_unless
 from federation.transitions import check_transition
 from routing.core.enums import ServerState
 
@@ -31,6 +31,9 @@ def check_manage_server(by: Actor, server: InferenceServer) -> None:
     refuse_unless(is_federation_admin(by) or holds(by, server.site.institution_id, Role.MEMBER_DSI))
     if server.state == ServerState.RETIRED:
         raise ValidationError(_("This server is retired."), code="retired")
+
+
+can_manage_server = asking(check_manage_server)
 
 
 def check_change_server_state(by: Actor, server: InferenceServer, state: ServerState) -> None:

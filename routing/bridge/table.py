@@ -14,9 +14,11 @@ from django.db.models import Max, QuerySet
 
 from federation.access.models import ApiKey, Limit, scope_of
 from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPolicy
+from federation.fleet.calendar import GuestHours, ceilings
 from federation.fleet.models import (
     Deployment,
     EgressGrant,
+    GuestRules,
     InferenceServer,
     UpstreamCredential,
 )
@@ -159,8 +161,16 @@ def build_servers(version: int) -> ServersSection:
     grants = defaultdict(list)
     for row in EgressGrant.objects.in_force().filter(server__in=servers).order_by("pk"):
         grants[row.server_id].append((row.address, row.port))
+    rules = {
+        row.server_id: _guest_rules(row)
+        for row in GuestRules.objects.filter(server__in=servers).prefetch_related(
+            "blocked_institutions", "blocked_models"
+        )
+    }
     found = {
-        str(server.pk): _server(server, credentials.get(server.pk), tuple(grants[server.pk]))
+        str(server.pk): _server(
+            server, credentials.get(server.pk), tuple(grants[server.pk]), rules.get(server.pk)
+        )
         for server in servers.select_related("site__institution").order_by("pk")
     }
     return ServersSection(version=version, servers=found)
@@ -226,7 +236,10 @@ def _model(
 
 
 def _server(
-    server: InferenceServer, credential: str | None, grants: tuple[tuple[str, int], ...]
+    server: InferenceServer,
+    credential: str | None,
+    grants: tuple[tuple[str, int], ...],
+    guests: table.GuestRules | None,
 ) -> table.Server:
     return table.Server(
         id=str(server.pk),
@@ -241,6 +254,16 @@ def _server(
         max_parallel=server.max_parallel,
         ca_bundle=server.ca_bundle or None,
         grants=grants,
+        guests=guests,
+    )
+
+
+def _guest_rules(row: GuestRules) -> table.GuestRules:
+    return table.GuestRules(
+        institutions=frozenset(str(each.pk) for each in row.blocked_institutions.all()),
+        models=frozenset(str(each.pk) for each in row.blocked_models.all()),
+        lowest_class=row.lowest_class,
+        ceilings=ceilings(map(GuestHours.from_json, row.hours)),
     )
 
 

@@ -22,6 +22,7 @@ from federation.fleet.models import Deployment, EgressGrant, InferenceServer, Si
 from federation.fleet.operations.credentials import rotate_credential
 from federation.fleet.operations.deployments import retire_deployment
 from federation.fleet.operations.egress import revoke_egress
+from federation.fleet.operations.guests import set_guest_rules
 from federation.fleet.operations.servers import change_server_state, limit_server
 from federation.journal.actors import SYSTEM
 from federation.members.enums import MembershipState
@@ -132,6 +133,10 @@ WRITES: dict[str, tuple[Callable[[Federation], object], set[str]]] = {
     "a server is limited": (
         lambda f: limit_server(by=SYSTEM, server=f.server, max_parallel=4),
         {"names", "servers"},
+    ),
+    "guests are ruled": (
+        lambda f: set_guest_rules(by=SYSTEM, server=f.server, blocked_models=[f.model]),
+        {"servers"},
     ),
     "a site is added": (lambda f: make_site(f.rennes), {"names", "servers"}),
     "a site is renamed": (

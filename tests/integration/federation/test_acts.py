@@ -13,7 +13,14 @@ from django.db import transaction
 from federation.access import operations as access
 from federation.catalogue import operations as catalogue
 from federation.fleet.enums import Engine
-from federation.fleet.operations import credentials, deployments, egress, publication, servers
+from federation.fleet.operations import (
+    credentials,
+    deployments,
+    egress,
+    guests,
+    publication,
+    servers,
+)
 from federation.journal.actors import SYSTEM, Actor, CommandActor
 from federation.journal.models import AuditEvent
 from federation.members import operations as members
@@ -128,6 +135,12 @@ ACTS: dict[str, tuple[frozenset[str], Act]] = {
         RENNES_DSI,
         lambda w, by: credentials.rotate_credential(
             by=by, server=w.server, credential=Secret("new token")
+        ),
+    ),
+    "set_guest_rules": (
+        RENNES_DSI,
+        lambda w, by: guests.set_guest_rules(
+            by=by, server=w.server, blocked_institutions=[w.cast.orleans]
         ),
     ),
     "deploy_model": (
@@ -276,7 +289,7 @@ def undone() -> Iterator[None]:
 
 MODULES: tuple[ModuleType, ...] = (
     *(access, catalogue, members, people),
-    *(credentials, deployments, egress, publication, servers),
+    *(credentials, deployments, egress, guests, publication, servers),
 )
 
 

@@ -124,6 +124,7 @@ VIOLATIONS: dict[str, Violation] = {
     "a_key_has_a_known_routing_mode": lambda w: key(w, routing_mode="elsewhere"),
     "a_key_is_kept_as_a_digest": lambda w: key(w, digest="ilaas_live_the_key_itself"),
     "a_revoked_key_says_why": lambda w: key(w, revoked_at=timezone.now()),
+    "guests_have_a_lowest_class_from_1_to_5": lambda w: change(w.guest_rules, lowest_class=0),
     "a_limit_is_of_one_key_application_or_institution": lambda w: change(w.limit, key=w.key),
     "one_limit_in_force_of_each_kind": lambda w: again(w.limit),
     "a_limit_counts_what_is_known": lambda w: change(w.limit, measure="patience"),
@@ -138,6 +139,7 @@ UNIQUE_FIELDS: dict[str, Violation] = {
     "Institution.slug": lambda w: change(w.cast.rennes, slug="reims"),
     "AIModel.slug": lambda w: change(w.model, slug=w.proposed.slug),
     "InferenceServer.slug": lambda w: change(w.server, slug=w.staging_server.slug),
+    "GuestRules.server": lambda w: again(w.guest_rules),
     "ApiKey.digest": lambda w: key(w, digest=w.users_application.keys.get().digest),
     "FirstAdminLink.digest": lambda w: FirstAdminLink.objects.bulk_create(
         FirstAdminLink(digest="0" * 64, expires_at=timezone.now() + timedelta(days=1))

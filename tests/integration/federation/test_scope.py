@@ -13,6 +13,7 @@ from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPol
 from federation.fleet.models import (
     Deployment,
     EgressGrant,
+    GuestRules,
     InferenceServer,
     Site,
     UpstreamCredential,
@@ -31,6 +32,7 @@ OWNERS: dict[type[Model], Callable[[Any], UUID]] = {
     InferenceServer: lambda row: row.site.institution_id,
     UpstreamCredential: lambda row: row.server.site.institution_id,
     EgressGrant: lambda row: row.server.site.institution_id,
+    GuestRules: lambda row: row.server.site.institution_id,
     Deployment: lambda row: row.server.site.institution_id,
 }
 """Rows that everybody with a role at an institution sees, and who owns them."""

@@ -6,7 +6,8 @@ from federation.access.models import ApiKey, Application, Limit
 from federation.access.operations import set_limit
 from federation.catalogue.models import AIModel, Alias
 from federation.catalogue.operations import add_alias, set_routing
-from federation.fleet.models import Deployment, EgressGrant, InferenceServer, Site
+from federation.fleet.models import Deployment, EgressGrant, GuestRules, InferenceServer, Site
+from federation.fleet.operations.guests import set_guest_rules
 from routing.core.enums import LifecycleStage, Measure, RoutingSetting
 from tests.support.factories import (
     OPERATOR,
@@ -37,6 +38,7 @@ class World:
     key: ApiKey
     limit: Limit
     """Of the application."""
+    guest_rules: GuestRules
 
 
 def make_world() -> World:
@@ -50,7 +52,8 @@ def make_world() -> World:
         set_routing(by=OPERATOR, model=routed, settings={"setting": RoutingSetting.ROUND_ROBIN})
     site = make_site(cast.rennes)
     deployment = serve_model(cast.rennes, credential="token of Rennes")
-    serve_model(cast.reims, credential="token of Reims")
+    at_reims = serve_model(cast.reims, credential="token of Reims")
+    set_guest_rules(by=OPERATOR, server=at_reims.server)
     application = make_application(cast.rennes, name="RAGaRenn")
     users_application = make_application(cast.rennes, cast.rennes_user, "mine")
     key, _text = make_key(application)
@@ -77,5 +80,6 @@ def make_world() -> World:
         application=application,
         users_application=users_application,
         key=key,
+        guest_rules=set_guest_rules(by=OPERATOR, server=deployment.server),
         limit=set_limit(by=OPERATOR, owner=application, measure=measure, most=60),
     )
