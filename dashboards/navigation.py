@@ -39,7 +39,7 @@ SIGNED_IN = (
 )
 FEDERATION = (
     Entry("admin:index", _("Register"), "table"),
-    Entry("stops", _("Emergency stops"), "alert-triangle"),
+    Entry("stops", _("Stops"), "alert-triangle"),
 )
 ACCOUNT = (  # in the words of their headings, which are allauth's
     Entry("account_email", _("Email Addresses"), "mail"),

@@ -2,6 +2,7 @@
 
 from django import forms
 from django.http import QueryDict
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy
 
 from federation.access.enums import MEASURE_LABELS
@@ -27,7 +28,7 @@ class LimitsForm(forms.Form):
         for measure in Measure:
             limit = self._limits.get(measure)
             self.fields[measure.value] = forms.IntegerField(
-                label=MEASURE_LABELS[measure.value],
+                label=capfirst(MEASURE_LABELS[measure.value]),
                 min_value=1,
                 max_value=MOST,
                 required=False,
@@ -35,7 +36,7 @@ class LimitsForm(forms.Form):
             )
         if isinstance(owner, ApiKey):
             self.fields[THRESHOLD] = forms.IntegerField(
-                label=gettext_lazy("requests waiting before it"),
+                label=gettext_lazy("Requests waiting before it"),
                 help_text=gettext_lazy(
                     "When more wait for a model, the key's requests are refused at once instead of waiting behind them."
                 ),

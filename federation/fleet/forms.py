@@ -27,7 +27,7 @@ class GuestRulesForm(forms.Form):
         coerce=lambda value: PriorityClass(int(value)),
         choices=[(level.value, f"P{level.value}") for level in PriorityClass],
         label=gettext_lazy("Lowest class"),
-        help_text=gettext_lazy("Requests of lower classes are served to your institution alone."),
+        help_text=gettext_lazy("Other institutions' requests of lower classes are not served."),
     )
     blocked_institutions = forms.ModelMultipleChoiceField(
         Institution.objects.none(),
@@ -39,7 +39,7 @@ class GuestRulesForm(forms.Form):
         AIModel.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        label=gettext_lazy("Models served to your institution alone"),
+        label=gettext_lazy("Models that are not served to others"),
     )
 
     def __init__(self, data: QueryDict | None, *, server: InferenceServer) -> None:
