@@ -24,13 +24,14 @@ class Route:
     it serves all.
     """
 
-    __slots__ = ("_missing", "deployment", "host", "key", "only_for")
+    __slots__ = ("_missing", "deployment", "has_rules", "host", "key", "only_for")
 
     def __init__(self, deployment: Deployment, host: Host, model_id: str = "") -> None:
         self.deployment = deployment
         self.host = host
         self.key = f"{host.entry.id} {deployment.id}"
         entry = host.entry
+        self.has_rules = entry.guests is not None
         closed = entry.guests is not None and model_id in entry.guests.models
         serves_all = entry.state is ServerState.LIVE and not closed
         self.only_for = "" if serves_all else entry.institution_id
@@ -76,7 +77,8 @@ def find_candidates(needs: Needs, routes: Sequence[Route], now: float) -> list[R
     found = [
         route
         for route in routes
-        if route.only_for in ("", institution) and route.host.guests.may_come(institution, priority)
+        if route.only_for in ("", institution)
+        and (not route.has_rules or route.host.guests.may_come(institution, priority))
     ]
     if not found:
         return RefusalCode.NO_SERVER

@@ -39,7 +39,9 @@ class Pass:
         self._limiting = room.model.limiting
         self._doors = {route.key: self._door(route) for route in room.routes}
         self._closed: set[tuple[int, bool]] = set()
-        self._has_ceilings = any(route.host.guests.ceiling is not None for route in room.routes)
+        self._has_ceilings = any(
+            route.has_rules and route.host.guests.ceiling is not None for route in room.routes
+        )
 
     def note(self, chosen: Route) -> None:
         """`chosen` was given a request: look at its server again."""
