@@ -142,8 +142,10 @@ def set_threshold(*, by: Actor, key: ApiKey, threshold: int | None) -> ApiKey:
 def set_limit(*, by: Actor, owner: LimitOwner, measure: Measure, most: int) -> Limit:
     """Bound what a key, an application or an institution may use; routers go by it within a second."""
     policies.check_set_limit(by, owner)
+    # Of two who set the same limit for the first time, the second changes what the first has set.
+    type(owner)._default_manager.select_for_update().get(pk=owner.pk)
     whose = {scope_of(owner).value: owner}
-    known = Limit.objects.select_for_update().in_force().filter(measure=measure, **whose).first()
+    known = Limit.objects.in_force().filter(measure=measure, **whose).first()
     limit = known or Limit(measure=measure.value, **whose)
     before, limit.most = (known.most if known else None), most
     limit.full_clean()

@@ -59,7 +59,8 @@ class Gateway:
         self.targets = Targets(settings.encryption_keys)
         self._stops_file = StopsFile(settings.var / STOPS)
         self._registered = self.table = Table()
-        self._hour = -1
+        self.hour = -1
+        """Of the week in Paris, by which owners' rules on guests go; none before the first round."""
         self._enforce(load_table(settings.var / TABLE))
         self.dispatcher.restore(load_counts(settings.var))
 
@@ -114,8 +115,8 @@ class Gateway:
     def heed_hour(self, moment: datetime) -> None:
         """Have the owners' rules for this hour of the week in force."""
         hour = moment.weekday() * 24 + moment.hour
-        if hour != self._hour:
-            self._hour = hour
+        if hour != self.hour:
+            self.hour = hour
             self.dispatcher.set_hour(hour)
 
     def _recall(self, recall: Recall) -> None:

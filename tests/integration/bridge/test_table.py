@@ -416,3 +416,12 @@ def test_a_key_carries_how_many_it_waits_behind(rennes: Institution) -> None:
     set_threshold(by=SYSTEM, key=key, threshold=7)
 
     assert [principal.threshold for principal in principals().values()] == [7]
+
+
+def test_institutions_that_have_keys_are_known_by_their_short_identifiers(
+    rennes: Institution,
+) -> None:
+    make_institution("reims")
+    make_key(make_application(rennes))
+
+    assert build_principals(1).institutions == {"rennes": str(rennes.pk)}

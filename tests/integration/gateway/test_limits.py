@@ -1,11 +1,17 @@
 """Limits as clients meet them: what is refused, in which words, and what the headers say."""
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from routing.core.enums import LimitScope, Measure, RequestStatus
+from routing.core.table import HOURS_OF_A_WEEK, GuestRules
+from routing.gateway import counts, rounds
+from routing.gateway.counts import keep_counts, load_counts
+from routing.gateway.rounds import PARIS
 from routing.gateway.settings import Limits
 from routing.simulator import Simulated
 from tests.integration.gateway.conftest import NAMES, SERVED, TOKEN, asked
@@ -192,6 +198,44 @@ async def test_a_router_that_starts_again_goes_on_counting(
 
     assert [answer.status_code for answer in answers] == [200, 429]
     assert (tmp_path / "limits.msgpack").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_router_that_is_killed_forgets_little(
+    tmp_path: Path, router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router.gateway.apply(principals(a_limit(Measure.REQUESTS_PER_DAY, 9)))
+    await router.post(json=chat())
+    monkeypatch.setattr(counts, "SAVE_SECONDS", 0.01)
+
+    saving = asyncio.create_task(keep_counts(router.gateway.dispatcher, tmp_path))
+    await until((tmp_path / "limits.msgpack").exists)
+    saving.cancel()
+
+    kept = load_counts(tmp_path)[an_id("key of orleans")][Measure.REQUESTS_PER_DAY]
+    assert [size for _age, size in kept] == [1]
+
+
+async def test_guests_go_by_the_hour_in_paris(
+    tmp_path: Path, upstream: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noon, evening = (datetime(2026, 11, 24, hour, 30, tzinfo=PARIS) for hour in (12, 19))
+    clock = [noon]
+    monkeypatch.setattr(rounds, "datetime", SimpleNamespace(now=lambda _zone: clock[0]))
+    closed_at_noon = tuple(0 if hour == 24 + 12 else None for hour in range(HOURS_OF_A_WEEK))
+    rules = GuestRules(ceilings=closed_at_noon)
+    async with running_router(
+        tmp_path,
+        principals(),
+        names(a_model("rennes-1", served_name=SERVED)),
+        servers(a_server("rennes-1", upstream.url("rennes-1"), TOKEN, guests=rules)),
+    ) as router:
+        await until(lambda: router.gateway.hour == 24 + 12)
+        assert (await router.post(json=chat())).json()["error"]["code"] == "no_server"
+        assert (await router.post(key=RENNES_KEY, json=chat())).status_code == 200
+
+        clock[0] = evening
+        await until(lambda: router.gateway.hour == 24 + 19)
+        assert (await router.post(json=chat())).status_code == 200
 
 
 async def test_counts_that_cannot_be_read_begin_anew(tmp_path: Path, upstream: Simulated) -> None:
