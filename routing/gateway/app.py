@@ -141,7 +141,7 @@ class Application:
         try:
             content_type = exchange.header(b"content-type")
             order, body = read_order(
-                gateway.table, principal, exchange.endpoint, data, content_type
+                gateway.registered, principal, exchange.endpoint, data, content_type
             )
             self._refuse_what_is_stopped(order)
             return Journey(gateway, exchange, order, body, received_at)

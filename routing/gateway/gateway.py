@@ -58,7 +58,8 @@ class Gateway:
         self.journeys: set[Journey] = set()
         self.targets = Targets(settings.encryption_keys)
         self._stops_file = StopsFile(settings.var / STOPS)
-        self._registered = self.table = Table()
+        self.registered = self.table = Table()
+        """What the register says, and what is decided from: the same without what operators have stopped."""
         self.hour = -1
         """Of the week in Paris, by which owners' rules on guests go; none before the first round."""
         self._enforce(load_table(settings.var / TABLE))
@@ -70,7 +71,7 @@ class Gateway:
 
     def apply(self, section: Section) -> None:
         """Decide from this section from now on."""
-        self._enforce(self._registered.replaced(section))
+        self._enforce(self.registered.replaced(section))
 
     @property
     def stops(self) -> Stops:
@@ -80,7 +81,7 @@ class Gateway:
     def heed_stops(self) -> None:
         """Look whether operators have stopped something, or lifted it, and go by it at once."""
         if self._stops_file.has_changed():
-            self._enforce(self._registered)
+            self._enforce(self.registered)
             for journey in tuple(self.journeys):
                 journey.heed(self.stops)
 
@@ -125,7 +126,7 @@ class Gateway:
 
     def _enforce(self, table: Table) -> None:
         changed_keys = table.principals is not self.table.principals
-        self._registered, self.table = table, self.stops.applied(table)
+        self.registered, self.table = table, self.stops.applied(table)
         table = self.table
         self.dispatcher.set_table(table)
         self.targets.learn(table)

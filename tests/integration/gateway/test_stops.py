@@ -121,6 +121,15 @@ async def test_a_stream_that_runs_is_cut_with_an_error_event_and_accounted(
     await router.idle()
 
 
+async def test_a_stopped_model_is_told_so_whatever_the_mode(router: Router, stop: Operator) -> None:
+    stop("model", MODEL)
+    await until(lambda: router.gateway.stops.each)
+
+    refused = await router.post(key=RENNES_KEY, json=chat(**{"routing-mode": "private-first"}))
+
+    assert refused.json()["error"]["code"] == "model_stopped"
+
+
 async def test_others_go_on(router: Router, stop: Operator) -> None:
     stop("key", an_id("key of orleans"))
     await until(lambda: router.gateway.stops.each)

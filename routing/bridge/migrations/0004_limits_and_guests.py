@@ -19,7 +19,7 @@ INSTITUTIONS = "members_institution"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("routing", "0002_change_triggers"),
+        ("routing", "0003_routing_policies"),
         ("access", "0002_limits"),
         ("fleet", "0002_guest_rules"),
     ]
