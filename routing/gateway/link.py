@@ -106,18 +106,12 @@ class Link:
                 encode(Hello(incarnation=self._house.incarnation, versions=self._house.versions))
             )
             while (frame := await read_frame(reader)) is not None:
-                match frame:
-                    case Subscribe():
-                        if subscription is not None:
-                            subscription.cancel()
-                        subscription = asyncio.create_task(self._send_load(writer, frame))
-                    case AskQuotas():
-                        writer.write(encode(self._house.quotas(frame.owners)))
-                    case PrincipalsSection() | NamesSection() | ServersSection():
-                        self._clerks.add(peer)
-                        self._take(frame, writer)
-                    case _:
-                        raise ValueError(f"a {type(frame).__name__} is the router's to send")
+                if not isinstance(frame, Subscribe):
+                    self._answer(frame, peer, writer)
+                    continue
+                if subscription is not None:
+                    subscription.cancel()
+                subscription = asyncio.create_task(self._send_load(writer, frame))
         except (OSError, ValueError, EOFError, asyncio.CancelledError) as error:
             if not isinstance(error, ConnectionError | asyncio.CancelledError):
                 logger.warning("a peer on %s is let go: %s", ROUTER_SOCKET, error)
@@ -127,6 +121,16 @@ class Link:
             writer.close()
             self._peers.discard(peer)
             self._clerks.discard(peer)
+
+    def _answer(self, frame: Frame, peer: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
+        match frame:
+            case AskQuotas():
+                writer.write(encode(self._house.quotas(frame.owners)))
+            case PrincipalsSection() | NamesSection() | ServersSection():
+                self._clerks.add(peer)
+                self._take(frame, writer)
+            case _:
+                raise ValueError(f"a {type(frame).__name__} is the router's to send")
 
     def _take(self, section: Section, writer: asyncio.StreamWriter) -> None:
         """In force now, on disk when the disk likes: one that is full or hangs keeps no revoked key alive."""

@@ -8,6 +8,7 @@ import pytest
 
 from routing.core.enums import RequestStatus
 from routing.gateway.gateway import Gateway
+from routing.gateway.readings import families
 from routing.gateway.snapshot import save_section
 from routing.gateway.stop import main
 from routing.gateway.stops import Unreadable
@@ -262,5 +263,6 @@ async def test_what_is_stopped_is_counted_and_told(router: Router, stop: Operato
     stop("model", MODEL)
     await until(lambda: router.gateway.stops.each)
 
-    assert ("ilaas_stopped", {"what": "model", "name": MODEL}, 1) in list(router.gateway.samples())
+    stopped = {family.name: family for family in families(router.gateway, clerk_is_here=True)}
+    assert list(stopped["ilaas_stopped"].samples) == [(("model", MODEL), 1)]
     assert [stop.name for stop in router.gateway.load().stops] == [MODEL]
