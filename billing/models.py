@@ -1,7 +1,8 @@
 """What was used: a record per request and an attempt per server tried. No content, no price, no person.
 
 Both tables are partitioned by month of the request's id (`billing.partitions`) and hold no foreign key: what
-they name is never deleted, and a record whose key or server is unknown is still kept. `billing.intake` writes.
+they name is never deleted, and a record whose key or server is unknown is still kept. `billing.intake` writes;
+`billing.imports` adds what another dispatcher had noted.
 """
 
 from datetime import UTC, datetime
@@ -186,3 +187,37 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.request_id} {self.n}"
+
+
+class ImportedRequestQuerySet(models.QuerySet["ImportedRequest"]):
+    def for_user(self, user: User | AnonymousUser) -> "ImportedRequestQuerySet":
+        return self.filter(request_id__in=UsageRecord.objects.for_user(user).values("pk"))
+
+
+class ImportedRequest(models.Model):
+    """What another dispatcher noted of a request beyond its usage record; having one tells where that comes from.
+
+    Servers and strategies are its own words. Such a request was served before the federation's accounts began:
+    it is counted, and never charged.
+    """
+
+    request_id = models.UUIDField(_("request"), primary_key=True)
+    origin = models.CharField(_("origin"), max_length=32)
+    server = models.CharField(_("inference server"), max_length=255, blank=True)
+    server_organization = models.CharField(_("serving institution"), max_length=255, blank=True)
+    sent_at = models.DateTimeField(_("sent to the server"), null=True)
+    strategy = models.CharField(_("strategy"), max_length=255, blank=True)
+    requeue_count = models.IntegerField(_("times requeued"), null=True)
+    max_parallel_requests = models.IntegerField(_("most requests at once"), null=True)
+    current_parallel_requests = models.IntegerField(_("requests at that moment"), null=True)
+    performance_score = models.FloatField(_("performance score"), null=True)
+    routing_mode = models.CharField(_("servers"), max_length=255, blank=True)
+
+    objects = ImportedRequestQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("imported request")
+        verbose_name_plural = _("imported requests")
+
+    def __str__(self) -> str:
+        return f"{self.origin} {self.request_id}"

@@ -18,6 +18,7 @@ from billing.usage import Request
 from federation.access.models import ApiKey
 from federation.fleet.models import InferenceServer
 from federation.people.models import User
+from routing.core.enums import RequestStatus
 from routing.core.request import Explanation
 
 
@@ -43,7 +44,8 @@ class Story:
     def waited_ms(self) -> int | None:
         """The time spent waiting for a server, before every attempt; None when nobody noted it."""
         if not self.tries:
-            return self.request.duration_ms
+            answered = self.request.status == RequestStatus.OK  # elsewhere, before it was imported
+            return None if answered else self.request.duration_ms
         known = [each.explanation.waited_ms for each in self.tries if each.explanation]
         return sum(known) if len(known) == len(self.tries) else None
 

@@ -13,6 +13,8 @@ from routing.upstream.credentials import Secret
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 BRAND = "ilaas_live"
+HIDDEN = "•"
+"""Shown of a key that is too short to show anything of."""
 ID_LENGTH, SECRET_LENGTH, CHECKSUM_LENGTH = 8, 43, 6
 KEY_PATTERN = re.compile(
     rf"{BRAND}_[0-9A-Za-z]{{{ID_LENGTH}}}_[0-9A-Za-z]{{{SECRET_LENGTH + CHECKSUM_LENGTH}}}"
@@ -33,8 +35,14 @@ def is_well_formed(text: str) -> bool:
 
 
 def abbreviate(text: str) -> tuple[str, str]:
-    """Return what may be shown of a key for ever: its beginning up to the id, and its last four characters."""
-    return text[: len(BRAND) + 1 + ID_LENGTH], text[-4:]
+    """Return what may be shown of a key for ever: its beginning up to the id, and its last four characters.
+
+    Of a key from elsewhere no more than an eighth at each end, as nobody knows what is secret in it.
+    """
+    if is_well_formed(text):
+        return text[: len(BRAND) + 1 + ID_LENGTH], text[-4:]
+    shown = min(len(text) // 8, 4)
+    return (text[:shown], text[-shown:]) if shown else (HIDDEN, HIDDEN)
 
 
 def checksum(body: str) -> str:

@@ -58,12 +58,16 @@ def issue_key(
     threshold: int | None = None,
     answers_200_when_full: bool = False,
     expires_at: datetime | None = None,
+    text: Secret | None = None,
 ) -> tuple[ApiKey, Secret]:
-    """Make a key and return it with its text, which cannot be had again. No `models`: all of them."""
+    """Make a key and return it with its text, which cannot be had again. No `models`: all of them.
+
+    `text` is that of a key which was issued elsewhere and goes on working.
+    """
     policies.check_issue_key(by, application, priority)
     if expires_at is not None and expires_at <= timezone.now():
         raise ValidationError({"expires_at": _("This date has passed.")})
-    secret = new_key()
+    secret = text or new_key()
     prefix, last4 = abbreviate(secret.reveal())
     key = ApiKey(
         application=application,
@@ -97,6 +101,38 @@ def issue_key(
         },
     )
     return key, secret
+
+
+@transaction.atomic
+def change_key(
+    *,
+    by: Actor,
+    key: ApiKey,
+    priority: PriorityClass,
+    routing_mode: RoutingMode,
+    answers_200_when_full: bool,
+) -> ApiKey:
+    """Say anew how a key is served. Raises `ValidationError` when it is revoked."""
+    locked = ApiKey.objects.select_for_update().get(pk=key.pk)
+    policies.check_change_key(by, locked, priority)
+    changed = {
+        "priority": priority.value,
+        "routing_mode": routing_mode.value,
+        "answers_200_when_full": answers_200_when_full,
+    }
+    diff = {name: [getattr(locked, name), value] for name, value in changed.items()}
+    for name, value in changed.items():
+        setattr(locked, name, value)
+    locked.full_clean()
+    locked.save(update_fields=list(changed))
+    record(
+        by=by,
+        verb="access.change_key",
+        obj=locked,
+        institution=locked.application.institution,
+        diff=diff,
+    )
+    return locked
 
 
 @transaction.atomic

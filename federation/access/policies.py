@@ -64,6 +64,13 @@ def check_issue_key(
     check_is_member(application.institution)
 
 
+def check_change_key(by: Actor, key: ApiKey, priority: PriorityClass) -> None:
+    """Who may issue it as it shall be may change it, until it is revoked."""
+    check_issue_key(by, key.application, priority)
+    if key.revoked_at is not None:
+        raise ValidationError(_("This key is revoked already."), code="revoked")
+
+
 def check_revoke_key(by: Actor, key: ApiKey) -> None:
     check_manage_application(by, key.application)
     if key.revoked_at is not None:

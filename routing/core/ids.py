@@ -21,6 +21,11 @@ def uuid7_floor(moment: datetime) -> UUID:
     return _compose(int(moment.timestamp() * 1000), 0)
 
 
+def uuid7_of(moment: datetime, digest: bytes) -> UUID:
+    """Return the UUIDv7 of `moment` (aware) that stands for `digest`, of at least ten bytes: each time the same."""
+    return _compose(int(moment.timestamp() * 1000), int.from_bytes(digest[:10]))
+
+
 def uuid7_time(value: UUID) -> datetime:
     """Return the moment inside a UUIDv7, in UTC."""
     return datetime.fromtimestamp((value.int >> 80) / 1000, UTC)

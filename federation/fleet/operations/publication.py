@@ -5,6 +5,7 @@ leaves out stays; a server that was drained or suspended since then stays so.
 """
 
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
@@ -44,7 +45,8 @@ GRANT_REASON = "registered by an operator"
 class Offer:
     """A server as its institution describes it. `served_name` is the model's name on the server itself.
 
-    A new server without a name or a slug gets one after its institution and engine.
+    A new server without a name or a slug gets one after its institution and engine. A host that is unknown
+    here is refused, unless `may_be_unknown`: nothing private is then allowed for it.
     """
 
     institution: Institution
@@ -57,14 +59,16 @@ class Offer:
     site: Site | None = None
     server_name: str = ""
     server_slug: str = ""
+    may_be_unknown: bool = False
 
 
 @dataclass(frozen=True)
 class Publication:
-    """What is in the register now; `granted` are the permissions that this act gave."""
+    """What is in the register now; `granted` are the permissions that this act gave, none to an unknown host."""
 
     deployment: Deployment
     granted: tuple[EgressGrant, ...]
+    host_is_known: bool
 
 
 @transaction.atomic
@@ -77,12 +81,13 @@ def publish_server(*, by: Actor, offer: Offer) -> Publication:
     # One at a time per institution: of two at once, the second finds what the first has written.
     Institution.objects.select_for_update(no_key=True).get(pk=offer.institution.pk)
     server = _find_server(offer) or _register(by, offer)
-    granted = _grant_addresses(by, server)
+    addresses = _addresses(server, may_be_unknown=offer.may_be_unknown)
+    granted = _grant_addresses(by, server, addresses)
     server = _update(by, server, offer)
     deployment = _deploy(by, server, offer)
     if server.state == ServerState.STAGING:
         change_server_state(by=by, server=server, state=ServerState.LIVE)
-    return Publication(deployment, granted)
+    return Publication(deployment, granted, host_is_known=bool(addresses))
 
 
 @transaction.atomic
@@ -99,7 +104,7 @@ def move_server(*, by: Actor, server: InferenceServer, url: str) -> InferenceSer
     locked.save(update_fields=["base_url"])
     for grant in locked.egress_grants.in_force():
         revoke_egress(by=by, grant=grant)
-    _grant_addresses(by, locked)
+    _grant_addresses(by, locked, _addresses(locked))
     record(
         by=by,
         verb="fleet.move_server",
@@ -158,19 +163,21 @@ def _free_slug(stem: str) -> str:
     return f"{stem}-{number}"
 
 
-def _grant_addresses(by: Actor, server: InferenceServer) -> tuple[EgressGrant, ...]:
-    """Grant each address of the server's host, now, that the guard would refuse otherwise."""
+def _grant_addresses(
+    by: Actor, server: InferenceServer, addresses: Sequence[str]
+) -> tuple[EgressGrant, ...]:
+    """Grant each address that the guard would refuse otherwise."""
     target = parse_base_url(server.base_url)
     return tuple(
         grant_egress(by=by, server=server, address=address, port=target.port, reason=GRANT_REASON)
-        for address in _refused_addresses(target)
+        for address in _refused(target, addresses)
         if not server.egress_grants.in_force().filter(address=address, port=target.port).exists()
     )
 
 
-def _refused_addresses(target: Target) -> list[str]:
+def _refused(target: Target, addresses: Sequence[str]) -> list[str]:
     refused = []
-    for address in _addresses(target):
+    for address in addresses:
         try:
             EgressPolicy().check(address, target.port, tls=target.tls)
         except EgressRefused:
@@ -178,10 +185,14 @@ def _refused_addresses(target: Target) -> list[str]:
     return refused
 
 
-def _addresses(target: Target) -> list[str]:
+def _addresses(server: InferenceServer, *, may_be_unknown: bool = False) -> list[str]:
+    """Return the addresses that the server's host has now."""
+    target = parse_base_url(server.base_url)
     try:
         found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
+        if may_be_unknown:
+            return []
         raise ValidationError(
             _("The host “%(host)s” is unknown here: check its name and this machine's DNS."),
             code="unknown_host",

@@ -28,7 +28,7 @@ from federation.members.enums import MembershipState
 from federation.people import operations as people
 from federation.people.enums import Language, Role
 from federation.people.models import RoleGrant
-from routing.core.enums import LifecycleStage, Measure, PriorityClass, ServerState
+from routing.core.enums import LifecycleStage, Measure, PriorityClass, RoutingMode, ServerState
 from routing.upstream.credentials import Secret
 from tests.integration.federation.world import World
 from tests.support.factories import PASSWORD
@@ -184,6 +184,30 @@ ACTS: dict[str, tuple[frozenset[str], Act]] = {
         lambda w, by: access.issue_key(
             by=by, application=w.users_application, name="new", priority=PriorityClass.P5
         ),
+    ),
+    "change_key": (
+        RENNES_DSI,
+        lambda w, by: access.change_key(
+            by=by,
+            key=w.users_application.keys.get(),
+            priority=PriorityClass.P4,
+            routing_mode=RoutingMode.PRIVATE_FIRST,
+            answers_200_when_full=True,
+        ),
+    ),
+    "change_key of one's own application": (
+        RENNES_DSI | {"rennes_user"},
+        lambda w, by: access.change_key(
+            by=by,
+            key=w.users_application.keys.get(),
+            priority=PriorityClass.P2,
+            routing_mode=RoutingMode.ANY,
+            answers_200_when_full=False,
+        ),
+    ),
+    "set_threshold": (
+        RENNES_DSI,
+        lambda w, by: access.set_threshold(by=by, key=w.key, threshold=5),
     ),
     "revoke_key": (RENNES_DSI, lambda w, by: access.revoke_key(by=by, key=w.key, reason="leak")),
     "revoke_key of one's own application": (

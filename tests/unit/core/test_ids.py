@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.core.ids import uuid7, uuid7_floor, uuid7_time
+from routing.core.ids import uuid7, uuid7_floor, uuid7_of, uuid7_time
 
 moments = st.datetimes(datetime(1970, 1, 2), datetime(3000, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 
@@ -19,6 +19,15 @@ def test_a_new_id_is_of_version_7_and_of_now() -> None:
 
 def test_ids_never_repeat() -> None:
     assert len({uuid7() for _ in range(10_000)}) == 10_000
+
+
+@given(moments, st.binary(min_size=10))
+def test_an_id_of_a_moment_and_a_digest_is_always_the_same(moment: datetime, told: bytes) -> None:
+    made = uuid7_of(moment, told)
+    assert made == uuid7_of(moment, told)
+    assert abs(uuid7_time(made) - moment) <= timedelta(milliseconds=1)
+    assert (made.version, made.variant) == (7, "specified in RFC 4122")
+    assert made != uuid7_of(moment, told[:9] + bytes([told[9] ^ 1]))
 
 
 @given(moments)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation.access.keys import abbreviate, checksum, is_well_formed, new_key
+from federation.access.keys import HIDDEN, abbreviate, checksum, is_well_formed, new_key
 
 BASE_62 = string.digits + string.ascii_letters
 
@@ -58,6 +58,18 @@ def test_an_abbreviation_tells_keys_apart_and_hides_the_secret() -> None:
     assert beginning == key[:19]
     assert end == key[-4:]
     assert len(key) - len(beginning) - len(end) > 43
+
+
+@given(st.text(min_size=1, max_size=255))
+def test_of_a_key_from_elsewhere_three_quarters_are_never_shown(key: str) -> None:
+    beginning, end = abbreviate(key)
+
+    assert beginning
+    assert end
+    if beginning != HIDDEN:
+        assert key.startswith(beginning)
+        assert key.endswith(end)
+        assert 4 * (len(beginning) + len(end)) <= len(key)
 
 
 @given(st.text(max_size=300))

@@ -1,13 +1,13 @@
 """`manage.py export_table`: the router's table as JSON, to look at. Tokens stay sealed, keys are digests."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from federation.command import OperatorCommand
+from routing.bridge.files import write_private
 from routing.bridge.models import RouterProcess
 from routing.bridge.table import read_sections
 from routing.core.table import section_name
@@ -30,13 +30,4 @@ class Command(OperatorCommand):
         if output is None:
             self.stdout.write(text.decode())
             return
-        try:
-            _write_private(output, text)
-        except OSError as error:
-            raise CommandError(f"{output} cannot be written: {error.strerror}") from None
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        os.fchmod(file.fileno(), 0o600)  # a file that was there keeps its own mode
-        file.write(content)
+        write_private(output, text)
