@@ -1,9 +1,8 @@
 """The values file of the dispatcher's Helm chart. What only Kubernetes needs is known, and left aside."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -68,22 +67,20 @@ def load(path: Path) -> object:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which a key that is there twice is seen, and a date is a text."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        self.flatten_mapping(node)
-        pairs = [
-            (str(self.construct_object(key, deep=True)), self.construct_object(value, deep=True))
-            for key, value in node.value
-        ]
-        return Entries(pairs)  # type: ignore[return-value]  # keys are texts
+    """YAML in which a key that is there twice is seen, and every key is a text."""
 
 
-def _construct(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
-    return loader.construct_mapping(node)
+def _entries(loader: _Loader, node: yaml.Node) -> Entries:
+    if not isinstance(node, yaml.MappingNode):
+        raise yaml.MarkedYAMLError(problem="no mapping", problem_mark=node.start_mark)
+    loader.flatten_mapping(node)
+    return Entries(
+        (str(loader.construct_object(key, deep=True)), loader.construct_object(value, deep=True))
+        for key, value in node.value
+    )
 
 
-_Loader.add_constructor("tag:yaml.org,2002:map", _construct)
+_Loader.add_constructor("tag:yaml.org,2002:map", _entries)
 
 
 def _model(field: Field, environment: Mapping[str, Field], public_id: PublicId | None) -> Model:

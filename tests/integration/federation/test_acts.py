@@ -205,10 +205,6 @@ ACTS: dict[str, tuple[frozenset[str], Act]] = {
             answers_200_when_full=False,
         ),
     ),
-    "set_threshold": (
-        RENNES_DSI,
-        lambda w, by: access.set_threshold(by=by, key=w.key, threshold=5),
-    ),
     "revoke_key": (RENNES_DSI, lambda w, by: access.revoke_key(by=by, key=w.key, reason="leak")),
     "revoke_key of one's own application": (
         RENNES_DSI | {"rennes_user"},
