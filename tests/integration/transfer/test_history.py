@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,20 @@ def test_a_role_may_read_the_view_and_nothing_behind_it(llama: Deployment) -> No
         session.execute("SELECT count(*) FROM metrics")
         with pytest.raises(InsufficientPrivilege), session.transaction():
             session.execute("SELECT count(*) FROM access_apikey")
+
+
+def test_the_view_can_be_taken_away_and_made_again(folder: Path) -> None:
+    bring(folder)
+    before = view()
+    migration = import_module("billing.migrations.0004_metrics_view")
+
+    with connection.cursor() as cursor:
+        cursor.execute(migration.BACKWARD)
+        cursor.execute("SELECT to_regclass('metrics')")
+        assert cursor.fetchone() == (None,)
+        cursor.execute(migration.FORWARD)
+
+    assert view() == before
 
 
 def test_its_clock_may_have_stood_in_paris(folder: Path) -> None:
