@@ -29,6 +29,7 @@ Kind = Literal[
     "wrong_model",
     "half_chunk",
     "empty",
+    "restart",
 ]
 HEADER = "x-simulator-fault"
 SLOW_SECONDS = 1.0
@@ -49,7 +50,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     seconds: Annotated[float, Meta(ge=0, le=3600)] | None = None
     # Requests that it strikes (for refuse: new connections, each reset); None: until it is changed.
     times: Annotated[int, Meta(ge=1)] | None = None
-    # For wrong_model: the name that stands in the answer.
+    # For wrong_model: the name that stands in the answer. For restart: the model that is served from then on.
     model: Annotated[str, Meta(min_length=1, max_length=200)] = "another-model"
     # Only requests of exactly this path.
     path: str | None = None
@@ -59,6 +60,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def __post_init__(self) -> None:
         if self.kind == "refuse" and self.path is not None:
             raise ValueError("refuse strikes connections: it takes no path")
+        if self.kind == "restart" and (self.path is not None or self.times is not None):
+            raise ValueError("restart strikes the whole server: it takes no path and no times")
         if self.kind == "refuse" and self.times is not None and self.seconds is not None:
             raise ValueError("refuse takes times or seconds, not both")
 
@@ -93,7 +96,7 @@ class Faults:
         if own := request.headers.get(HEADER):
             return parse(own)
         fault = self.current
-        if fault.kind in ("none", "refuse") or fault.path not in (None, request.path):
+        if fault.kind in ("none", "refuse", "restart") or fault.path not in (None, request.path):
             return NONE
         self._strike()
         return fault

@@ -35,6 +35,8 @@ class Server:
         # What was asked, if it is to be kept; never the control requests.
         self.requests: list[Request] = []
         self.port = config.port
+        self._own = config
+        self._speed = speed
         self._record = record
         self._siblings = siblings
         self._shape = SHAPES[config.engine](config, self.engine)
@@ -74,6 +76,9 @@ class Server:
         """Put a fault in force. A door that closes spares the connection that asked for it."""
         self._forget_reopening()
         self.faults.set(fault)
+        model = fault.model if fault.kind == "restart" else self._own.model
+        if model != self.config.model:
+            await self._restart(model, asker)
         if not fault.closes_the_door:
             return await self._listen()
         self._refuse(asker)
@@ -110,6 +115,14 @@ class Server:
             self._socket = self._bound()
         for connection in tuple(self._connections - {asker}):
             connection.reset()
+
+    async def _restart(self, model: str, asker: Connection | None) -> None:
+        """End what runs, as a process that is killed, and begin anew with `model` in memory."""
+        self._refuse(asker)
+        await self.engine.stop()
+        self.config = msgspec.structs.replace(self._own, model=model)
+        self.engine = Engine(self.config, self._speed)
+        self._shape = SHAPES[self.config.engine](self.config, self.engine)
 
     async def _reopen(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

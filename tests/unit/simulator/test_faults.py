@@ -192,3 +192,37 @@ async def test_a_slow_server_waits_before_each_write(monkeypatch: pytest.MonkeyP
     pieces = answer.count(b"\r\ndata: ")
     assert answer.startswith(b"HTTP/1.1 200")
     assert waited == [7] * (1 + pieces + 1), "the head, each piece, the end"
+
+
+async def test_a_restart_resets_what_runs_and_serves_another_model_until_the_next_message() -> None:
+    async with simulated(config()) as servers:
+        own = json.loads(split(await chat(servers))[1])["model"]
+        async with connected(servers) as (reader, _):
+            await servers.set_fault("rennes", Fault(kind="restart", model="another"))
+            with pytest.raises(ConnectionResetError):
+                await reader.read()
+
+        head, body = split(await chat(servers))
+        async with httpx.AsyncClient(base_url=servers.url("rennes"), trust_env=False) as client:
+            listed = (await client.get("/v1/models")).json()["data"]
+            await servers.set_fault("rennes", Fault(kind="none"))
+
+    assert head.startswith("HTTP/1.1 404")
+    assert own in json.loads(body)["error"]["message"]
+    assert [model["id"] for model in listed] == ["another"]
+
+
+async def test_a_restarted_server_that_is_well_again_serves_its_own_model() -> None:
+    async with simulated(config()) as servers:
+        await servers.set_fault("rennes", Fault(kind="restart"))
+        await servers.set_fault("rennes", Fault(kind="none"))
+
+        head, _ = split(await chat(servers))
+
+    assert head.startswith("HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("more", [{"path": "/v1/models"}, {"times": 2}])
+def test_a_restart_takes_neither_path_nor_times(more: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="restart strikes the whole server"):
+        Fault(kind="restart", **more)  # type: ignore[arg-type]  # one of two
