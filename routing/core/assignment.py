@@ -34,6 +34,7 @@ from routing.core.request import (
     Gauges,
     Grant,
     LoadView,
+    Place,
     Progress,
     Recall,
     Refusal,
@@ -49,8 +50,10 @@ MAX_WAITING = 1000
 """Tickets that may wait for one model; their bodies wait in memory with them."""
 TICK_SECONDS = 0.1
 """How often time alone is asked whether it has opened something, while somebody waits."""
-_TAKES_HOPE = HARMS_HEALTH | {Failure.NO_ENDPOINT}
+_TAKES_HOPE = HARMS_HEALTH | {Failure.NO_ENDPOINT, Failure.NO_MODEL}
 """Outcomes after which a server may be out of the question for those who wait."""
+_IS_GONE = frozenset({Failure.CONNECT, Failure.TIMEOUT})
+"""What a probe meets at a server that may never answer what it was asked."""
 
 
 class Decider:
@@ -170,7 +173,10 @@ class Decider:
         was_away = host.health.state is not Health.HEALTHY
         host.health.probed(None if ok or harm not in HARMS_HEALTH else harm, now)
         self._note_return(host, was_away)
-        return self._serve_all(now, recheck=True)
+        decisions = self._serve_all(now, recheck=True)
+        if not ok and was_away and harm in _IS_GONE:
+            decisions += self._move_from(host, now)
+        return decisions
 
     # Time.
 
@@ -190,6 +196,11 @@ class Decider:
         """Return when `tick` is to be called, None when nobody waits."""
         earliest = self._deadlines.earliest()
         return None if earliest is None else min(earliest, now + TICK_SECONDS)
+
+    def place(self, ticket_id: str, now: float) -> Place | None:
+        """Return where a ticket stands that waits, None for one that does not."""
+        request = self._requests.get(ticket_id)
+        return request.room.place(request, now) if request and request.waits else None
 
     def load(self, now: float) -> LoadView:
         """Return the present load of servers and models."""
@@ -254,7 +265,7 @@ class Decider:
         route = request.route = room.choose(request, turn.options, now)
         host = route.host
         if host.health.state is not Health.HEALTHY:
-            host.health.begin_trial(ticket.id)
+            host.health.begin_trial(ticket.id, now)
         known = room.affinity.known_to(ticket.prefix, now) if ticket.prefix else {}
         cached, age = known.get(host.entry.id, (0.0, 0))
         explanation = explain(turn, route, cached, now)
@@ -342,6 +353,22 @@ class Decider:
             if why is Failure.TIMEOUT or grant.attempt == 1
         ]
 
+    def _move_from(self, host: Host, now: float) -> list[Decision]:
+        """Take back what hangs at a server that two probes in a row found gone, where another one could do it."""
+        requests = [self._requests[ticket_id] for ticket_id in host.unseen]
+        return [
+            Recall(id=request.ticket.id, attempt=request.attempt)
+            for request in requests
+            if request.attempt < MAX_ATTEMPTS and self._is_wanted_elsewhere(request, host, now)
+        ]
+
+    def _is_wanted_elsewhere(self, request: Request, host: Host, now: float) -> bool:
+        others = request.needs.without(host.entry.id)
+        found = find_candidates(others, request.room.routes, now)
+        return not isinstance(found, RefusalCode) and any(
+            route.host.health.state is Health.HEALTHY for route in found
+        )
+
     def _note_return(self, host: Host, was_away: bool) -> None:
         """A server that comes back from an ejection begins small, and may have forgotten everything."""
         if was_away and host.health.state is Health.HEALTHY:
@@ -404,6 +431,8 @@ class Decider:
             host.health.was_unused(ticket.id)
         if outcome == Failure.NO_ENDPOINT and request.route:
             request.route.note_missing(ticket.endpoint, now)
+        elif outcome == Failure.NO_MODEL and request.route:
+            request.route.note_lost(now)
 
     def _enter(self, request: Request) -> None:
         request.blocked_since = None

@@ -13,6 +13,8 @@ from routing.core.table import Deployment
 
 MISSING_SECONDS = 120.0
 """How long it is believed that a deployment lacks an endpoint, after its server said so."""
+LOST_SECONDS = 5.0
+"""How long a deployment is left alone whose server did not know the model: one request then finds out again."""
 MAX_MISSING = 100
 """Endpoints remembered as missing per deployment: their names come from clients."""
 
@@ -24,7 +26,7 @@ class Route:
     it serves all.
     """
 
-    __slots__ = ("_missing", "deployment", "has_rules", "host", "key", "only_for")
+    __slots__ = ("_lost_until", "_missing", "deployment", "has_rules", "host", "key", "only_for")
 
     def __init__(self, deployment: Deployment, host: Host, model_id: str = "") -> None:
         self.deployment = deployment
@@ -36,6 +38,7 @@ class Route:
         serves_all = entry.state is ServerState.LIVE and not closed
         self.only_for = "" if serves_all else entry.institution_id
         self._missing: dict[str, float] = {}
+        self._lost_until = 0.0
 
     @property
     def in_flight(self) -> int:
@@ -50,6 +53,19 @@ class Route:
         if declared and endpoint not in declared:
             return False
         return not self._missing or self._missing.get(endpoint, now) <= now
+
+    def opens_at(self, now: float) -> float | None:
+        """Return when time alone will let more through, None when only an event can."""
+        health = self.host.health.opens_at(now)
+        return health if self.has_model(now) else max(health or now, self._lost_until)
+
+    def has_model(self, now: float) -> bool:
+        """Say whether the server may know the model, for all that it said lately."""
+        return self._lost_until <= now
+
+    def note_lost(self, now: float) -> None:
+        """Remember for a moment that the server did not know the model."""
+        self._lost_until = now + LOST_SECONDS
 
     def note_missing(self, endpoint: str, now: float) -> None:
         """Remember for a while that the server did not know the endpoint."""
@@ -91,7 +107,10 @@ def find_candidates(needs: Needs, routes: Sequence[Route], now: float) -> list[R
         return RefusalCode.ENDPOINT
     if excluded:
         found = [route for route in found if route.host.entry.id not in excluded]
-    return found or RefusalCode.ATTEMPTS
+    if not found:
+        return RefusalCode.ATTEMPTS
+    found = [route for route in found if route.has_model(now)]
+    return found or RefusalCode.ALL_DOWN
 
 
 def all_down(candidates: Sequence[Route]) -> bool:

@@ -59,7 +59,7 @@ class Fleet:
             for host in self._listed_hosts()
         }
         names = self.table.names.names
-        models = {model_id: _model_load(self.rooms[model_id]) for model_id in names.models}
+        models = {model_id: _model_load(self.rooms[model_id], now) for model_id in names.models}
         return LoadView(servers=servers, models=models)
 
     def _listed_hosts(self) -> list[Host]:
@@ -114,8 +114,12 @@ def _server_load(host: Host, now: float, *, learns: bool) -> ServerLoad:
     )
 
 
-def _model_load(room: Room) -> ModelLoad:
-    available = {route.host.entry.id for route in room.routes if route.host.is_available}
+def _model_load(room: Room, now: float) -> ModelLoad:
+    available = {
+        route.host.entry.id
+        for route in room.routes
+        if route.host.is_available and route.has_model(now)
+    }
     return ModelLoad(
         in_flight=room.in_flight,
         waiting=len(room),

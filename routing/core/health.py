@@ -24,6 +24,9 @@ PROBE_IDLE = 30.0
 PROBE_PATIENCE = 30.0
 """Seconds after which a probe that nobody answered for is forgotten."""
 
+TRIAL_PATIENCE = 10.0
+"""Seconds after which a server is probed though a request tries it: that one may never end."""
+
 PROBE = "probe"
 _NEVER = -1e18
 
@@ -42,6 +45,7 @@ class ServerHealth:
         "_probe_until",
         "_sign_at",
         "_trial",
+        "_trial_since",
         "_witnesses",
         "failures",
         "restrained",
@@ -59,6 +63,7 @@ class ServerHealth:
         self._ejections = 0
         self._ejected_until: float | None = None
         self._trial = ""
+        self._trial_since = _NEVER
         self._fulls = 0
         self._held_until = _NEVER
         self._grow_from = 0
@@ -100,9 +105,9 @@ class ServerHealth:
         steps = self._steps(now)
         return self._grow_since + (steps + 1) * SLOW_STEP if steps < SLOW_STEPS else None
 
-    def begin_trial(self, by: str) -> None:
+    def begin_trial(self, by: str, now: float) -> None:
         """Let one attempt decide about an ejected server that is due."""
-        self._trial = by
+        self._trial, self._trial_since = by, now
 
     def succeeded(self, by: str, now: float) -> None:
         """Note an answer; the trial's heals."""
@@ -162,8 +167,10 @@ class ServerHealth:
     def probe_is_due(self, now: float) -> bool:
         """Say whether somebody should look after the server."""
         self._forget_lost_probe(now)
-        if now < self._probe_until or self._trial:
+        if now < self._probe_until:
             return False
+        if self._trial:
+            return now - self._trial_since >= TRIAL_PATIENCE
         if self._ejected_until is not None:
             return self._ejected_until <= now
         return now - self._sign_at >= PROBE_IDLE
@@ -171,7 +178,7 @@ class ServerHealth:
     def begin_probe(self, now: float) -> None:
         self._probe_until = now + PROBE_PATIENCE
         if self._ejected_until is not None:
-            self._trial = PROBE
+            self.begin_trial(PROBE, now)
 
     def probed(self, failure: Failure | None, now: float) -> None:
         """Note what a probe found. No client is behind it: a failure that harms health ejects at once."""

@@ -310,6 +310,13 @@ class Host:
         """Return what should be taken back from a queue in the server; gauges would have prevented it."""
         return [] if self._fresh_gauges(now) else self.overdue(now)
 
+    @property
+    def unseen(self) -> list[str]:
+        """Return the requests of whose answers no client has anything yet."""
+        return [
+            run.id for run in self.runs.values() if not run.is_stream or run.id in self._read_from
+        ]
+
     def is_silent(self, now: float) -> bool:
         """Say whether no stream has had a token for so long that the engine must have stopped.
 

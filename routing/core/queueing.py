@@ -12,7 +12,7 @@ from routing.core.candidates import Needs, Route
 from routing.core.enums import RoutingMode
 from routing.core.estimates import Outputs
 from routing.core.fairness import Turns, cost
-from routing.core.request import Grant, Ticket
+from routing.core.request import Grant, Place, Ticket
 from routing.core.retry import RetryBudget
 from routing.core.selection import STRATEGIES
 from routing.core.table import Model
@@ -182,11 +182,14 @@ class Room:
     def is_open(self, now: float) -> bool:
         """Say whether any server of the model could start a request of the lowest class."""
         limiting = self.model.limiting
-        return any(route.host.lowest_classes(limiting, now)[1] == 1 for route in self.routes)
+        return any(
+            route.has_model(now) and route.host.lowest_classes(limiting, now)[1] == 1
+            for route in self.routes
+        )
 
     def opens_at(self, now: float) -> float | None:
         """Return when time alone lets a server of the model take more; None when nothing says so."""
-        times = [route.host.health.opens_at(now) for route in self.routes]
+        times = [route.opens_at(now) for route in self.routes]
         return min((time for time in times if time is not None and time > now), default=None)
 
     def serve(self, request: Request, now: float) -> None:
@@ -208,17 +211,50 @@ class Room:
         """
         if not self._waiting and self.is_open(now):
             return 0.0
-        opens_at = self.opens_at(now) if not self.in_flight else None
         level, institution = request.ticket.priority, request.ticket.institution_id
         costs = self._costs.get(level, {})
         own = costs.get(institution, 0.0) + request.cost
         others = sum(min(cost, own) for name, cost in costs.items() if name != institution)
-        served = self._served.get(level)
-        rate = served.rate(now) if served else 0.0
-        seconds = (own + others) / rate if rate else 0.0
+        seconds = self._seconds_for(level, own + others, now)
         if line := self._lines.get(level, {}).get(institution, {}).get(request.needs):
             seconds = min(seconds, line[-1].expires_at - now)
-        return max(0.0, seconds, opens_at - now if opens_at is not None else 0.0)
+        return max(0.0, seconds, self._closed_seconds(now))
+
+    def place(self, request: Request, now: float) -> Place:
+        """Return where one that waits stands: behind all higher classes, and in turn among its class's institutions."""
+        level, own = request.ticket.priority, request.ticket.institution_id
+        above = [each for each in self._lines if each > level]
+        counts = {
+            institution: sum(len(line) for line in flows.values())
+            for institution, flows in self._lines[level].items()
+        }
+        turn = 1 + sum(
+            bisect_left(line, request.rank, key=_rank) for line in self._lines[level][own].values()
+        )
+        order = self.turns.least_served(level, counts)
+        first = order[: order.index(own)]
+        among = turn + sum(
+            min(n, turn if other in first else turn - 1)
+            for other, n in counts.items()
+            if other != own
+        )
+        ahead = sum(self._costs[level].values()) * among / sum(counts.values())
+        return Place(
+            position=among + sum(self.waiting_in(each) for each in above),
+            waiting=self._waiting,
+            wait_ms=round(1000 * max(self._seconds_for(level, ahead, now), self._closed_seconds(now))),
+        )
+
+    def _seconds_for(self, level: int, cost: float, now: float) -> float:
+        """Return how long a class needs for so much, as fast as it went lately; 0 when nobody knows."""
+        served = self._served.get(level)
+        rate = served.rate(now) if served else 0.0
+        return cost / rate if rate else 0.0
+
+    def _closed_seconds(self, now: float) -> float:
+        """Return how long nobody will be let in for sure."""
+        opens_at = self.opens_at(now) if not self.in_flight else None
+        return opens_at - now if opens_at is not None else 0.0
 
     def _all_lines(self) -> Iterator[Line]:
         for institutions in self._lines.values():

@@ -106,7 +106,7 @@ class RefusalCode(StrEnum):
     ENDPOINT = "endpoint"
     """No server of the model answers this endpoint."""
     ALL_DOWN = "all_down"
-    """Every server that could serve it is ejected."""
+    """Every server that could serve it is ejected, or runs another model just now."""
     FULL = "full"
     """The deadline passed, or the room is too long to enter."""
     ATTEMPTS = "attempts"
@@ -147,6 +147,17 @@ class Recall(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 Decision = Grant | Refusal | Recall
+
+
+class Place(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Where a waiting ticket stands, as far as can be told: who comes next may still overtake it, or leave.
+
+    `position` is 1 for the next of `waiting`; `wait_ms` is 0 when nothing says how long it will last.
+    """
+
+    position: int
+    waiting: int
+    wait_ms: int
 
 
 class Started(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="started"):

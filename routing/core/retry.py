@@ -23,7 +23,9 @@ class Failure(StrEnum):
     DENIED = "denied"
     """The server refuses our token, or the egress guard the server's address."""
     NO_ENDPOINT = "no_endpoint"
-    """The server does not have this endpoint or does not know its own served name."""
+    """The server does not have this endpoint."""
+    NO_MODEL = "no_model"
+    """The server does not know the name under which it is to serve the model: it runs another one now."""
     QUEUED = "queued"
     """It waited in a queue inside the server, whose limit was not known, and was taken back."""
     GONE = "gone"
@@ -33,10 +35,12 @@ class Failure(StrEnum):
 HARMS_HEALTH = frozenset(Failure) - {
     Failure.FULL,
     Failure.NO_ENDPOINT,
+    Failure.NO_MODEL,
     Failure.QUEUED,
     Failure.GONE,
 }
-"""Failures that speak against the server. Fullness is no fault, a missing endpoint is no ill health."""
+"""Failures that speak against the server. Fullness is no fault, what it never had or lost is no ill health: its
+other models go on."""
 
 WAS_BUSY = frozenset({Failure.FULL, Failure.QUEUED})
 """Failures after which the same server may serve the request yet, when it has room."""

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from routing.core.retry import Failure
-from routing.dispatch.messages import Event, Grant, LoadView, Refusal, Ticket
+from routing.dispatch.messages import Event, Grant, LoadView, Place, Refusal, Ticket
 
 
 class Dispatcher(Protocol):
@@ -30,6 +30,9 @@ class Dispatcher(Protocol):
 
     def report(self, event: Event) -> None:
         """Tell what happened. Never blocks, never raises."""
+
+    def place(self, ticket_id: str) -> Place | None:
+        """Return where a ticket stands among those who wait, None when it does not wait."""
 
     def load(self) -> LoadView:
         """Return the present load of servers and models."""

@@ -19,6 +19,7 @@ from routing.dispatch.messages import (
     Event,
     Grant,
     LoadView,
+    Place,
     Quota,
     Recall,
     Refusal,
@@ -62,6 +63,9 @@ class LocalDispatcher(Dispatcher):
             self._hand_out(self._decider.report(event, self._clock()))
         except Exception:
             logger.exception("an event could not be taken note of")
+
+    def place(self, ticket_id: str) -> Place | None:
+        return self._decider.place(ticket_id, self._clock())
 
     def load(self) -> LoadView:
         return self._decider.load(self._clock())

@@ -7,6 +7,7 @@ await (the client leaves, the router ends); what it holds is settled synchronous
 import asyncio
 import json
 import logging
+import math
 from functools import partial
 
 import msgspec
@@ -252,8 +253,15 @@ class Journey:
         patience = limits.comment_seconds if exchange.started else limits.hold_back_seconds
         if now - self._last_sign >= patience:
             self._last_sign = now
-            waiting = self._gateway.waiting(self._order.model.id)
-            await exchange.try_write(b": in progress, %d waiting for this model\n\n" % waiting)
+            await exchange.try_write(b": in progress, %b\n\n" % self._whereabouts().encode())
+
+    def _whereabouts(self) -> str:
+        """Return in words how far a request is that has no answer yet."""
+        place = self._gateway.dispatcher.place(self._ticket.id)
+        if place is None:
+            return "a server has it"
+        told = f"place {place.position} of {place.waiting}"
+        return f"{told}, about {math.ceil(place.wait_ms / 1000)} s" if place.wait_ms else told
 
     # How it ends: synchronous, the first that says so is believed.
 

@@ -167,8 +167,6 @@ class Passage:
 
     async def _whole(self, response: Response, held: Budget, max_held: int) -> None:
         """Hold an answer until it is complete, so that it can be had elsewhere up to its last byte."""
-        if self._exchange.started:  # The client was promised the stream that it had asked for.
-            raise ApiError(Code.SERVER_FAILED, "The server answered, but not with a stream")
         parts: list[bytes] = []
         size, is_long = 0, False
         try:
@@ -185,6 +183,7 @@ class Passage:
 
     async def _complete(self, response: Response, body: bytes) -> None:
         usage = self._check(response, body)
+        self._refuse_unpromised()
         self._commit()
         self._story.completes(response.status, usage)
         await self._exchange.answer(
@@ -197,6 +196,7 @@ class Passage:
         parts.clear()
         self.renaming.learn_from(out[:_TAIL])
         self._refuse_other_model()
+        self._refuse_unpromised()
         self._commit()
         await self._exchange.start(response.status, _content_type(response))
         tail = b""
@@ -233,6 +233,11 @@ class Passage:
     def _refuse_other_model(self) -> None:
         if self._is_other_model(self.renaming.seen):
             raise Failed(Failure.BAD_ANSWER)
+
+    def _refuse_unpromised(self) -> None:
+        """Raise when the client, by signs of life, was promised the stream that it had asked for."""
+        if self._exchange.started:
+            raise ApiError(Code.SERVER_FAILED, "The server answered, but not with a stream")
 
     def _commit(self) -> None:
         self.committed = True

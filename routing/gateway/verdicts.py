@@ -50,7 +50,7 @@ def error_of(failure: Failure) -> ApiError:
             return ApiError(Code.NO_ENDPOINT)
         case Failure.TIMEOUT:
             return ApiError(Code.SERVER_TIMEOUT)
-        case Failure.GONE:
+        case Failure.GONE | Failure.NO_MODEL:
             return ApiError(Code.NO_SERVER)
         case _:
             return ApiError(Code.SERVER_FAILED)
@@ -124,7 +124,7 @@ def _failure_of_status(status: int, error: ServerError, names: dict[str, str]) -
         case 401 | 403:
             return Failure.DENIED
         case 400 | 404 | 405 | 501:
-            return Failure.NO_ENDPOINT if _is_missing(status, error, names) else None
+            return _what_is_missing(status, error, names)
         case 408:
             return Failure.TIMEOUT
         case 429 | 503:
@@ -136,14 +136,14 @@ def _failure_of_status(status: int, error: ServerError, names: dict[str, str]) -
     return Failure.SERVER_ERROR if status >= 500 else Failure.BAD_ANSWER
 
 
-def _is_missing(status: int, error: ServerError, names: dict[str, str]) -> bool:
-    """Say whether the server lacks the path or the model. Else something that the client asked for is wrong.
+def _what_is_missing(status: int, error: ServerError, names: dict[str, str]) -> Failure | None:
+    """Return what the server lacks, the path or the model; None when what the client asked for is wrong.
 
     vLLM also says 501 of a request that its model cannot carry out, in a sentence.
     """
     if status == 405 or (status != 400 and error.message in ("", "Not Found", "Not Implemented")):
-        return True
-    return _is_unknown_model(error, names)
+        return Failure.NO_ENDPOINT
+    return Failure.NO_MODEL if _is_unknown_model(error, names) else None
 
 
 def _is_unknown_model(error: ServerError, names: dict[str, str]) -> bool:

@@ -64,7 +64,8 @@ def command(port: int) -> list[str]:
         str(FOLDER / "v-vllm" / "bin" / "vllm"),
         *("serve", str(FOLDER / "tiny-llama"), "--served-model-name", SERVED_NAME),
         *("--host", "127.0.0.1", "--port", str(port), "--dtype", "bfloat16"),
-        *("--max-model-len", "1024", "--max-num-seqs", "8", "--enforce-eager"),
+        *("--max-model-len", "1024", "--max-num-seqs", "8", "--max-num-queued-reqs", "4"),
+        "--enforce-eager",
         *("--api-key", TOKEN, "--enable-auto-tool-choice", "--tool-call-parser", "hermes"),
     ]
 

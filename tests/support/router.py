@@ -243,11 +243,13 @@ async def running_router(
     *sections: Section,
     limits: Limits | None = None,
     probes: bool = False,
+    measure_seconds: float = NEVER,
     **settings: Any,
 ) -> AsyncGenerator[Router]:
     """Run a router over `sections` on a free port; nothing is left of it but its data folder.
 
-    Without `probes` it learns of its servers only from requests, so that tests know what it knows.
+    Without `probes` and `measure_seconds` it learns of its servers only from requests, so that tests know what
+    it knows.
     """
     prober = keep_probing if probes else _no_probing
     with (
@@ -263,7 +265,7 @@ async def running_router(
                 run_dir=Path(run_dir),
                 pepper=Secret(PEPPER),
                 encryption_keys=load_keys(ENCRYPTION_KEY),
-                limits=msgspec.structs.replace(limits or Limits(), measure_seconds=NEVER),
+                limits=msgspec.structs.replace(limits or Limits(), measure_seconds=measure_seconds),
                 **settings,
             )
         )

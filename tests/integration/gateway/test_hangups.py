@@ -296,7 +296,7 @@ async def test_a_stream_that_waits_gets_signs_of_life_and_then_its_answer(
             rest = await second.until(b"[DONE]")
 
     assert head.startswith(b"HTTP/1.1 200 OK")
-    assert b": in progress, 1 waiting for this model" in comment
+    assert b": in progress, place 1 of 1, about " in comment
     assert b'"content"' in rest
 
 

@@ -14,6 +14,7 @@ from routing.core.health import (
     SLOW_STEP,
     SLOW_STEPS,
     THRESHOLD,
+    TRIAL_PATIENCE,
     ServerHealth,
 )
 from routing.core.retry import HARMS_HEALTH, Failure
@@ -92,15 +93,28 @@ def test_an_ejected_server_is_due_when_its_back_off_is_over() -> None:
 
 def test_only_one_trial_at_a_time() -> None:
     health = an_ejected_server()
-    health.begin_trial("trial")
+    health.begin_trial("trial", NOW)
     assert health.state is PROBING
     assert not health.is_due(NOW + BACKOFF_SECONDS)
     assert not health.probe_is_due(NOW + BACKOFF_SECONDS)
 
 
+def test_a_trial_that_does_not_end_leaves_the_decision_to_a_probe() -> None:
+    health = an_ejected_server()
+    tried_at = NOW + BACKOFF_SECONDS
+    health.begin_trial("trial", tried_at)
+    assert not health.probe_is_due(tried_at + TRIAL_PATIENCE - 1)
+    assert health.probe_is_due(tried_at + TRIAL_PATIENCE)
+
+    health.begin_probe(tried_at + TRIAL_PATIENCE)
+    health.probed(None, tried_at + TRIAL_PATIENCE + 1)
+
+    assert health.state is Health.HEALTHY
+
+
 def test_the_trial_heals_and_the_server_is_filled_slowly() -> None:
     health = an_ejected_server()
-    health.begin_trial("trial")
+    health.begin_trial("trial", NOW)
     health.succeeded("trial", NOW)
     assert health.state is HEALTHY
     ceilings = [health.ceiling(NOW + step * SLOW_STEP) for step in range(SLOW_STEPS + 1)]
@@ -113,7 +127,7 @@ def test_the_trial_heals_and_the_server_is_filled_slowly() -> None:
 def test_nothing_else_heals_an_ejected_server() -> None:
     health = an_ejected_server()
     health.succeeded("sent before", NOW)
-    health.begin_trial("trial")
+    health.begin_trial("trial", NOW)
     health.succeeded("sent before", NOW)
     health.was_full("sent before", 1, 0, NOW)
     assert health.state is PROBING
@@ -133,18 +147,18 @@ def test_each_failed_trial_doubles_the_back_off_up_to_a_cap() -> None:
         assert opens_at is not None
         pauses.append(opens_at - now)
         now = opens_at
-        health.begin_trial("trial")
+        health.begin_trial("trial", now)
         health.failed(Failure.TIMEOUT, "trial", "orleans", now)
     assert pauses == [2, 4, 8, 16, 32, BACKOFF_CAP, BACKOFF_CAP, BACKOFF_CAP]
 
 
 def test_a_relapse_is_punished_longer_and_good_health_is_forgiven() -> None:
     health = an_ejected_server()
-    health.begin_trial("trial")
+    health.begin_trial("trial", NOW)
     health.succeeded("trial", NOW)
     health.failed(Failure.CONNECT, "t", "orleans", NOW)
     assert health.opens_at(NOW) == NOW + 2 * BACKOFF_SECONDS
-    health.begin_trial("trial")
+    health.begin_trial("trial", NOW)
     health.succeeded("trial", NOW)
     later = NOW + FORGIVEN_AFTER + 1
     health.succeeded("t", later)
@@ -154,7 +168,7 @@ def test_a_relapse_is_punished_longer_and_good_health_is_forgiven() -> None:
 
 def test_a_trial_without_news_leaves_the_server_due() -> None:
     health = an_ejected_server()
-    health.begin_trial("trial")
+    health.begin_trial("trial", NOW)
     health.was_unused("trial")
     assert health.is_due(NOW + BACKOFF_SECONDS)
 
@@ -196,7 +210,7 @@ def test_a_full_server_that_answers_in_between_is_held_briefly_again() -> None:
 
 def test_fullness_never_ejects_and_heals_the_one_on_trial() -> None:
     health = an_ejected_server()
-    health.begin_trial("trial")
+    health.begin_trial("trial", NOW)
     health.was_full("trial", 0, 0, NOW)
     assert health.state is HEALTHY
     assert health.ceiling(NOW) == 0

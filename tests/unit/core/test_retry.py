@@ -9,8 +9,14 @@ from routing.core.retry import (
 )
 
 
-def test_a_queue_a_missing_endpoint_and_having_gone_do_not_speak_against_a_server() -> None:
-    harmless = {Failure.FULL, Failure.NO_ENDPOINT, Failure.QUEUED, Failure.GONE}
+def test_a_queue_what_is_missing_and_having_gone_do_not_speak_against_a_server() -> None:
+    harmless = {
+        Failure.FULL,
+        Failure.NO_ENDPOINT,
+        Failure.NO_MODEL,
+        Failure.QUEUED,
+        Failure.GONE,
+    }
     assert frozenset(Failure) - HARMS_HEALTH == harmless
 
 

@@ -18,6 +18,7 @@ from routing.dispatch.messages import (
     Event,
     Grant,
     LoadView,
+    Place,
     Refusal,
     RefusalCode,
     Ticket,
@@ -61,6 +62,9 @@ class Distant(Dispatcher):
 
     def report(self, event: Event) -> None:
         self.there.report(sent(event, Event))
+
+    def place(self, ticket_id: str) -> Place | None:
+        return sent(self.there.place(ticket_id), Place | None)
 
     def load(self) -> LoadView:
         return sent(self.there.load(), LoadView)

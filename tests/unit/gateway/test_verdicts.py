@@ -39,11 +39,12 @@ LLAMACPP_MISTAKE = (
         (403, b"", Failure.DENIED),
         (404, b'{"detail":"Not Found"}', Failure.NO_ENDPOINT),
         (404, b"<html>nginx</html>", Failure.NO_ENDPOINT),
-        (404, VLLM_UNKNOWN, Failure.NO_ENDPOINT),
+        (404, VLLM_UNKNOWN, Failure.NO_MODEL),
         (404, LITELLM_NOT_FOUND, Failure.NO_ENDPOINT),
-        (400, LITELLM_UNKNOWN, Failure.NO_ENDPOINT),
+        (400, LITELLM_UNKNOWN, Failure.NO_MODEL),
         (405, b'{"detail":"Method Not Allowed"}', Failure.NO_ENDPOINT),
         (501, b"", Failure.NO_ENDPOINT),
+        (501, b'{"error":{"message":"Not Implemented"}}', Failure.NO_ENDPOINT),
         (408, b"", Failure.TIMEOUT),
         (429, b"{}", Failure.FULL),
         (503, b"", Failure.FULL),
@@ -115,7 +116,6 @@ def test_a_clients_own_words_never_say_that_a_server_lacks_its_model(
         (404, "model 'tiny-llama' not found", None),
         (404, 'model "tiny-llama" not found, try pulling it first', None),
         (400, "Invalid model name passed in model=tiny-llama", None),
-        (501, "Not Implemented", None),
     ],
 )
 def test_each_engine_is_understood_when_it_does_not_know_its_own_name(
@@ -124,7 +124,7 @@ def test_each_engine_is_understood_when_it_does_not_know_its_own_name(
     with pytest.raises(Failed) as failed:
         judge_event(ServerError(message, param=param, status=status), NAMES)
 
-    assert failed.value.failure is Failure.NO_ENDPOINT
+    assert failed.value.failure is Failure.NO_MODEL
 
 
 def test_an_overflow_gets_the_code_that_agents_look_for() -> None:

@@ -1,0 +1,24 @@
+"""A few random fault schedules: those whose seeds once failed, and three more. `bench/faults.py` runs new ones."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.faults.house import run_undisturbed
+from tests.support.faults.schedule import schedule
+
+ONCE_FAILED = {
+    12: "a model that its only server had lost was missing for two minutes after it was back",
+    20: "a log-in page instead of the promised stream was told to the client, though another server was well",
+    24: "what hung at a server before its first token hung there until the end of its time",
+}
+THREE_MORE = (101, 102, 103)
+
+
+@pytest.mark.parametrize("seed", [*ONCE_FAILED, *THREE_MORE])
+async def test_no_client_meets_an_error_that_a_healthy_server_could_have_spared(
+    tmp_path: Path, seed: int
+) -> None:
+    verdict = await run_undisturbed(schedule(seed), tmp_path)
+
+    assert verdict.complaints == [], f"seed {seed}"
