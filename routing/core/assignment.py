@@ -355,14 +355,16 @@ class Decider:
 
     def _move_from(self, host: Host, now: float) -> list[Decision]:
         """Take back what hangs at a server that two probes in a row found gone, where another one could do it."""
-        requests = [self._requests[ticket_id] for ticket_id in host.unseen]
-        return [
-            Recall(id=request.ticket.id, attempt=request.attempt)
-            for request in requests
-            if request.attempt < MAX_ATTEMPTS and self._is_wanted_elsewhere(request, host, now)
+        hanging = [
+            run
+            for run in host.unseen
+            if self._is_wanted_elsewhere(self._requests[run.id], host, now)
         ]
+        return self._recall(hanging, Failure.TIMEOUT)
 
     def _is_wanted_elsewhere(self, request: Request, host: Host, now: float) -> bool:
+        if request.attempt >= MAX_ATTEMPTS:
+            return False
         others = request.needs.without(host.entry.id)
         found = find_candidates(others, request.room.routes, now)
         return not isinstance(found, RefusalCode) and any(

@@ -141,6 +141,7 @@ class Host:
 
         Ceilings rise with the class, so all above are admitted too; `NO_CLASS` when none is. Somebody reads a
         stream, so its backlog may always fill the ceiling of `STREAM_CLASS`. A given limit knows no classes.
+        Of an empty server that says it is full one request finds out.
         """
         running = self.in_flight
         if running >= self.most or not self._health_admits(running, now):
@@ -152,7 +153,7 @@ class Host:
         if taken > self.limit.wall and running:
             return NO_CLASS, NO_CLASS
         places = taken / max(1.0, self.limit.value)
-        memory = self.memory_use(now)
+        memory = self.memory_use(now) if running else 0.0
         seconds = self.pace.prefill * self.backlog
         streams = whole = NO_CLASS
         for level in CLASSES:
@@ -173,11 +174,8 @@ class Host:
             return self._given_admits(limiting, running, now)
         places = min(_PLACES[OWNER] * self.limit.value + 1, self.limit.wall)
         seconds = self.pace.prefill * self.backlog
-        return (
-            running + 1 <= places
-            and seconds <= _BACKLOG[OWNER]
-            and self.memory_use(now) <= _MEMORY[OWNER]
-        )
+        memory = self.memory_use(now) if running else 0.0
+        return running + 1 <= places and seconds <= _BACKLOG[OWNER] and memory <= _MEMORY[OWNER]
 
     def has_memory_for(self, prompt: int, level: int, now: float) -> bool:
         """Say whether a prompt of so many tokens fits under a class's ceiling; an empty server takes any."""
@@ -208,7 +206,7 @@ class Host:
         if running >= (self.entry.max_parallel or GIVEN_LIMIT):
             return False
         gauges = self._fresh_gauges(now) if limiting is Limiting.STATISTICS else None
-        return gauges is None or gauges.waiting < MOST_QUEUED
+        return gauges is None or gauges.waiting < MOST_QUEUED or not running
 
     def _fresh_gauges(self, now: float) -> Gauges | None:
         """Return the gauges unless they are so old that they say nothing any more."""
@@ -311,11 +309,9 @@ class Host:
         return [] if self._fresh_gauges(now) else self.overdue(now)
 
     @property
-    def unseen(self) -> list[str]:
+    def unseen(self) -> list[Run]:
         """Return the requests of whose answers no client has anything yet."""
-        return [
-            run.id for run in self.runs.values() if not run.is_stream or run.id in self._read_from
-        ]
+        return [run for run in self.runs.values() if not run.is_stream or run.id in self._read_from]
 
     def is_silent(self, now: float) -> bool:
         """Say whether no stream has had a token for so long that the engine must have stopped.

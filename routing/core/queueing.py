@@ -242,7 +242,9 @@ class Room:
         return Place(
             position=among + sum(self.waiting_in(each) for each in above),
             waiting=self._waiting,
-            wait_ms=round(1000 * max(self._seconds_for(level, ahead, now), self._closed_seconds(now))),
+            wait_ms=round(
+                1000 * max(self._seconds_for(level, ahead, now), self._closed_seconds(now))
+            ),
         )
 
     def _seconds_for(self, level: int, cost: float, now: float) -> float:

@@ -21,8 +21,6 @@ CLIENTS = 64
 PRESS_SECONDS = 30.0
 SAMPLE_SECONDS = 0.1
 SECONDS_TO_FREE = 1.0
-PLACES = 8
-"""`--max-num-seqs` of the server."""
 MOST_WAITING = 1.0
 LONG = 900
 """Tokens: an answer that runs until its client leaves."""
@@ -107,15 +105,22 @@ async def test_the_servers_own_queue_stays_empty_while_64_clients_press(
     async with sampled(vllm) as samples:
         await asyncio.gather(*(press(number) for number in range(CLIENTS)))
 
-    waiting = quantiles([load.waiting for load in samples], n=100)[94]
+    queued = quantiles([load.waiting for load in samples], n=100)[94]
     running = [load.running for load in samples]
     print(  # noqa: T201 - the figures are what this test is for
-        f"{sum(served)} answers, waiting p95 {waiting}, at most {max(s.waiting for s in samples)}, "
+        f"{sum(served)} answers, waiting p95 {queued}, at most {max(s.waiting for s in samples)}, "
         f"running {sum(running) / len(running):.1f} on average, {len(samples)} samples"
     )
     assert [each for each in wrong if each] == []
     assert min(served) > 0
-    assert waiting <= MOST_WAITING
+    assert queued <= MOST_WAITING
+
+
+async def waiting(client: httpx.AsyncClient) -> int:
+    """Return how many requests wait in the router for a place at the server."""
+    model = (await client.get(f"/v1/models/{PUBLIC_NAME}")).json()
+    count: int = model["load"]["waiting"]
+    return count
 
 
 async def seconds_until(condition: Callable[[Load], bool], vllm: str) -> float:
@@ -146,13 +151,13 @@ async def asking(client: httpx.AsyncClient, count: int, *, stream: bool) -> Asyn
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
-async def test_who_hangs_up_frees_the_server_within_a_second_and_who_waited_comes_after(
+async def test_who_hangs_up_frees_the_server_within_a_second(
     vllm: str, client: httpx.AsyncClient, stream: bool
 ) -> None:
     async with asking(client, 1, stream=True):
         await seconds_until(lambda load: load.running == 1, vllm)
         async with asking(client, 3, stream=stream):
-            await seconds_until(lambda load: load.running == 4, vllm)
+            await seconds_until(lambda load: load.running > 1, vllm)
         freed = await seconds_until(lambda load: load.running <= 1, vllm)
     all_freed = await seconds_until(lambda load: load.running == 0, vllm)
 
@@ -165,12 +170,14 @@ async def test_who_hangs_up_frees_the_server_within_a_second_and_who_waited_come
 async def test_who_hangs_up_while_it_waits_never_reaches_the_server(
     vllm: str, client: httpx.AsyncClient, stream: bool
 ) -> None:
-    async with asking(client, CLIENTS, stream=True):
-        await seconds_until(lambda load: load.running >= PLACES, vllm)
-        async with asking(client, CLIENTS, stream=stream):
-            await asyncio.sleep(0.5)  # they are in the router's waiting room
+    async with asking(client, CLIENTS, stream=stream):
+        await seconds_until(lambda load: load.running > 0, vllm)
+        async with asyncio.timeout(30):
+            while await waiting(client) < CLIENTS // 2:
+                await asyncio.sleep(0.05)
     freed = await seconds_until(lambda load: load.running + load.waiting == 0, vllm)
 
-    print(f"{2 * CLIENTS} left, freed in {freed:.2f} s")  # noqa: T201 - as above
+    assert await waiting(client) == 0
+    print(f"{CLIENTS} left, freed in {freed:.2f} s")  # noqa: T201 - as above
     assert freed < SECONDS_TO_FREE
     assert (await client.post(PATH, json=body(2, stream=False))).status_code == 200

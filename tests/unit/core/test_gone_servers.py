@@ -45,7 +45,7 @@ def test_what_hangs_at_a_server_that_two_probes_found_gone_is_tried_elsewhere(
 
     told = probe_twice(house, "rennes-1", failure)
 
-    assert told == [Recall(id=hanging.id, attempt=1)]
+    assert told == [Recall(id=hanging.id, attempt=1, why=Failure.TIMEOUT)]
     moved = house.fail(hanging, Failure.TIMEOUT)
     assert isinstance(moved, Grant)
     assert moved.server_id == "reims-1"
