@@ -6,7 +6,7 @@ Synchronous, and told the time: `now` is in seconds, of any clock that never goe
 * no server is given more than its owner allows, counts never fall below 0 and are 0 when nothing runs;
 * an ejected server gets nothing but one trial at a time;
 * nobody waits while a server admits their class, unless a request too large for its memory is next;
-* a retry goes to no server that failed it, keeps its place in the line, and is at most the fourth attempt;
+* a retry goes to no server that failed it, keeps its place in the line, and nothing is tried after a fourth failure;
 * what is told twice, late, or of an unknown attempt changes nothing.
 
 A busy server has not failed a request: it takes nothing from anybody for a while, then the request may be its
@@ -107,6 +107,7 @@ class Decider:
         request.attempt += 1
         request.asked_at = now
         if why not in WAS_BUSY:
+            request.failures += 1
             request.needs = request.needs.without(_host(request).entry.id)
         request.grant = None
         refusal = self._refuse_retry(request, why, now) or self._hopeless(request, now)
@@ -302,7 +303,7 @@ class Decider:
         )
 
     def _refuse_retry(self, request: Request, why: Failure, now: float) -> Refusal | None:
-        if request.attempt > MAX_ATTEMPTS:
+        if request.failures >= MAX_ATTEMPTS:
             return self._refuse(request, RefusalCode.ATTEMPTS, now)
         if request.expires_at <= now:
             return self._refuse(request, RefusalCode.FULL, now)
@@ -363,7 +364,7 @@ class Decider:
         return self._recall(hanging, Failure.TIMEOUT)
 
     def _is_wanted_elsewhere(self, request: Request, host: Host, now: float) -> bool:
-        if request.attempt >= MAX_ATTEMPTS:
+        if request.failures + 1 >= MAX_ATTEMPTS:
             return False
         others = request.needs.without(host.entry.id)
         found = find_candidates(others, request.room.routes, now)

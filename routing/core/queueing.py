@@ -36,6 +36,7 @@ class Request:
         "blocked_since",
         "cost",
         "expires_at",
+        "failures",
         "grant",
         "granted_at",
         "needs",
@@ -54,6 +55,8 @@ class Request:
         self.rank = (self.asked_at, number)
         self.expires_at = now + ticket.deadline_in_ms / 1000 - ANSWER_MARGIN
         self.attempt = ticket.attempt
+        self.failures = ticket.attempt - 1
+        """Attempts that failed; those at servers that were only busy do not count."""
         self.needs = Needs(
             *(ticket.institution_id, ticket.mode, ticket.endpoint, ticket.excluded),
             priority=ticket.priority,

@@ -46,6 +46,7 @@ WAS_BUSY = frozenset({Failure.FULL, Failure.QUEUED})
 """Failures after which the same server may serve the request yet, when it has room."""
 
 MAX_ATTEMPTS = 4
+"""Of which each has failed but the last; at a server that was only busy nothing was tried."""
 
 RETRY_SHARE = 0.2
 RETRY_FLOOR = 50

@@ -17,6 +17,7 @@ from routing.core.request import (
     Ended,
     FirstToken,
     Grant,
+    Recall,
     Refusal,
     RefusalCode,
     Started,
@@ -46,6 +47,7 @@ class Traffic(RuleBasedStateMachine):
         self.waiting: dict[str, Ticket] = {}
         self.running: dict[str, Grant] = {}
         self.failed_at: dict[str, set[str]] = {}
+        self.failures: dict[str, int] = {}
         self.arrived: dict[str, int] = {}
         self.expires: dict[str, float] = {}
         self.finished: list[Grant] = []
@@ -102,6 +104,7 @@ class Traffic(RuleBasedStateMachine):
             self.arrived[ticket.id] = len(self.tickets)
             self.expires[ticket.id] = self.now + patience / 1000
             self.failed_at[ticket.id] = set()
+            self.failures[ticket.id] = 0
             self.take(self.decider.offer(ticket, self.now))
 
     @precondition(lambda self: self.tickets)
@@ -120,9 +123,10 @@ class Traffic(RuleBasedStateMachine):
         grant = self.pick_running(data)
         if why not in WAS_BUSY:
             self.failed_at[grant.id].add(grant.server_id)
+            self.failures[grant.id] += 1
         self.waiting[grant.id] = self.tickets[grant.id]
         self.take(self.decider.retry(grant.id, grant.attempt, why, self.now, pause))
-        if grant.attempt == MAX_ATTEMPTS:
+        if self.failures[grant.id] == MAX_ATTEMPTS:
             assert grant.id not in self.running
             assert grant.id not in self.waiting
 
@@ -174,6 +178,7 @@ class Traffic(RuleBasedStateMachine):
     @rule(ok=st.booleans(), why=failures)
     def servers_are_probed(self, ok: bool, why: Failure) -> None:
         for server_id in self.decider.probes_due(self.now):
+            self.trials.pop(server_id, None)
             decisions = self.decider.probed(
                 server_id, ok=ok, failure=None if ok else why, now=self.now
             )
@@ -181,13 +186,17 @@ class Traffic(RuleBasedStateMachine):
 
     @rule()
     def a_probe_is_lost(self) -> None:
-        self.decider.probes_due(self.now)
+        for server_id in self.decider.probes_due(self.now):
+            self.trials.pop(server_id, None)
 
     # What must hold.
 
     def take(self, decisions: list[Decision]) -> None:
         """Enter decisions in the ledger: each is about somebody who waits, and a grant is within every limit."""
         for decision in decisions:
+            if isinstance(decision, Recall):
+                assert self.running[decision.id].attempt == decision.attempt
+                continue
             ticket = self.waiting.pop(decision.id)
             if isinstance(decision, Grant):
                 self.running[decision.id] = decision
@@ -197,7 +206,7 @@ class Traffic(RuleBasedStateMachine):
     def check_grant(self, grant: Grant, ticket: Ticket) -> None:
         assert grant.server_id in MODELS[ticket.model_id]
         assert grant.server_id not in self.failed_at[grant.id]
-        assert grant.attempt <= MAX_ATTEMPTS
+        assert self.failures[grant.id] < MAX_ATTEMPTS
         state, own = self.states[grant.server_id], grant.server_id.startswith(ticket.institution_id)
         assert state is ServerState.LIVE or (state is ServerState.STAGING and own)
         assert own or ticket.mode is not RoutingMode.PRIVATE_ONLY

@@ -4,9 +4,9 @@ import pytest
 
 from routing.core.candidates import LOST_SECONDS
 from routing.core.enums import Health
-from routing.core.health import BACKOFF_SECONDS
+from routing.core.health import BACKOFF_SECONDS, HOLD_CAP
 from routing.core.request import Decision, FirstToken, Grant, Recall, Refusal, RefusalCode
-from routing.core.retry import Failure
+from routing.core.retry import MAX_ATTEMPTS, Failure
 from tests.support.decisions import MODEL, House, a_server
 
 RENNES, REIMS = a_server("rennes-1", max_parallel=1), a_server("reims-1")
@@ -98,3 +98,34 @@ def test_who_waits_for_a_server_that_lost_the_model_hears_of_it() -> None:
 
     codes = {each.id: each.code for each in told if isinstance(each, Refusal)}
     assert codes == {"t1": RefusalCode.ATTEMPTS, "t2": RefusalCode.ALL_DOWN}
+
+
+def test_a_request_outlives_any_number_of_full_answers_as_long_as_it_may_wait() -> None:
+    house = House(a_server("rennes-1"), a_server("reims-1", max_parallel=1))
+    grants = {grant.server_id: grant for grant in (house.grant("t1"), house.grant("t2"))}
+    at_rennes, at_reims = grants["rennes-1"], grants["reims-1"]
+    for attempt in range(1, 2 * MAX_ATTEMPTS):
+        assert at_rennes.attempt == attempt
+        assert house.fail(at_rennes, Failure.FULL) is None
+        (granted,) = house.pass_time(HOLD_CAP)
+        assert isinstance(granted, Grant)
+        at_rennes = granted
+    assert house.fail(at_rennes, Failure.FULL) is None
+
+    (served,) = house.end(at_reims)
+
+    assert (served.id, served.server_id) == (at_rennes.id, "reims-1")  # type: ignore[union-attr]  # a grant
+
+
+def test_full_answers_do_not_count_as_failures() -> None:
+    house = House(*(a_server(f"rennes-{number}") for number in range(MAX_ATTEMPTS + 1)))
+    grant = house.grant("t1")
+    for why in (Failure.FULL, *[Failure.LOST] * (MAX_ATTEMPTS - 1), Failure.FULL):
+        told = house.fail(grant, why) or next(iter(house.pass_time(HOLD_CAP)))
+        assert isinstance(told, Grant)
+        grant = told
+
+    refused = house.fail(grant)
+
+    assert isinstance(refused, Refusal)
+    assert refused.code is RefusalCode.ATTEMPTS
