@@ -45,8 +45,8 @@ LIMITS = Limits(
     run_seconds=110.0,
     server_head_seconds=50.0,
     server_idle_seconds=20.0,
-    hold_back_seconds=3.0,
-    comment_seconds=1.0,
+    hold_back_seconds=0.5,
+    comment_seconds=0.5,
     tick_seconds=2.0,
 )
 """As in production, but for waits of minutes, which no schedule of seconds would see the end of."""

@@ -18,7 +18,18 @@ ANSWER_BYTES = 4000
 """A fault after so many bytes strikes near any byte of an answer, or leaves a short one alone."""
 METRICS = "/metrics"
 KINDS: tuple[Kind | Literal["metrics"], ...] = (
-    *("refuse", "restart", "hang", "reset", "reset", "close", "garbage", "half_chunk"),
+    *(
+        "refuse",
+        "restart",
+        "restart",
+        "hang",
+        "hang",
+        "reset",
+        "reset",
+        "close",
+        "garbage",
+        "half_chunk",
+    ),
     *("status", "status", "slow", "html", "redirect", "empty", "gzip", "metrics"),
 )
 """What may go wrong, the likelier ones twice; `metrics` stands for a server whose own metrics do."""
