@@ -1,6 +1,7 @@
 """The judge of fault schedules: what it lets pass, and what it complains of."""
 
 import itertools
+from typing import Any
 
 import msgspec
 import pytest
@@ -23,10 +24,10 @@ ASK = Ask(
     patience=None,
 )
 CRASH = Strike(server="rennes-1", at=4.0, until=6.0, fault=Fault(kind="refuse"))
-WHOLE = {"status": 200, "tokens": 20, "done": 1, "model": MODEL, "first": 5.5}
+WHOLE: dict[str, Any] = {"status": 200, "tokens": 20, "done": 1, "model": MODEL, "first": 5.5}
 
 
-def complaints(*strikes: Strike, served_by: str = "rennes-1", **saw: object) -> list[str]:
+def complaints(*strikes: Strike, served_by: str = "rennes-1", **saw: Any) -> list[str]:
     """Return what the judge says of one request that saw this, on two servers under these strikes."""
     plan = Schedule(
         seed=0,
@@ -71,7 +72,7 @@ def test_a_server_is_not_missed_before_anybody_could_know_that_it_is_back() -> N
 
 
 def test_a_stream_that_broke_is_excused_only_by_a_fault_of_its_own_server() -> None:
-    broken = {"status": 200, "first": 5.5, "error": "answer_interrupted"}
+    broken: dict[str, Any] = {"status": 200, "first": 5.5, "error": "answer_interrupted"}
 
     assert complaints(CRASH, **broken) == []
     assert len(complaints(CRASH, served_by="reims-1", **broken)) == 1

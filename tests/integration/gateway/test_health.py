@@ -11,8 +11,7 @@ import pytest
 
 from routing.core import health
 from routing.core.enums import Limiting, Strategy
-from routing.core.host import START_WITH_GAUGES
-from routing.core.learning import START
+from routing.core.learning import START, START_WITH_GAUGES
 from routing.gateway import signals
 from routing.simulator import Fault, Simulated, simulated
 from tests.integration.gateway.conftest import SERVED
@@ -48,7 +47,7 @@ LIES = (
     "vllm:num_requests_running NaN\nvllm:num_requests_waiting -3\n",
     'vllm:num_requests_running 1\nvllm:cache_config_info{num_gpu_blocks="1",block_size="1"} 1\n',
 )
-LIMITED = (
+LIMITED: tuple[dict[str, Any], ...] = (
     {"strategy": Strategy.AFFINITY, "limiting": Limiting.LEARNT},
     {"strategy": Strategy.LEAST_BUSY, "limiting": Limiting.STATISTICS},
 )

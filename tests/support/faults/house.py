@@ -15,6 +15,7 @@ import httpx
 import msgspec
 
 from routing.core import candidates, health, host, learning
+from routing.core.enums import Limiting, Strategy
 from routing.gateway import probing, signals
 from routing.gateway.settings import Limits
 from routing.simulator import Fault, Simulated, simulated
@@ -39,6 +40,12 @@ from tests.support.router import (
 SPEED = 4.0
 PATH = "/v1/chat/completions"
 SERVED = "served-name"
+LIMITING = {
+    Strategy.ROUND_ROBIN: Limiting.GIVEN,
+    Strategy.LEAST_BUSY: Limiting.STATISTICS,
+    Strategy.AFFINITY: Limiting.LEARNT,
+}
+"""As in the settings that a model may have."""
 INSTITUTIONS = ("orleans", "rennes", "tours")
 LIMITS = Limits(
     wait_seconds=60.0,
@@ -179,7 +186,13 @@ async def _house(
                 principals(**{name: a_principal(name) for name in INSTITUTIONS}),
                 names(
                     *(
-                        a_model(*hosts, name=model, served_name=SERVED, strategy=plan.strategy)
+                        a_model(
+                            *hosts,
+                            name=model,
+                            served_name=SERVED,
+                            strategy=plan.strategy,
+                            limiting=LIMITING[plan.strategy],
+                        )
                         for model, hosts in plan.models.items()
                     )
                 ),

@@ -33,6 +33,7 @@ KINDS: tuple[Kind | Literal["metrics"], ...] = (
     *("status", "status", "slow", "html", "redirect", "empty", "gzip", "metrics"),
 )
 """What may go wrong, the likelier ones twice; `metrics` stands for a server whose own metrics do."""
+BROKEN_METRICS: tuple[Kind, ...] = ("garbage", "hang", "status", "html", "empty", "reset")
 PROMPT_WORDS = (1, 20, 400)
 
 
@@ -143,8 +144,7 @@ def _fault(chance: random.Random) -> Fault:
         case "slow":
             return Fault(kind=kind, seconds=chance.uniform(0.02, 1.0))
         case "metrics":
-            broken = chance.choice(("garbage", "hang", "status", "html", "empty", "reset"))
-            return Fault(kind=broken, path=METRICS)
+            return Fault(kind=chance.choice(BROKEN_METRICS), path=METRICS)
         case _:
             return Fault(kind=kind)
 

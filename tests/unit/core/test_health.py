@@ -269,10 +269,10 @@ def test_a_lost_probe_is_forgotten() -> None:
 
 def test_it_counts_how_often_it_was_set_aside_and_not_the_trials_meanwhile() -> None:
     health = an_ejected_server()
-    health.begin_trial("t")
+    health.begin_trial("t", NOW + 2)
     health.failed(Failure.CONNECT, "t", "orleans", NOW + 3)
     still_away = health.times_ejected
-    health.begin_trial("u")
+    health.begin_trial("u", NOW + 9)
     health.succeeded("u", NOW + 10)
 
     health.failed(Failure.CONNECT, "v", "orleans", NOW + 20)
