@@ -87,7 +87,7 @@ _PATIENCE = (
 )
 BACK_SECONDS = 90.0
 """Seconds after the last fault in which every server is in service again: more than the longest pause."""
-DISTURBED_SECONDS, ATTEMPTS = 1.0, 3
+DISTURBED_SECONDS, ATTEMPTS = 0.5, 6
 """From how late this process came to run its verdict means little, and how often it is then asked for."""
 _ANSWER_SECONDS = 300.0
 
