@@ -128,8 +128,13 @@ class Host:
     # What it may be given.
 
     def may_be_tried(self, now: float) -> bool:
-        """Say whether one request may find out if the ejected server is back."""
-        return self.in_flight < self.most and self.health.is_due(now)
+        """Say whether one request may find out if the ejected server is back, or the empty one really full.
+
+        For want of a server that admits: what its gauges say for ever must not keep it from everybody.
+        """
+        if self.in_flight >= self.most:
+            return False
+        return self.health.is_due(now) or (not self.runs and self._health_admits(0, now))
 
     @property
     def most(self) -> int:
@@ -141,7 +146,6 @@ class Host:
 
         Ceilings rise with the class, so all above are admitted too; `NO_CLASS` when none is. Somebody reads a
         stream, so its backlog may always fill the ceiling of `STREAM_CLASS`. A given limit knows no classes.
-        Of an empty server that says it is full one request finds out.
         """
         running = self.in_flight
         if running >= self.most or not self._health_admits(running, now):
@@ -153,7 +157,7 @@ class Host:
         if taken > self.limit.wall and running:
             return NO_CLASS, NO_CLASS
         places = taken / max(1.0, self.limit.value)
-        memory = self.memory_use(now) if running else 0.0
+        memory = self.memory_use(now)
         seconds = self.pace.prefill * self.backlog
         streams = whole = NO_CLASS
         for level in CLASSES:
@@ -174,8 +178,11 @@ class Host:
             return self._given_admits(limiting, running, now)
         places = min(_PLACES[OWNER] * self.limit.value + 1, self.limit.wall)
         seconds = self.pace.prefill * self.backlog
-        memory = self.memory_use(now) if running else 0.0
-        return running + 1 <= places and seconds <= _BACKLOG[OWNER] and memory <= _MEMORY[OWNER]
+        return (
+            running + 1 <= places
+            and seconds <= _BACKLOG[OWNER]
+            and self.memory_use(now) <= _MEMORY[OWNER]
+        )
 
     def has_memory_for(self, prompt: int, level: int, now: float) -> bool:
         """Say whether a prompt of so many tokens fits under a class's ceiling; an empty server takes any."""
@@ -206,7 +213,7 @@ class Host:
         if running >= (self.entry.max_parallel or GIVEN_LIMIT):
             return False
         gauges = self._fresh_gauges(now) if limiting is Limiting.STATISTICS else None
-        return gauges is None or gauges.waiting < MOST_QUEUED or not running
+        return gauges is None or gauges.waiting < MOST_QUEUED
 
     def _fresh_gauges(self, now: float) -> Gauges | None:
         """Return the gauges unless they are so old that they say nothing any more."""

@@ -3,11 +3,11 @@
 import pytest
 
 from routing.core.candidates import LOST_SECONDS
-from routing.core.enums import Health
+from routing.core.enums import Health, Limiting
 from routing.core.health import BACKOFF_SECONDS, HOLD_CAP
-from routing.core.request import Decision, FirstToken, Grant, Recall, Refusal, RefusalCode
+from routing.core.request import Decision, FirstToken, Gauges, Grant, Recall, Refusal, RefusalCode
 from routing.core.retry import MAX_ATTEMPTS, Failure
-from tests.support.decisions import MODEL, House, a_server
+from tests.support.decisions import MODEL, House, a_model, a_server
 
 RENNES, REIMS = a_server("rennes-1", max_parallel=1), a_server("reims-1")
 
@@ -129,3 +129,20 @@ def test_full_answers_do_not_count_as_failures() -> None:
 
     assert isinstance(refused, Refusal)
     assert refused.code is RefusalCode.ATTEMPTS
+
+
+@pytest.mark.parametrize("limiting", [Limiting.LEARNT, Limiting.STATISTICS])
+def test_an_empty_server_that_says_it_is_full_gets_one_request_when_no_other_takes_any(
+    limiting: Limiting,
+) -> None:
+    servers = a_server("rennes-1"), a_server("reims-1", max_parallel=1)
+    house = House(*servers, models=(a_model("rennes-1", "reims-1", limiting=limiting),))
+    full = Gauges(server_id="rennes-1", running=0, waiting=100, memory_use=1.0)
+    house.decider.report(full, house.clock())
+
+    assert house.grant("t1").server_id == "reims-1"
+    tried = house.grant("t2")
+    assert tried.server_id == "rennes-1"
+    assert house.offer("t3") is None
+    (following,) = house.end(tried)
+    assert following.id == "t3"
