@@ -110,7 +110,8 @@ def test_models_are_listed_and_retrieved_one_by_one(
 ) -> None:
     listed = [model.id for model in client.models.list()]
 
-    assert sorted(listed) == sorted(product.demo["models"])
+    assert len(listed) == len(set(listed))
+    assert set(product.demo["models"]) <= set(listed)  # other tests of this copy may bring more
     assert client.models.retrieve(listed[0]).id == listed[0]
 
 
