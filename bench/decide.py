@@ -3,13 +3,15 @@
     python bench/decide.py [REQUESTS]
 
 40 institutions, 20 servers of one model, 200 requests in flight; the strategy is said on each line. Then what
-an event costs when 700 wait: an end that lets the head in, and a failure after which all are looked at again.
+events cost when 700 wait: an end that lets the head in, a failure after which all are looked at again, and an
+arrival in each case.
 """
 
 import sys
 import time
 from collections import deque
 from pathlib import Path
+from statistics import mean
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -33,28 +35,36 @@ def main() -> None:
         for mode in (RoutingMode.ANY, RoutingMode.PRIVATE_FIRST):
             print(f"{strategy:12} {mode:14} {measure(strategy, mode, requests):6.1f} µs a request")
     for outcome in (OK, Failure.SERVER_ERROR):
-        print(f"{WAITING} wait, {outcome:12} {measure_crowd(outcome):8.1f} µs an end")
+        ended, arrived = measure_crowd(outcome)
+        print(f"{WAITING} wait, {outcome:12} {ended:8.1f} µs an end, {arrived:6.1f} an arrival")
 
 
-def measure_crowd(outcome: str, rounds: int = 100) -> float:
-    """Return microseconds of CPU per end of an attempt while `WAITING` tickets wait."""
+def measure_crowd(outcome: str, rounds: int = 200) -> tuple[float, float]:
+    """Return microseconds of CPU per end of an attempt, and per arrival, while `WAITING` tickets wait."""
     decider = Decider()
     servers = [a_server(name, max_parallel=10) for name in SERVERS]
     decider.replace_table(a_table(servers), 0.0)
     running = deque[Grant]()
-    for number in range(len(SERVERS) * 10 + WAITING + rounds):
-        # One key's failures: too few here to eject a server.
-        ticket = a_ticket(f"t{number}", institution_id=f"i{number % INSTITUTIONS}", key_id="k")
+    # One key's failures: too few here to eject a server.
+    tickets = [
+        a_ticket(f"t{number}", institution_id=f"i{number % INSTITUTIONS}", key_id="k")
+        for number in range(len(SERVERS) * 10 + WAITING + rounds)
+    ]
+    for ticket in tickets[:-rounds]:
         running += [each for each in decider.offer(ticket, 0.0) if isinstance(each, Grant)]
-    spent = 0.0
-    for number in range(rounds):
+    ends, arrivals = [], []
+    for number, ticket in enumerate(tickets[-rounds:]):
+        now = number * 0.01
         oldest = running.popleft()
         event = Ended(id=oldest.id, attempt=1, outcome=outcome)
         began = time.process_time()
-        decisions = decider.report(event, number * 0.01)
-        spent += time.process_time() - began
+        decisions = decider.report(event, now)
+        ended = time.process_time()
+        decider.offer(ticket, now)
+        ends.append(ended - began)
+        arrivals.append(time.process_time() - ended)
         running += [each for each in decisions if isinstance(each, Grant)]
-    return spent / rounds * 1e6
+    return mean(ends) * 1e6, mean(arrivals) * 1e6
 
 
 def measure(strategy: Strategy, mode: RoutingMode, requests: int) -> float:

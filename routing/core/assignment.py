@@ -10,16 +10,17 @@ Synchronous, and told the time: `now` is in seconds, of any clock that never goe
 * what is told twice, late, or of an unknown attempt changes nothing.
 
 A busy server has not failed a request: it takes nothing from anybody for a while, then the request may be its
-again. Not here: who is next (`serving`), waiting itself, timers and futures (`routing.dispatch`).
+again. Not here: who is next (`serving`), what attempts take and teach (`attempts`), timers and futures
+(`routing.dispatch`).
 """
 
 from collections.abc import Iterable
 
-from routing.core.candidates import Needs, Route, all_down, find_candidates
+from routing.core.attempts import Attempts
+from routing.core.candidates import Needs, Route, all_down
 from routing.core.deadlines import Deadlines
 from routing.core.enums import Health
 from routing.core.explaining import explain
-from routing.core.fairness import cost
 from routing.core.fleet import Fleet
 from routing.core.host import Host, Run
 from routing.core.limits import Limits
@@ -62,6 +63,7 @@ class Decider:
     def __init__(self, epoch: int = 1) -> None:
         self._epoch = epoch
         self._fleet = Fleet()
+        self._attempts = Attempts(self._fleet)
         self.limits = Limits()
         self._requests: dict[str, Request] = {}
         self._deadlines = Deadlines()
@@ -103,12 +105,12 @@ class Decider:
         request = self._running(ticket_id, attempt)
         if request is None:
             return [Refusal(id=ticket_id, code=RefusalCode.ATTEMPTS, retry_after_ms=0)]
-        self._release(request, why, now, retry_after_ms / 1000)
+        self._attempts.fail(request, why, now, retry_after=retry_after_ms / 1000)
         request.attempt += 1
         request.asked_at = now
         if why not in WAS_BUSY:
             request.failures += 1
-            request.needs = request.needs.without(_host(request).entry.id)
+            request.needs = request.needs.without(request.host.entry.id)
         request.grant = None
         refusal = self._refuse_retry(request, why, now) or self._hopeless(request, now)
         if refusal is None:
@@ -124,9 +126,9 @@ class Decider:
         self.limits.settle(ticket_id, 0, now)
         if request.waits:
             self._leave(request)
-        else:
-            self._release(request, UNUSED, now)
-        return self._serve_all(now)
+            return self._serve_all(now)
+        self._attempts.fail(request, UNUSED, now)
+        return self._serve_at(request.host, now)
 
     # What is told.
 
@@ -172,8 +174,7 @@ class Decider:
             return []
         harm = failure or Failure.CONNECT
         was_away = host.health.state is not Health.HEALTHY
-        host.health.probed(None if ok or harm not in HARMS_HEALTH else harm, now)
-        self._note_return(host, was_away)
+        self._attempts.probed(host, None if ok or harm not in HARMS_HEALTH else harm, now)
         decisions = self._serve_all(now, recheck=True)
         if not ok and was_away and harm in _IS_GONE:
             decisions += self._move_from(host, now)
@@ -221,41 +222,56 @@ class Decider:
             decisions += self._serve(room, now)
         return decisions
 
-    def _serve(self, room: Room, now: float) -> list[Decision]:
+    def _serve_at(self, host: Host, now: float) -> list[Decision]:
+        """Serve those who may wait for `host`, at which alone something has changed."""
+        if not self._waiting:
+            return []
+        rooms = [
+            room
+            for room in self._fleet.rooms.values()
+            if room and any(route.host is host for route in room.routes)
+        ]
+        return [each for room in sorted(rooms, key=_since) for each in self._serve(room, now, host)]
+
+    def _serve(self, room: Room, now: float, only: Host | None = None) -> list[Decision]:
         """Let those in who can start now."""
         if not room:
             return []
         decisions: list[Decision] = []
-        look = self._look(room, now)
+        look = self._look(room, now, only)
         while room and (turn := look.next()):
             grant, route = self._grant(turn, now)
             look.note(route)
             decisions.append(grant)
         return decisions
 
-    def _look(self, room: Room, now: float) -> Pass:
-        for route in room.routes:
-            route.host.look(now)
-        return Pass(room, now)
+    def _look(self, room: Room, now: float, only: Host | None = None) -> Pass:
+        if only is not None:
+            only.look(now)
+        else:
+            for route in room.routes:
+                route.host.look(now)
+        return Pass(room, now, only)
 
     def _refuse_hopeless(self, room: Room, now: float) -> list[Decision]:
         """Answer those for whom no server is left: hope may have been lost, not only won."""
-        hopeless: dict[Needs, bool] = {}
-        decisions: list[Decision] = []
-        for request in room:
-            if hopeless.get(request.needs, True):
-                refusal = self._hopeless(request, now)
-                hopeless[request.needs] = refusal is not None
-                if refusal:
-                    decisions.append(refusal)
-        return decisions
+        return [
+            self._refuse(request, code, now)
+            for needs, line in room.lines_by_needs()
+            if (code := self._why_hopeless(needs, room, now))
+            for request in line
+        ]
 
     def _hopeless(self, request: Request, now: float) -> Refusal | None:
-        found = find_candidates(request.needs, request.room.routes, now)
+        code = self._why_hopeless(request.needs, request.room, now)
+        return self._refuse(request, code, now) if code else None
+
+    def _why_hopeless(self, needs: Needs, room: Room, now: float) -> RefusalCode | None:
+        found = room.prospects.of(needs, now)
         if isinstance(found, RefusalCode):
-            return self._refuse(request, found, now)
+            return found
         if all_down(found) and not any(route.host.may_be_tried(now) for route in found):
-            return self._refuse(request, RefusalCode.ALL_DOWN, now)
+            return RefusalCode.ALL_DOWN
         return None
 
     def _grant(self, turn: Turn, now: float) -> tuple[Grant, Route]:
@@ -264,21 +280,15 @@ class Decider:
             self._leave(request)
         room, ticket = request.room, request.ticket
         route = request.route = room.choose(request, turn.options, now)
-        host = route.host
-        if host.health.state is not Health.HEALTHY:
-            host.health.begin_trial(ticket.id, now)
+        server_id = route.host.entry.id
         known = room.affinity.known_to(ticket.prefix, now) if ticket.prefix else {}
-        cached, age = known.get(host.entry.id, (0.0, 0))
+        cached, age = known.get(server_id, (0.0, 0))
         explanation = explain(turn, route, cached, now)
-        host.begin(Run(ticket, min(cached, float(ticket.prompt_estimate)), age, now), now)
-        host.guests.begin(ticket)
-        room.serve(request, now)
-        room.in_flight += 1
-        request.granted_at = now
+        self._attempts.begin(request, cached, age, now)
         request.grant = Grant(
             id=ticket.id,
             attempt=request.attempt,
-            server_id=host.entry.id,
+            server_id=server_id,
             deployment_id=route.deployment.id,
             epoch=self._epoch,
             explain=explanation,
@@ -323,15 +333,22 @@ class Decider:
         request = self._running(event.id, event.attempt)
         if request is None:
             return []
-        host, ticket = _host(request), request.ticket
-        was_away = host.health.state is not Health.HEALTHY
-        host.health.succeeded(ticket.id, now)
-        self._note_return(host, was_away)
-        host.first_token(ticket.id, now - request.granted_at, now)
-        if ticket.prefix:
-            tokens = ticket.prompt_estimate
-            request.room.affinity.note(ticket.prefix, tokens, host.entry.id, now)
-        return self._serve_all(now)
+        self._attempts.first_token(request, now)
+        return self._serve_at(request.host, now)
+
+    def _end(self, event: Ended, now: float) -> list[Decision]:
+        request = self._running(event.id, event.attempt)
+        if request is None:
+            return []
+        del self._requests[event.id]
+        self.limits.settle(event.id, event.prompt_tokens + event.completion_tokens, now)
+        if event.outcome == OK:
+            self._attempts.complete(request, event, now)
+        else:
+            self._attempts.fail(request, event.outcome, now, written=event.completion_tokens)
+        if event.outcome in _TAKES_HOPE:
+            return self._serve_all(now, recheck=True)
+        return self._serve_at(request.host, now)
 
     def _hear(self, host: Host, event: Progress | Gauges, now: float) -> list[Decision]:
         if isinstance(event, Gauges):
@@ -343,7 +360,7 @@ class Decider:
             host.stopped(now)
             return self._recall(host.runs.values(), Failure.TIMEOUT)
         queued = host.queued_inside(now)
-        return [*self._recall(queued, Failure.QUEUED), *self._serve_all(now)]
+        return [*self._recall(queued, Failure.QUEUED), *self._serve_at(host, now)]
 
     def _recall(self, runs: Iterable[Run], why: Failure) -> list[Decision]:
         """Take attempts back; from a queue once only: a server may after all be slow."""
@@ -367,75 +384,10 @@ class Decider:
         if request.failures + 1 >= MAX_ATTEMPTS:
             return False
         others = request.needs.without(host.entry.id)
-        found = find_candidates(others, request.room.routes, now)
+        found = request.room.prospects.of(others, now)
         return not isinstance(found, RefusalCode) and any(
             route.host.health.state is Health.HEALTHY for route in found
         )
-
-    def _note_return(self, host: Host, was_away: bool) -> None:
-        """A server that comes back from an ejection begins small, and may have forgotten everything."""
-        if was_away and host.health.state is Health.HEALTHY:
-            host.limit.restart()
-            for room in self._fleet.rooms.values():
-                room.affinity.forget(host.entry.id)
-
-    def _end(self, event: Ended, now: float) -> list[Decision]:
-        request = self._running(event.id, event.attempt)
-        if request is None:
-            return []
-        del self._requests[event.id]
-        self.limits.settle(event.id, event.prompt_tokens + event.completion_tokens, now)
-        ticket, room, host = request.ticket, request.room, _host(request)
-        if event.outcome == OK:
-            if event.completion_tokens:
-                room.outputs.note(ticket, event.completion_tokens)
-            self._settle(request, event)
-        self._release(request, event.outcome, now, written=event.completion_tokens)
-        if event.outcome == OK and ticket.prefix:
-            tokens = ticket.prompt_estimate + event.completion_tokens
-            room.affinity.note(ticket.prefix, tokens, host.entry.id, now)
-        return self._serve_all(now, recheck=event.outcome in _TAKES_HOPE)
-
-    def _settle(self, request: Request, event: Ended) -> None:
-        """Correct by what was really used."""
-        ticket, room, host = request.ticket, request.room, _host(request)
-        used = cost(event.prompt_tokens, event.completion_tokens)
-        room.turns.settle(
-            ticket.priority, ticket.institution_id, used - request.cost, ticket.weight
-        )
-        if run := host.runs.get(ticket.id):
-            room.affinity.settle(host.entry.id, run.cached_age, run.cached, event.cached_tokens)
-
-    def _release(
-        self,
-        request: Request,
-        outcome: str,
-        now: float,
-        retry_after: float = 0.0,
-        written: int = 0,
-    ) -> None:
-        """Give back the place that `request` held and note what its server made of it."""
-        host, room, ticket = _host(request), request.room, request.ticket
-        host.end(ticket.id, written)
-        host.guests.end(ticket.id)
-        room.in_flight -= 1
-        if outcome == OK:
-            was_away = host.health.state is not Health.HEALTHY
-            host.health.succeeded(ticket.id, now)
-            self._note_return(host, was_away)
-            return
-        room.turns.settle(ticket.priority, ticket.institution_id, -request.cost, ticket.weight)
-        if outcome == Failure.FULL:
-            host.limit.was_full(host.in_flight, now)
-            host.health.was_full(ticket.id, host.in_flight, retry_after, now)
-        elif outcome in HARMS_HEALTH:
-            host.health.failed(Failure(outcome), ticket.id, ticket.institution_id, now)
-        else:
-            host.health.was_unused(ticket.id)
-        if outcome == Failure.NO_ENDPOINT and request.route:
-            request.route.note_missing(ticket.endpoint, now)
-        elif outcome == Failure.NO_MODEL and request.route:
-            request.route.note_lost(now)
 
     def _enter(self, request: Request) -> None:
         request.blocked_since = None
@@ -446,11 +398,6 @@ class Decider:
     def _leave(self, request: Request) -> None:
         request.room.leave(request)
         self._waiting -= 1
-
-
-def _host(request: Request) -> Host:
-    assert request.route is not None
-    return request.route.host
 
 
 def _since(room: Room) -> tuple[float, int]:

@@ -1,9 +1,10 @@
 """Which servers may ever serve a request, or why none will.
 
-Reads only. Not here: which of them could start it now (`serving`), the choice among those (`selection`).
+Not here: which of them could start it now (`serving`), the choice among those (`selection`).
 """
 
 from collections.abc import Sequence
+from math import inf
 from typing import NamedTuple
 
 from routing.core.enums import Health, RoutingMode, ServerState
@@ -15,6 +16,8 @@ MISSING_SECONDS = 120.0
 """How long it is believed that a deployment lacks an endpoint, after its server said so."""
 LOST_SECONDS = 5.0
 """How long a deployment is left alone whose server did not know the model: one request then finds out again."""
+MAX_REMEMBERED = 1000
+"""Kinds of needs whose candidates are remembered per model."""
 MAX_MISSING = 100
 """Endpoints remembered as missing per deployment: their names come from clients."""
 
@@ -58,6 +61,11 @@ class Route:
         """Return when time alone will let more through, None when only an event can."""
         health = self.host.health.opens_at(now)
         return health if self.has_model(now) else max(health or now, self._lost_until)
+
+    def changes_at(self, now: float) -> float:
+        """Return when what it was found to lack is believed no longer, infinity when it lacks nothing."""
+        times = (self._lost_until, *self._missing.values())
+        return min((time for time in times if time > now), default=inf)
 
     def has_model(self, now: float) -> bool:
         """Say whether the server may know the model, for all that it said lately."""
@@ -111,6 +119,32 @@ def find_candidates(needs: Needs, routes: Sequence[Route], now: float) -> list[R
         return RefusalCode.ATTEMPTS
     found = [route for route in found if route.has_model(now)]
     return found or RefusalCode.ALL_DOWN
+
+
+class Prospects:
+    """A model's routes, and for each kind of needs those that meet it, until something that decides it changes."""
+
+    __slots__ = ("_found", "_until", "routes")
+
+    def __init__(self, routes: Sequence[Route] = ()) -> None:
+        self.routes = routes
+        self._found: dict[Needs, Sequence[Route] | RefusalCode] = {}
+        self._until = inf
+
+    def of(self, needs: Needs, now: float) -> Sequence[Route] | RefusalCode:
+        """Return the routes that meet `needs`, now or later; or why there is none."""
+        if now >= self._until or len(self._found) >= MAX_REMEMBERED:
+            self.forget()
+        found = self._found.get(needs)
+        if found is None:
+            if not self._found:
+                self._until = min((route.changes_at(now) for route in self.routes), default=inf)
+            found = self._found[needs] = find_candidates(needs, self.routes, now)
+        return found
+
+    def forget(self) -> None:
+        """A route was found to lack something, or an owner's rules are others at this hour."""
+        self._found.clear()
 
 
 def all_down(candidates: Sequence[Route]) -> bool:

@@ -3,7 +3,7 @@
 Changed only by `assignment`.
 """
 
-from routing.core.candidates import Route
+from routing.core.candidates import Prospects, Route
 from routing.core.enums import Limiting
 from routing.core.fairness import SHARES
 from routing.core.host import NO_LIMIT, Host
@@ -33,9 +33,9 @@ class Fleet:
             room = self.rooms.setdefault(model.id, Room(model))
             room.model = model
             room.turns.shares = model.shares or SHARES
-            room.routes = self._routes(model)
+            room.prospects = Prospects(self._routes(model))
         for model_id in self.rooms.keys() - table.names.names.models.keys():
-            self.rooms[model_id].routes = ()
+            self.rooms[model_id].prospects = Prospects()
 
     def drop_empty_rooms(self) -> None:
         """Forget models that are gone, unless something runs that may come back for another try."""
@@ -50,6 +50,8 @@ class Fleet:
         self._hour = hour
         for host in self.hosts.values():
             host.guests.set_hour(hour)
+        for room in self.rooms.values():
+            room.prospects.forget()
 
     def load(self, now: float) -> LoadView:
         """Return the servers and models of the table as they are now."""

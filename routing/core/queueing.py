@@ -8,10 +8,11 @@ from bisect import bisect_left, insort
 from collections.abc import Collection, Iterator, Sequence
 
 from routing.core.affinity import Affinity
-from routing.core.candidates import Needs, Route
+from routing.core.candidates import Needs, Prospects, Route
 from routing.core.enums import RoutingMode
 from routing.core.estimates import Outputs
 from routing.core.fairness import Turns, cost
+from routing.core.host import Host
 from routing.core.request import Grant, Place, Ticket
 from routing.core.retry import RetryBudget
 from routing.core.selection import STRATEGIES
@@ -24,7 +25,7 @@ RATE_WINDOW_SECONDS = 30.0
 
 
 class Request:
-    """A ticket's present state: it `waits` in its room, or holds a `grant` and tries `route`.
+    """A ticket's present state: it `waits` in its room, or holds a `grant` and tries the `route` it took.
 
     `rank` is its place in a line: when it came first, then in the order of arrival; a retry keeps it. It wants a
     server since `asked_at`: since it came, or since its last attempt failed.
@@ -74,6 +75,17 @@ class Request:
         """Whether it asks for its institution's own servers."""
         return self.ticket.mode is not RoutingMode.ANY
 
+    @property
+    def taken(self) -> Route:
+        """The route of a request that has, or had, a grant."""
+        assert self.route is not None
+        return self.route
+
+    @property
+    def host(self) -> Host:
+        """The server of a request that has, or had, a grant."""
+        return self.taken.host
+
 
 Line = list[Request]
 """In the order of ranks."""
@@ -94,13 +106,13 @@ class Room:
         "model",
         "outputs",
         "owners_waiting",
-        "routes",
+        "prospects",
         "turns",
     )
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self.routes: Sequence[Route] = ()
+        self.prospects = Prospects()
         self.in_flight = 0
         self.budget = RetryBudget()
         self.turns = Turns()
@@ -119,10 +131,10 @@ class Room:
     def __len__(self) -> int:
         return self._waiting
 
-    def __iter__(self) -> Iterator[Request]:
-        """Go through all who wait, from the oldest; who is answered on the way may leave."""
-        everyone = [request for line in self._all_lines() for request in line]
-        return iter(sorted(everyone, key=_rank))
+    @property
+    def routes(self) -> Sequence[Route]:
+        """The ways to serve the model, sorted by key."""
+        return self.prospects.routes
 
     @property
     def since(self) -> tuple[float, int]:
@@ -141,6 +153,10 @@ class Room:
     def lines(self, level: int, institution: str) -> list[Line]:
         """Return the lines of an institution in a class, that with the oldest head first."""
         return sorted(self._lines[level][institution].values(), key=_head)
+
+    def lines_by_needs(self) -> list[tuple[Needs, Line]]:
+        """Return copies of all lines: who is answered may leave while one goes through them."""
+        return [(line[0].needs, line[:]) for line in self._all_lines()]
 
     def waiting_in(self, level: int) -> int:
         return sum(

@@ -1,14 +1,15 @@
 """Who is next in a room, and at which of its servers it may start: owners, then minimum shares, then classes.
 
-One `Pass` looks at the servers once, and again only at those that it gave something. Reads only.
+One `Pass` looks at the servers once, and again only at those that it gave something. After an event at one server
+it looks only there: what the others do not admit now, they did not before. Reads only.
 """
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from routing.core.candidates import Route, find_candidates
+from routing.core.candidates import Route
 from routing.core.enums import Lane
-from routing.core.host import OWNER
+from routing.core.host import NO_CLASS, OWNER, Host
 from routing.core.queueing import Request, Room
 from routing.core.request import RefusalCode
 
@@ -31,13 +32,15 @@ class Turn(NamedTuple):
 
 
 class Pass:
-    """One look at a room. Take a turn, carry it out, and call `note` before the next."""
+    """One look at a room, or at one host of it. Take a turn, carry it out, and call `note` before the next."""
 
-    def __init__(self, room: Room, now: float) -> None:
+    def __init__(self, room: Room, now: float, only: Host | None = None) -> None:
         self._room = room
         self._now = now
         self._limiting = room.model.limiting
-        self._doors = {route.key: self._door(route) for route in room.routes}
+        self._routes = [route for route in room.routes if only is None or route.host is only]
+        self._doors = {route.key: self._door(route) for route in self._routes}
+        """Of the routes that are looked at, the lowest class that is admitted, of streams and of whole answers."""
         self._closed: set[tuple[int, bool]] = set()
         self._has_ceilings = any(
             route.has_rules and route.host.guests.ceiling is not None for route in room.routes
@@ -45,13 +48,15 @@ class Pass:
 
     def note(self, chosen: Route) -> None:
         """`chosen` was given a request: look at its server again."""
-        for route in self._room.routes:
+        for route in self._routes:
             if route.host is chosen.host:
                 self._doors[route.key] = self._door(route)
 
     def next(self) -> Turn | None:
         """Return who starts next, and where; None when nobody can."""
-        return (self._room.owners_waiting and self._owner()) or self._by_class()
+        if self._room.owners_waiting and (turn := self._owner()):
+            return turn
+        return None if self._is_shut() else self._by_class()
 
     def for_one(self, request: Request) -> Turn | None:
         """Return where a request can start that waits for nobody."""
@@ -63,7 +68,11 @@ class Pass:
         candidates = self._candidates(request)
         ready = [route for route in candidates if self._admits(route, request, level, candidates)]
         if not ready:
-            ready = [route for route in candidates if route.host.may_be_tried(self._now)]
+            ready = [
+                route
+                for route in candidates
+                if route.key in self._doors and route.host.may_be_tried(self._now)
+            ]
             if not ready:
                 return None
         lane = Lane.SHARE if level > request.ticket.priority else Lane.CLASS
@@ -92,7 +101,8 @@ class Pass:
         ready = [
             route
             for route in candidates
-            if route.is_own_of(ticket.institution_id)
+            if route.key in self._doors
+            and route.is_own_of(ticket.institution_id)
             and route.host.admits_owner(self._limiting, self._now)
             and route.host.has_memory_for(ticket.prompt_estimate, OWNER, self._now)
         ]
@@ -107,7 +117,7 @@ class Pass:
         return Turn(request, ready, len(candidates), Lane.OWNER)
 
     def _owners(self) -> set[str]:
-        return {route.host.entry.institution_id for route in self._room.routes}
+        return {route.host.entry.institution_id for route in self._routes}
 
     # Classes
 
@@ -153,8 +163,14 @@ class Pass:
     def _door(self, route: Route) -> tuple[int, int]:
         return route.host.lowest_classes(self._limiting, self._now)
 
+    def _is_shut(self) -> bool:
+        """Say whether nobody at all could start, whatever they need."""
+        return all(min(door) == NO_CLASS for door in self._doors.values()) and not any(
+            route.host.may_be_tried(self._now) for route in self._routes
+        )
+
     def _candidates(self, request: Request) -> Sequence[Route]:
-        found = find_candidates(request.needs, self._room.routes, self._now)
+        found = self._room.prospects.of(request.needs, self._now)
         if isinstance(found, RefusalCode):
             return ()
         if not self._has_ceilings:
@@ -173,16 +189,25 @@ class Pass:
     def _admits(
         self, route: Route, request: Request, level: int, candidates: Sequence[Route]
     ) -> bool:
-        ticket = request.ticket
-        streams, whole = self._doors[route.key]
-        if ticket.stream:
-            if level < TOP and self._is_warm(route, request):
-                level = TOP
-            if level < streams:
-                return False
-        elif level < whole or self._reads_too_long(route, request, candidates):
+        door = self._doors.get(route.key)
+        if door is None:
             return False
-        return route.host.has_memory_for(ticket.prompt_estimate, level, self._now)
+        prompt = request.ticket.prompt_estimate
+        streams, whole = door
+        if not request.ticket.stream:
+            return (
+                level >= whole
+                and not self._reads_too_long(route, request, candidates)
+                and route.host.has_memory_for(prompt, level, self._now)
+            )
+        if level >= streams and route.host.has_memory_for(prompt, level, self._now):
+            return True
+        return (
+            level < TOP
+            and streams <= TOP
+            and route.host.has_memory_for(prompt, TOP, self._now)
+            and self._is_warm(route, request)
+        )
 
     def _is_warm(self, route: Route, request: Request) -> bool:
         """Say whether the server knows most of the prompt: a turn that is cheap here is dear elsewhere."""
@@ -200,8 +225,10 @@ class Pass:
 
     def _is_too_large(self, request: Request, level: int) -> bool:
         """Say whether a server would admit it, were there room for its prompt."""
+        door = 0 if request.ticket.stream else 1
         return any(
-            level >= self._doors[route.key][0 if request.ticket.stream else 1]
+            route.key in self._doors
+            and level >= self._doors[route.key][door]
             and not route.host.has_memory_for(request.ticket.prompt_estimate, level, self._now)
             for route in self._candidates(request)
         )
