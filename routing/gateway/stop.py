@@ -5,12 +5,10 @@ table that the router keeps there.
 """
 
 import argparse
-import fcntl
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -20,7 +18,7 @@ from routing.core.table import Table
 from routing.gateway.gateway import TABLE
 from routing.gateway.settings import SettingsError, read_secret
 from routing.gateway.snapshot import load_table
-from routing.gateway.stops import FILE, read_stops, write_stops
+from routing.gateway.stops import FILE, alone, is_same, read_stops, write_stops
 
 STANDARD_INPUT = "-"
 
@@ -38,8 +36,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
             _tell(read_stops(var / FILE))
             return
         stop = _named(Stopped(given.what), given.which, given.why, var, environ)
-        with _alone(var):
-            others = [each for each in read_stops(var / FILE) if not _is_same(each, stop)]
+        with alone(var / FILE):
+            others = [each for each in read_stops(var / FILE) if not is_same(each, stop)]
             write_stops(var / FILE, others if given.lift else [*others, stop])
     except (Unknown, SettingsError) as error:
         sys.exit(str(error))
@@ -117,21 +115,6 @@ def _key_with_text(
     if principal is None:
         raise Unknown("This is no key that the router accepts")
     return principal.key_id, principal.key_id
-
-
-def _is_same(one: Stop, other: Stop) -> bool:
-    return (one.what, one.id) == (other.what, other.id)
-
-
-@contextmanager
-def _alone(var: Path) -> Iterator[None]:
-    """Let nobody else change the file meanwhile; the kernel frees it, however we end."""
-    descriptor = os.open(var, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _tell(stops: Sequence[Stop]) -> None:

@@ -3,9 +3,11 @@
 It needs neither the database nor the portal nor a router that runs; the next router starts with it.
 """
 
+import fcntl
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -33,6 +35,25 @@ def read_stops(path: Path) -> tuple[Stop, ...]:
 def write_stops(path: Path, stops: Sequence[Stop]) -> None:
     """Replace the file, whole or not at all. Raises `OSError`."""
     write_whole(path, msgspec.json.format(msgspec.json.encode(tuple(stops)), indent=2) + b"\n")
+
+
+def is_same(one: Stop, other: Stop) -> bool:
+    """Say whether both stop the same thing, whatever their reasons."""
+    return (one.what, one.id) == (other.what, other.id)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Let nobody else change the file meanwhile; the kernel frees it, however we end. Raises `OSError`.
+
+    A lock of its own: a backup holds the folder for minutes, and a stop must not wait for it.
+    """
+    descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 class StopsFile:

@@ -1,11 +1,14 @@
 """Kill switches: what operators stop is stopped at once, streams included, with nothing but the data folder."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import pytest
 
+from routing.bridge import segments
 from routing.core.enums import RequestStatus
 from routing.gateway.gateway import Gateway
 from routing.gateway.readings import families
@@ -257,6 +260,16 @@ def test_what_is_stopped_is_listed(
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(f"key\t{an_id('a')}")
     assert line.endswith("\tleaked again")
+
+
+def test_a_stop_does_not_wait_for_a_backup(tmp_path: Path) -> None:
+    (tmp_path / "spool").mkdir()
+    command = [sys.executable, "-m", "routing.gateway.stop", "key", an_id("a")]
+
+    with segments.held(tmp_path / "spool"):
+        subprocess.run(command, env={"VAR": str(tmp_path)}, check=True, timeout=20)
+
+    assert (tmp_path / "stops.json").exists()
 
 
 async def test_what_is_stopped_is_counted_and_told(router: Router, stop: Operator) -> None:
