@@ -14,7 +14,7 @@ serve:           ## the product without demonstration data
 	$(LAUNCH) serve
 install:         ## packages and translations, nothing started: for a server (docs/operations.md)
 	$(LAUNCH) compilemessages
-backup:          ## database, spool and secrets into one file (FILE=/path, or a folder)
+backup:          ## database, spool, stops, limits and secrets into one file (FILE=/path, or a folder)
 	$(LAUNCH) backup "$(FILE)"
 restore:         ## a backup into an empty data folder (FILE=/path; REPLACE=1 gives up what is there)
 	$(LAUNCH) restore "$(FILE)" $(if $(REPLACE),--replace)

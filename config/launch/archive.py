@@ -14,13 +14,16 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from config.launch.console import LaunchError
+from routing.gateway.counts import FILE as LIMITS
+from routing.gateway.stops import FILE as STOPS
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 DATABASE = "database.sql.gz"
 SECRETS = "secrets"
 SPOOL = "spool"
-_PART = re.compile(rf"{DATABASE}|({SECRETS}|{SPOOL})/[A-Za-z0-9_][A-Za-z0-9._-]*")
+_FILES = "|".join(map(re.escape, (DATABASE, STOPS, LIMITS)))
+_PART = re.compile(rf"{_FILES}|({SECRETS}|{SPOOL})/[A-Za-z0-9_][A-Za-z0-9._-]*")
 _LARGEST_MANIFEST = 64 * 1024 * 1024  # bytes; a line for each part, and spools may have many
 _BLOCK = 1024 * 1024
 

@@ -1,4 +1,4 @@
-"""`backup`: database, spool and secrets of a copy in one file, while it runs or while it rests.
+"""`backup`: database, spool, secrets, stops and limits of a copy in one file, while it runs or while it rests.
 
 The spool is read after the database, and held meanwhile: what had not reached the database when that was saved is in
 the spool's part, and what is in both is stored once when it is restored. How to bring it back: `restore`.
@@ -9,7 +9,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from config.launch.environment import Place, find_place, is_running, only_copy, 
 from config.launch.postgres import EmbeddedPostgres
 from config.launch.preparation import POSTGRES_LINK, check_database, sockets_folder
 from routing.bridge import segments
+from routing.gateway.counts import FILE as LIMITS
+from routing.gateway.stops import FILE as STOPS
 
 USAGE = "FILE=/path/of/the/backup.tar, or a folder for a name with the date"
 
@@ -39,7 +41,10 @@ def backup(arguments: Sequence[str]) -> int:
                 archive = collect(place, url, Path(draft), made_at.isoformat(timespec="seconds"))
             write_archive(archive, target)
     spool = len(archive.files(SPOOL))
-    say(f"→ Saved: database, {spool} files of the spool, {len(SECRET_NAMES)} secrets")
+    say(
+        f"→ Saved: database, {spool} files of the spool, {len(SECRET_NAMES)} secrets,"
+        " what is stopped, what was used of limits"
+    )
     say(f"  {target} ({target.stat().st_size / 1e6:.1f} MB): keep it as safe as the secrets in it")
     return 0
 
@@ -123,6 +128,7 @@ def collect(place: Place, url: str, folder: Path, made_at: str) -> Archive:
         dump_database(url, folder / DATABASE)
         stage("Saving spool and secrets")
         copy_spool(spool, folder / SPOOL)
+    copy_routers_files(place.var, folder)
     copy_secrets(place, folder / SECRETS)
     return describe(folder, made_at, migrations)
 
@@ -131,6 +137,13 @@ def copy_spool(spool: Path, target: Path) -> None:
     target.mkdir(mode=0o700)
     for path in usage_files(spool):
         shutil.copyfile(path, target / path.name)
+
+
+def copy_routers_files(var: Path, target: Path) -> None:
+    """Copy what is stopped, and what was used of limits: each is replaced whole, and absent where there is nothing."""
+    for name in (STOPS, LIMITS):
+        with suppress(FileNotFoundError):
+            shutil.copyfile(var / name, target / name)
 
 
 def usage_files(spool: Path) -> list[Path]:

@@ -1,7 +1,7 @@
 """`restore`: a backup brought into a data folder and a database that hold nothing, or in place of what they hold.
 
-Everything is looked at before anything is touched. The database comes back in one transaction; secrets and spool,
-which follow at once, by renaming.
+Everything is looked at before anything is touched. The database comes back in one transaction; secrets, stops, spool
+and what was used of limits follow at once, by renaming.
 """
 
 import fcntl
@@ -22,6 +22,10 @@ from config.launch.environment import ROOT, Place, find_place, only_copy
 from config.launch.environment import SECRETS as SECRET_NAMES
 from config.launch.preparation import check_database, sockets_folder
 from config.launch.quality import throwaway_settings
+from routing.core.stops import Stop
+from routing.gateway.counts import FILE as LIMITS
+from routing.gateway.stops import FILE as STOPS
+from routing.gateway.stops import alone, is_same, read_stops, write_stops
 
 REPLACE = "--replace"
 KNOWN = (
@@ -47,12 +51,15 @@ def restore(arguments: Sequence[str]) -> int:
             archive = read_archive(source, Path(folder))
             check_known(archive)
             check_secrets(place, archive, replace=replace)
-            check_spool(place, replace=replace)
+            check_usage(place, replace=replace)
+            check_stops(place, archive)
             with database(place) as url:
                 check_database_free(url, replace=replace)
                 bring_back(place, archive, url, replace=replace)
     say(f"→ Restored: what was saved at {archive.manifest.made_at} ({archive.size / 1e6:.1f} MB)")
     say("  Start it as usual: that brings the tables up to date, and stores what the spool holds")
+    if stops := read_stops(place.var / STOPS):
+        say(f"  Stopped at once, as before: {', '.join(stop.name for stop in stops)}")
     return 0
 
 
@@ -114,9 +121,22 @@ def check_secrets(place: Place, archive: Archive, *, replace: bool) -> None:
             raise LaunchError(f"{path} holds another secret than the backup: {way_out()}")
 
 
-def check_spool(place: Place, *, replace: bool) -> None:
-    if not replace and usage_files(place.var / SPOOL):
-        raise LaunchError(f"{place.var / SPOOL} holds usage: {way_out()}")
+def check_usage(place: Place, *, replace: bool) -> None:
+    """Refuse to give up what was used: of anything, in the spool, and of limits."""
+    limits = place.var / LIMITS
+    if not replace and (usage_files(place.var / SPOOL) or limits.exists()):
+        raise LaunchError(
+            f"{limits if limits.exists() else place.var / SPOOL} holds usage: {way_out()}"
+        )
+
+
+def check_stops(place: Place, archive: Archive) -> None:
+    """Refuse stops that no router could start with."""
+    for path in (archive.folder / STOPS, place.var / STOPS):
+        try:
+            read_stops(path)
+        except ValueError as error:
+            raise LaunchError(f"What is stopped cannot be read in {path}: {error}") from None
 
 
 def way_out() -> str:
@@ -145,13 +165,31 @@ def check_database_free(url: str, *, replace: bool) -> None:
 def bring_back(place: Place, archive: Archive, url: str, *, replace: bool) -> None:
     stage("Restoring the database")
     load_database(archive.folder / DATABASE, url, replace=replace)
-    stage("Restoring secrets and spool")
+    stage("Restoring secrets, stops, spool and limits")
     place_files(archive.files(SECRETS), place.var / SECRETS)
+    add_stops(place.var / STOPS, read_stops(archive.folder / STOPS))
     for former in usage_files(place.var / SPOOL):
         former.unlink()
     place_files(archive.files(SPOOL), place.var / SPOOL)
+    bring_back_limits(place, archive)
     # What a router remembers of another time would hold until the clerk speaks.
     shutil.rmtree(place.var / "table", ignore_errors=True)
+
+
+def add_stops(path: Path, saved: Sequence[Stop]) -> None:
+    """Add the backup's stops to the folder's, of which none is lifted: each was set for a reason of its own."""
+    with alone(path):
+        kept = read_stops(path)
+        added = [stop for stop in saved if not any(is_same(stop, other) for other in kept)]
+        if added:
+            write_stops(path, [*kept, *added])
+
+
+def bring_back_limits(place: Place, archive: Archive) -> None:
+    """Put what was used of limits in the place of what the folder knew of them."""
+    (place.var / LIMITS).unlink(missing_ok=True)
+    saved = archive.folder / LIMITS
+    place_files([saved] if saved.exists() else [], place.var)
 
 
 def place_files(files: Sequence[Path], folder: Path) -> None:

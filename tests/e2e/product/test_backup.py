@@ -1,4 +1,4 @@
-"""A backup of a copy at work, brought back on an empty folder: the same keys, accounts and usage, nothing twice."""
+"""A backup of a copy at work, brought back on an empty folder: the same keys, accounts, usage, stops and limits."""
 
 import os
 import shutil
@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 
+from routing.gateway.counts import load_counts
+from routing.gateway.stop import main as stop
 from tests.support.processes import wait_for
 from tests.support.product import Product, signed_in
 
@@ -21,20 +23,26 @@ USAGE = (
     " FROM billing_usagerecord WHERE id = ANY(%s::uuid[]) ORDER BY id"
 )
 REQUESTS = 8
+MOST = 5000
 SETTLED_SECONDS = 60.0
+LEFT = "x-ratelimit-remaining-requests"
 
 
 def ask(product: Product, model: str, key: str) -> str:
     """Return the id of a request that was answered."""
-    answer = httpx.post(
+    answer = asked(product, model, key)
+    assert answer.status_code == 200, answer.text
+    return answer.headers["x-request-id"]
+
+
+def asked(product: Product, model: str, key: str) -> httpx.Response:
+    return httpx.post(
         f"{product.address}/v1/chat/completions",
         headers={"authorization": f"Bearer {key}"},
         json={"model": model, "max_tokens": 3, "messages": [{"role": "user", "content": "Oui ?"}]},
         timeout=60,
         trust_env=False,
     )
-    assert answer.status_code == 200, answer.text
-    return answer.headers["x-request-id"]
 
 
 def usage(product: Product, ids: list[str]) -> list[tuple[Any, ...]]:
@@ -71,6 +79,34 @@ def stopped(pid: int) -> Iterator[None]:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def limited(product: Product, model: str, key: str) -> Iterator[None]:
+    """Limit the requests per day of everybody in Orléans."""
+    words = ("set_limit", "requests-per-day", "--institution", "orleans")
+    assert product.manage(*words, str(MOST)).returncode == 0
+    try:
+        wait_for(lambda: LEFT in asked(product, model, key).headers, "the limit in force")
+        yield
+    finally:
+        product.manage(*words, "none")
+
+
+@contextmanager
+def stopped_model(product: Product, model: str) -> Iterator[None]:
+    words, environment = ("model", model, "--why", "nonsense"), {"VAR": str(product.var)}
+    stop(words, environment)
+    try:
+        yield
+    finally:
+        stop((*words, "--lift"), environment)
+
+
+def saved_requests(product: Product) -> float:
+    """Return how many requests of one day the router has saved as used."""
+    measures = load_counts(product.var).values()
+    return sum(size for each in measures for parts in each.values() for _age, size in parts)
 
 
 @contextmanager
@@ -115,6 +151,28 @@ def test_what_was_saved_at_work_lives_again_on_an_empty_machine(
             assert portal.get("/usage/?scope=institution").status_code == 200
         assert copy.manage("verify_journal").returncode == 0
         assert copy.manage("check_usage").returncode == 0
+
+
+def test_what_is_stopped_and_what_was_used_of_limits_comes_along(
+    product: Product, tmp_path: Path
+) -> None:
+    model, other = product.demo["models"][:2]
+    key, file = product.demo["keys"]["p3"], tmp_path / "backup.tar"
+    with limited(product, model, key), stopped_model(product, other):
+        for _ in range(REQUESTS):
+            ask(product, model, key)
+        wait_for(lambda: saved_requests(product) >= REQUESTS, "what was used, on disk")
+        saved = product.launch("backup", str(file))
+    assert saved.returncode == 0, saved.stderr
+
+    with empty_machine() as copy:
+        restored = copy.launch("restore", str(file))
+        assert restored.returncode == 0, restored.stderr
+        assert f"Stopped at once, as before: {other}" in restored.stdout
+        copy.start()
+
+        assert int(asked(copy, model, key).headers[LEFT]) < MOST - REQUESTS
+        assert asked(copy, other, key).json()["error"]["code"] == "model_stopped"
 
 
 def interrupted(product: Product, ids: list[str]) -> list[tuple[Any, ...]]:

@@ -20,8 +20,10 @@ def archive(tmp_path: Path) -> Archive:
     folder = tmp_path / "parts"
     for name, content in (
         ("database.sql.gz", b"SELECT 1;"),
+        ("limits.msgpack", b"counts"),
         ("secrets/pepper", b"hot\n"),
         ("spool/r-000001.spool", b"line"),
+        ("stops.json", b"[]"),
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
@@ -111,6 +113,7 @@ def test_a_changed_byte_is_found(file: Path) -> None:
         (add("spool/../../evil"), "has no place in it"),
         (add("/etc/evil"), "has no place in it"),
         (add("spool/.hidden"), "has no place in it"),
+        (add("stopsXjson"), "has no place in it"),
         (add("spool/link", tarfile.SYMTYPE), "has no place in it"),
         (add("spool/r-000001.spool"), "has no place in it"),
         (add("spool/more.spool"), "is not in its manifest"),

@@ -10,6 +10,8 @@ from config.launch import backup, restore
 from config.launch.archive import Archive, describe
 from config.launch.console import LaunchError
 from config.launch.environment import SECRETS, Place, find_place, only_copy
+from routing.core.stops import Stop, Stopped
+from routing.gateway.stops import read_stops, write_stops
 
 NOW = datetime(2026, 11, 25, 13, tzinfo=UTC)
 
@@ -75,12 +77,82 @@ def test_a_backup_without_a_secret_is_refused(place: Place, archive: Archive) ->
 
 def test_usage_in_the_spool_is_given_up_only_when_that_is_asked_for(place: Place) -> None:
     (place.var / "spool").mkdir()
-    restore.check_spool(place, replace=False)
+    restore.check_usage(place, replace=False)
     (place.var / "spool" / "r-000001.spool").touch()
 
-    with pytest.raises(LaunchError, match=r"holds usage.*REPLACE=1"):
-        restore.check_spool(place, replace=False)
-    restore.check_spool(place, replace=True)
+    with pytest.raises(LaunchError, match=r"spool holds usage.*REPLACE=1"):
+        restore.check_usage(place, replace=False)
+    restore.check_usage(place, replace=True)
+
+
+def test_what_was_used_of_limits_is_given_up_only_when_that_is_asked_for(
+    place: Place, archive: Archive
+) -> None:
+    (place.var / "spool").mkdir()
+    (place.var / "limits.msgpack").write_bytes(b"the folder's")
+    (archive.folder / "limits.msgpack").write_bytes(b"the backup's")
+
+    with pytest.raises(LaunchError, match=r"limits\.msgpack holds usage.*REPLACE=1"):
+        restore.check_usage(place, replace=False)
+    restore.check_usage(place, replace=True)
+    restore.bring_back_limits(place, archive)
+
+    assert (place.var / "limits.msgpack").read_bytes() == b"the backup's"
+
+
+def test_limits_of_which_the_backup_knows_no_use_begin_anew(place: Place, archive: Archive) -> None:
+    (place.var / "limits.msgpack").write_bytes(b"the folder's")
+
+    restore.bring_back_limits(place, archive)
+
+    assert not (place.var / "limits.msgpack").exists()
+
+
+def stopped(name: str, why: str) -> Stop:
+    return Stop(what=Stopped.SERVER, id=name, name=name, why=why, since=1.0)
+
+
+def test_a_restore_lifts_no_stop(place: Place) -> None:
+    path = place.var / "stops.json"
+    write_stops(path, [stopped("rennes-1", "now"), stopped("reims-1", "now")])
+
+    restore.add_stops(path, [stopped("reims-1", "then"), stopped("orleans-1", "then")])
+
+    assert [(stop.name, stop.why) for stop in read_stops(path)] == [
+        ("rennes-1", "now"),
+        ("reims-1", "now"),
+        ("orleans-1", "then"),
+    ]
+
+
+@pytest.mark.parametrize("where", ["folder", "backup"])
+def test_stops_that_cannot_be_read_are_found_before_anything_is_touched(
+    place: Place, archive: Archive, where: str
+) -> None:
+    restore.check_stops(place, archive)
+    path = (place.var if where == "folder" else archive.folder) / "stops.json"
+    path.write_text("[{")
+
+    with pytest.raises(LaunchError, match=r"What is stopped cannot be read in .*stops\.json"):
+        restore.check_stops(place, archive)
+
+
+def test_a_folder_in_which_nothing_was_stopped_or_limited_is_saved(
+    place: Place, tmp_path: Path
+) -> None:
+    target = tmp_path / "copies"
+    target.mkdir()
+    backup.copy_routers_files(place.var, target)
+    assert not list(target.iterdir())
+    (place.var / "stops.json").write_text("[]")
+    (place.var / "limits.msgpack").write_bytes(b"counts")
+
+    backup.copy_routers_files(place.var, target)
+
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == {
+        "stops.json": b"[]",
+        "limits.msgpack": b"counts",
+    }
 
 
 def test_a_backup_of_a_newer_version_is_refused(tmp_path: Path) -> None:
