@@ -11,6 +11,7 @@ from billing.models import UsageRecord
 from federation.access.models import ApiKey
 from federation.fleet.models import InferenceServer
 from federation.people.models import User
+from routing.core.stops import Stop, Stopped
 from tests.support.browser import (
     PHONE,
     Complaints,
@@ -22,6 +23,8 @@ from tests.support.browser import (
 )
 from tests.support.calls import store_calls
 from tests.support.factories import Cast, make_application, make_cast, make_key, serve_model
+from tests.support.fake_router import FakeRouter, listening_aside
+from tests.support.processes import wait_for
 
 OF_VISITORS = ["/", "/accessibility/", "/account/login/", "/account/password/reset/"]
 OF_THE_SIGNED_IN = [
@@ -99,6 +102,48 @@ def test_nothing_has_to_be_scrolled_sideways_on_a_phone(visit: Visit, cast: Cast
 
     assert too_wide(visitor, OF_VISITORS) == []
     assert too_wide(signed_in, of_the_signed_in()) == []
+
+
+LONG_NAME = "serveur-de-calcul-mutualisé-de-l-université-de-rennes-2"
+STOPS = (
+    Stop(what=Stopped.KEY, id="k" * 36, name="k" * 36, why="trouvée sur une page", since=1e9),
+    Stop(what=Stopped.SERVER, id="s" * 36, name=LONG_NAME, why="", since=1e9),
+)
+
+
+@pytest.fixture
+def stopping(portal: Portal) -> Iterator[None]:
+    """A router that tells the portal what is stopped."""
+    router = FakeRouter("r1")
+    router.stops = STOPS
+    with listening_aside(router, portal.run_dir / "router.sock"):
+        yield
+
+
+def stops_told(page: Page) -> Page:
+    """Return the page once the portal has heard of the stops."""
+    wait_for(lambda: page.reload() and page.locator("tbody tr").count() == len(STOPS), "the stops")
+    return page
+
+
+CUT_COMMANDS = """
+Array.from(document.querySelectorAll("pre"), (box) => box.scrollWidth - box.clientWidth)
+"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_what_is_stopped_is_accessible_and_seen_whole_on_a_phone(
+    visit: Visit, cast: Cast, stopping: None, language: str, theme: Theme
+) -> None:
+    wide = stops_told(visit("/stops/", as_=cast.admin, language=language, theme=theme))
+    assert accessibility_problems(wide) == []
+
+    phone = stops_told(visit("/stops/", as_=cast.admin, language=language, theme=theme, size=PHONE))
+    assert accessibility_problems(phone) == []
+    assert not scrolls_sideways(phone)
+    assert phone.evaluate(CUT_TABLES) == []
+    assert phone.evaluate(CUT_COMMANDS) == [0]
 
 
 CUT_TABLES = """
@@ -243,7 +288,7 @@ def test_a_request_s_page_and_a_model_s_settings_are_accessible_and_fit_a_phone(
     visit: Visit, cast: Cast, language: str, theme: Theme
 ) -> None:
     request = UsageRecord.objects.latest("pk")
-    paths = [f"/usage/requests/{request.pk}/", "/routing/mistral-small-3.2-24b/"]
+    paths = [f"/usage/requests/{request.pk}/", "/routing/mistral-small-3.2-24b/", "/stops/"]
 
     wide = visit("/", as_=cast.admin, language=language, theme=theme)
     phone = visit("/", as_=cast.admin, language=language, theme=theme, size=PHONE)
