@@ -42,6 +42,9 @@ STATUS_LABELS = {
     RequestStatus.INTERRUPTED.value: _("interrupted"),
 }
 
+LIMITED = frozenset({"rate_limit_exceeded", "request_over_limit"})
+"""The codes (`routing.gateway.errors.Code`) of requests that a limit refused before any server was asked."""
+
 USAGE_SOURCE_LABELS = {
     UsageSource.SERVER.value: _("told by the server"),
     UsageSource.COUNTED.value: _("counted on the way"),

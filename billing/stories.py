@@ -43,6 +43,8 @@ class Story:
     @property
     def waited_ms(self) -> int | None:
         """The time spent waiting for a server, before every attempt; None when nobody noted it."""
+        if self.request.is_limited:
+            return 0
         if not self.tries:
             answered = self.request.status == RequestStatus.OK  # elsewhere, before it was imported
             return None if answered else self.request.duration_ms

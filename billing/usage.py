@@ -4,6 +4,8 @@ from dataclasses import astuple, dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from billing.models import LIMITED
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -95,3 +97,8 @@ class Request:
     error_code: str
     attempts: int
     is_demo: bool
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a limit refused it. A server's own refusal may bear the same code, but is an attempt."""
+        return self.error_code in LIMITED and not self.attempts

@@ -81,7 +81,11 @@ def _parts(story: Story, end: int) -> Iterator[Part]:
         yield _("waited for a server"), "", asked, each.started_ms, WAITING
         at = each.ended_ms or each.started_ms
         yield from _attempt_parts(story, each, at)
-    if story.request.status in (RequestStatus.REFUSED, RequestStatus.ABANDONED) or not story.tries:
+    if story.request.is_limited:
+        yield _("came to an end"), "", at, end, WORKING
+    elif (
+        story.request.status in (RequestStatus.REFUSED, RequestStatus.ABANDONED) or not story.tries
+    ):
         yield _("waited for a server"), "", at, end, WAITING
     else:
         yield _("came to an end"), "", at, end, WORKING

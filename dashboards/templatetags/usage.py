@@ -1,16 +1,18 @@
 """How an accounted request's outcome reads on a page."""
 
 from django import template
+from django.utils.translation import gettext as _
 
 from billing.models import FAILED, STATUS_LABELS
+from billing.usage import Request
 from routing.core.enums import RequestStatus
 
 register = template.Library()
 
 
 @register.filter
-def status_label(status: str) -> str:
-    return str(STATUS_LABELS[status])
+def status_label(call: Request) -> str:
+    return _("refused by a limit") if call.is_limited else str(STATUS_LABELS[call.status])
 
 
 @register.filter

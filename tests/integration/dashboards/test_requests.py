@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from billing.models import Attempt
+from billing.models import LIMITED, Attempt
 from dashboards.stories import outcome_text
 from federation.access.models import ApiKey
 from federation.fleet.models import Deployment
@@ -18,6 +18,7 @@ from routing.core.accounting import Attempt as Tried
 from routing.core.accounting import Closed
 from routing.core.enums import Lane, Reason, RequestStatus, RoutingMode, Strategy
 from routing.core.retry import Failure
+from routing.gateway.errors import Code
 from routing.gateway.exchange import Cut
 from tests.support.calls import store_calls
 from tests.support.decisions import an_explanation
@@ -172,6 +173,72 @@ def test_a_request_that_nobody_could_take_tells_how_long_it_waited(
     assert "No server was asked." in text
     assert re.search(r"waited for a server</dt> <dd> 2,000 <small>ms", text)
     assert "HTTP 503, <code>too_many_people</code>" in text
+
+
+def refused(key: ApiKey, at: Deployment, code: str, **changes: Any) -> Closed:
+    """A request that was refused before any server was asked."""
+    nowhere: dict[str, Any] = {"server_id": None, "deployment_id": None, "first_token_at": None}
+    ended: dict[str, Any] = {"status": RequestStatus.REFUSED, "http_status": 429, **changes}
+    return stored(key, at, error_code=code, **nowhere, **ended)
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "status", "label", "why"),
+    [
+        ("en", Code.LIMIT, RequestStatus.REFUSED, "refused by a limit",
+         "No server was asked. A limit of its key, its application or its institution was reached."),
+        ("fr", Code.LIMIT, RequestStatus.REFUSED, "refusée par une limite",
+         "Une limite de sa clé, de son application ou de son établissement était atteinte."),
+        ("en", Code.OVER_LIMIT, RequestStatus.CLIENT_ERROR, "refused by a limit",
+         "No server was asked. This request alone was larger than a limit allows."),
+        ("fr", Code.OVER_LIMIT, RequestStatus.CLIENT_ERROR, "refusée par une limite",
+         "À elle seule, cette requête dépassait ce qu’une limite autorise."),
+    ],
+)  # fmt: skip
+def test_a_request_that_a_limit_refused_says_so(
+    cast: Cast,
+    key: ApiKey,
+    at_rennes: Deployment,
+    language: str,
+    code: Code,
+    status: RequestStatus,
+    label: str,
+    why: str,
+) -> None:
+    call = refused(key, at_rennes, code, status=status)
+
+    text = page(cast.orleans_user, call, language)
+    usage = signed_in_as(cast.orleans_user).get("/usage/", headers={"accept-language": language})
+
+    assert f">{label}</span>" in text
+    assert why in text
+    assert f">{label}</span>" in usage.content.decode()
+
+
+def test_a_request_that_a_limit_refused_did_not_wait(
+    cast: Cast, key: ApiKey, at_rennes: Deployment
+) -> None:
+    text = page(cast.orleans_user, refused(key, at_rennes, Code.LIMIT))
+
+    assert re.search(r"waited for a server</dt> <dd> 0 <small>ms", text)
+    assert "Waited for a server" not in text
+
+
+def test_only_the_router_s_limits_are_called_so(
+    cast: Cast, key: ApiKey, at_rennes: Deployment
+) -> None:
+    full = refused(key, at_rennes, Code.BUSY, http_status=503)
+    by_a_server = stored(
+        key,
+        at_rennes,
+        tried(at_rennes, 0.1, 2.0),
+        status=RequestStatus.CLIENT_ERROR,
+        error_code=Code.LIMIT,
+    )
+
+    assert {Code.LIMIT, Code.OVER_LIMIT} == LIMITED
+    assert ">no server available</span>" in page(cast.orleans_user, full)
+    assert ">request refused as wrong</span>" in page(cast.orleans_user, by_a_server)
 
 
 @pytest.mark.parametrize("kept", [None, {}, {"lane": "teleport"}, [1], "text"])
