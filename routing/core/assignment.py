@@ -91,8 +91,10 @@ class Decider:
             return [self._grant(turn, now)[0]]
         self._enter(request)
         decisions = self._serve(room, now)
-        if request.waits and (len(room) > MAX_WAITING or request.expires_at <= now):
+        if request.waits and request.expires_at <= now:
             decisions.append(self._refuse(request, RefusalCode.FULL, now))
+        if len(room) > MAX_WAITING:
+            decisions.append(self._refuse(room.most_dispensable(), RefusalCode.FULL, now))
         return decisions
 
     def retry(
@@ -317,7 +319,8 @@ class Decider:
             return self._refuse(request, RefusalCode.ATTEMPTS, now)
         if request.expires_at <= now:
             return self._refuse(request, RefusalCode.FULL, now)
-        if why in HARMS_HEALTH and not request.room.budget.take(now):
+        is_first = request.failures == 1  # All that a dying server held may be tried elsewhere.
+        if why in HARMS_HEALTH and not is_first and not request.room.budget.take(now):
             return self._refuse(request, RefusalCode.RETRY_BUDGET, now)
         return None
 

@@ -184,6 +184,10 @@ class Host:
             and self.memory_use(now) <= _MEMORY[OWNER]
         )
 
+    def is_proven(self, now: float) -> bool:
+        """Say whether one more will not wait in a queue inside: as many were served in time, or gauges would tell."""
+        return self.in_flight < self.limit.proven or self._fresh_gauges(now) is not None
+
     def has_memory_for(self, prompt: int, level: int, now: float) -> bool:
         """Say whether a prompt of so many tokens fits under a class's ceiling; an empty server takes any."""
         if not self.memory or not self.runs:
@@ -242,6 +246,8 @@ class Host:
         self._heard_at = now
         self._awake.add(run.model_id)
         self._is_suspect = False
+        if seconds < LATE_SECONDS:
+            self.limit.began_in_time(self.in_flight)
         backlog = self._read_from.get(ticket_id)
         if backlog is not None and run.is_stream:
             self.pace.read(backlog, min(seconds, self._patience(backlog)))

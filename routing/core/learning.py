@@ -24,12 +24,14 @@ _QUEUE_SEEN = 2
 class LearntLimit:
     """One server's limit on requests at once. `now` in seconds of a clock that never goes back."""
 
-    __slots__ = ("_cool", "_held_until", "_is_starting", "_shrunk_at", "value", "wall")
+    __slots__ = ("_cool", "_held_until", "_is_starting", "_shrunk_at", "proven", "value", "wall")
 
     def __init__(self, start: float = START) -> None:
         self.value = start
         self.wall = MOST
         """Requests at once beyond which the server lets wait, whoever asks."""
+        self.proven = 1
+        """Requests at once of which none waited for its first token; one does not, in an empty server."""
         self._is_starting = True
         self._cool = _COOL
         self._held_until = self._shrunk_at = -1e18
@@ -42,6 +44,10 @@ class LearntLimit:
         """Begin again from half: after an ejection."""
         self.value = max(4.0, self.value / 2)
         self._is_starting = True
+
+    def began_in_time(self, running: int) -> None:
+        """Note that a stream's first token came in time, with `running` in flight."""
+        self.proven = max(self.proven, running)
 
     def was_full(self, running: int, now: float) -> None:
         """Note that the server refused one more than `running`."""
@@ -75,6 +81,7 @@ class LearntLimit:
         if self.wall < MOST:
             self._cool = min(_MOST_COOL, 2 * self._cool)
         self.wall = min(self.wall, float(running))
+        self.proven = min(self.proven, running)
         self.value = min(self.value, self.wall)
         self._is_starting = False
         self._held_until = now + self._cool

@@ -163,6 +163,12 @@ class Room:
             len(line) for flows in self._lines.get(level, {}).values() for line in flows.values()
         )
 
+    def most_dispensable(self) -> Request:
+        """Return who goes when too many wait: in the lowest class, of the institution with most, the newest."""
+        institutions = self._lines[min(self._lines)]
+        longest = max(institutions.values(), key=lambda flows: sum(map(len, flows.values())))
+        return max((line[-1] for line in longest.values()), key=_rank)
+
     def enter(self, request: Request) -> None:
         request.waits = True
         level, institution = request.ticket.priority, request.ticket.institution_id

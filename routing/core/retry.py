@@ -49,15 +49,15 @@ MAX_ATTEMPTS = 4
 """Of which each has failed but the last; at a server that was only busy nothing was tried."""
 
 RETRY_SHARE = 0.2
-RETRY_FLOOR = 50
+RETRY_FLOOR = 20
 RETRY_WINDOW_SECONDS = 60.0
 
 
 class RetryBudget:
-    """Keeps the retries of a model to a share of its recent requests, so that a bad day brings no storm.
+    """Keeps the further retries of a model to a share of its recent requests, so that a bad day brings no storm.
 
     Spent only on failures that harm health: fullness and missing endpoints hold their server back themselves.
-    The floor lets all that a dying server held be tried elsewhere, also in a quiet minute.
+    Each request's first retry is free: all that a dying server held is tried elsewhere, however much that was.
     """
 
     __slots__ = ("_requests", "_retries")

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from routing.core.candidates import Route
-from routing.core.enums import Lane
+from routing.core.enums import Lane, Limiting
 from routing.core.host import NO_CLASS, OWNER, Host
 from routing.core.queueing import Request, Room
 from routing.core.request import RefusalCode
@@ -75,6 +75,8 @@ class Pass:
             ]
             if not ready:
                 return None
+        if request.ticket.priority == TOP:
+            ready = self._proven(ready)
         lane = Lane.SHARE if level > request.ticket.priority else Lane.CLASS
         return Turn(request, ready, len(candidates), lane)
 
@@ -208,6 +210,12 @@ class Pass:
             and route.host.has_memory_for(prompt, TOP, self._now)
             and self._is_warm(route, request)
         )
+
+    def _proven(self, ready: list[Route]) -> list[Route]:
+        """Leave it to others to find out how much a server without gauges can do, where there is a choice."""
+        if self._limiting is not Limiting.LEARNT:
+            return ready
+        return [route for route in ready if route.host.is_proven(self._now)] or ready
 
     def _is_warm(self, route: Route, request: Request) -> bool:
         """Say whether the server knows most of the prompt: a turn that is cheap here is dear elsewhere."""

@@ -156,6 +156,20 @@ def test_a_room_that_is_too_long_is_not_entered() -> None:
     assert code_of(house.offer("one too many")) is RefusalCode.FULL
 
 
+def test_in_a_room_that_is_too_long_the_lowest_class_makes_room_whoever_asks_most_first() -> None:
+    house = House(a_server("rennes-1", max_parallel=1))
+    house.grant("running")
+    house.offer("quiet", priority=1, institution_id="orleans")
+    for number in range(MAX_WAITING - 1):
+        house.offer(f"t{number}", priority=1, institution_id="reims")
+
+    (goes,) = house.decider.offer(a_ticket("high", priority=5), house.clock())
+
+    assert goes.id == f"t{MAX_WAITING - 2}"
+    assert code_of(goes) is RefusalCode.FULL
+    assert house.decider.load(house.clock()).models[MODEL].waiting == MAX_WAITING
+
+
 def test_a_ticket_is_refused_before_its_deadline() -> None:
     house = House(a_server("rennes-1", max_parallel=1))
     house.grant("running")
@@ -341,14 +355,24 @@ def test_retries_stop_when_they_are_too_many_of_the_requests(
     for number in range(before):
         house.end(house.grant(f"before {number}"))
     decisions = []
-    for number in range(2 * RETRY_FLOOR):
+    for number in range(RETRY_FLOOR + 10):
         house.end(house.grant(f"good {number}"))
-        decisions.append(house.fail(house.grant(f"t{number}")))
+        first = house.fail(house.grant(f"t{number}"))
+        assert isinstance(first, Grant), "what a dying server held is always tried once more"
+        house.end(house.grant(f"also good {number}"))
+        decisions.append(house.fail(first))
         if isinstance(decisions[-1], Grant):
             house.end(decisions[-1])
     refused = decisions[retried:] if retried else []
     assert all(isinstance(decision, Grant) for decision in decisions[:retried])
     assert all(code_of(decision) is RefusalCode.RETRY_BUDGET for decision in refused)
+
+
+def test_all_that_a_dying_server_held_is_tried_elsewhere_however_much_it_was() -> None:
+    house = House(RENNES)
+    held = [house.grant(f"t{number}") for number in range(5 * RETRY_FLOOR)]
+    house.show(RENNES, REIMS)
+    assert {granted(house.fail(grant)).server_id for grant in held} == {"reims-1"}
 
 
 def test_full_servers_and_missing_endpoints_cost_no_budget() -> None:

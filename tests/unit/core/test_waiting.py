@@ -356,6 +356,33 @@ def test_a_request_is_taken_back_from_a_queue_once_only() -> None:
     assert progress(house, 50, 1.0) == []
 
 
+def test_the_highest_class_does_not_find_out_how_much_a_server_can_do() -> None:
+    house = learning("reims-1", "rennes-1")
+    for number in range(9):
+        fast = at(house, "reims", f"t{number}")
+        first_token(house, fast)
+        house.end(fast)
+    first_token(house, at(house, "reims", "one"))
+    first_token(house, at(house, "rennes", "also one"))
+    second = at(house, "rennes", "second")
+    first_token(house, second)  # two at once are served at Rennes; nobody knows of Reims
+    house.end(second)
+
+    assert house.grant("low", priority=4).server_id == "reims-1"
+    house.decider.withdraw("low", house.clock())
+    assert house.grant("high", priority=5).server_id == "rennes-1"
+
+
+def test_where_there_is_no_choice_the_highest_class_finds_out_itself() -> None:
+    house = learning("rennes-1")
+    first_token(house, house.grant("one", priority=5))
+    house.grant("two", priority=5)
+
+
+def at(house: House, institution: str, ticket_id: str) -> Grant:
+    return house.grant(ticket_id, institution_id=institution, mode=RoutingMode.PRIVATE_ONLY)
+
+
 def test_a_model_that_is_being_loaded_keeps_its_requests() -> None:
     house = learning("rennes-1")
     house.grant("t1")
