@@ -15,11 +15,16 @@ def catalogues(locale: Path) -> list[Path]:
 
 
 def read_catalogue(path: Path) -> polib.POFile:
-    """Parse a `.po` file. Raises `LaunchError` with the line that is none of such a file."""
+    """Parse a `.po` file. Raises `LaunchError` with the line that is none of such a file, or the text that is twice.
+
+    gettext's own tools refuse a file with a text twice: `make messages` could collect nothing into it.
+    """
     try:
-        return polib.pofile(str(path), encoding="utf-8")
+        return polib.pofile(str(path), encoding="utf-8", check_for_duplicates=True)
     except OSError as error:  # polib's word for a syntax error, too
         raise LaunchError(str(error)) from None
+    except ValueError as error:  # polib's word for a duplicate
+        raise LaunchError(f"{path}: {error}") from None
 
 
 def compile_catalogue(path: Path) -> None:

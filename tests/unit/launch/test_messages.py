@@ -91,6 +91,14 @@ def test_an_uncertain_or_half_translation_is_not_shown(catalogue: Path) -> None:
     assert translations.ngettext("key", "keys", 2) == "keys"
 
 
+def test_a_text_that_is_there_twice_is_named(catalogue: Path) -> None:
+    with catalogue.open("a", encoding="utf-8") as file:
+        file.write('\nmsgid "Twice"\nmsgstr "Deux"\n' * 2)
+
+    with pytest.raises(LaunchError, match="Twice"):
+        compile_catalogue(catalogue)
+
+
 def test_missing_translations_are_named_with_their_line(catalogue: Path, tmp_path: Path) -> None:
     assert missing_translations(tmp_path) == []
     catalogue.write_text(HEADER + INCOMPLETE)
