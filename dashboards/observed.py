@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy
 
 from dashboards.queries import ServerCard
 from routing.core.enums import Health
+from routing.core.stops import Stopped
 from routing.dispatch.frames import Load
 from routing.dispatch.messages import ServerLoad
 
@@ -24,12 +25,16 @@ _TONES = {
 
 @dataclass(frozen=True)
 class ServerRow:
-    """`load` is None while the router is away or does not know the server; `address` unless one runs it."""
+    """`load` is None while the router is away or does not know the server; `address` unless one runs it.
+
+    `is_stopped`: an operator has stopped it at the router, whatever the register says of its state.
+    """
 
     card: ServerCard
     load: ServerLoad | None
     models: tuple[str, ...] = ()
     address: str | None = None
+    is_stopped: bool = False
 
     @property
     def health_label(self) -> str:
@@ -42,6 +47,11 @@ class ServerRow:
 
 def observed(card: ServerCard, load: Load | None) -> ServerLoad | None:
     return load.view.servers.get(str(card.id)) if load else None
+
+
+def is_stopped(card: ServerCard, load: Load | None) -> bool:
+    stops = load.stops if load else ()
+    return any(stop.what is Stopped.SERVER and stop.id == str(card.id) for stop in stops)
 
 
 def health_texts() -> dict[str, dict[str, str]]:

@@ -14,7 +14,7 @@ from billing.models import UsageRecord
 from billing.periods import last_days
 from billing.queries import scopes, totals
 from billing.usage import Totals
-from dashboards.observed import observed
+from dashboards.observed import is_stopped, observed
 from dashboards.queries import server_cards
 from federation.access.models import ApiKey, Application
 from federation.access.queries import issuing_institutions
@@ -134,7 +134,7 @@ def _servers_now(user: User) -> ServersNow:
     cards = [card for card in server_cards(user) if card.in_service]
     if load is None:
         return ServersNow(len(cards), None)
-    seen = [observed(card, load) for card in cards]
+    seen = [observed(card, load) for card in cards if not is_stopped(card, load)]
     return ServersNow(
         len(cards), sum(row is not None and row.health == Health.HEALTHY for row in seen)
     )

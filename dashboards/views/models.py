@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from dashboards.observed import ServerRow, health_texts, observed
+from dashboards.observed import ServerRow, health_texts, is_stopped, observed
 from dashboards.queries import model_cards
 from federation.access.snippets import base_url, snippets
 from federation.catalogue.enums import SETTING_TEXTS
@@ -44,8 +44,15 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
     context = {
         "card": card,
         "rows": [
-            (serving, ServerRow(serving.server, observed(serving.server, load)))
-            for serving in card.servings
+            (
+                each,
+                ServerRow(
+                    each.server,
+                    observed(each.server, load),
+                    is_stopped=is_stopped(each.server, load),
+                ),
+            )
+            for each in card.servings
         ],
         "health_texts": health_texts(),
         "policy": policy,

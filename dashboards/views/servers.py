@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from dashboards.observed import ServerRow, health_texts, observed
+from dashboards.observed import ServerRow, health_texts, is_stopped, observed
 from dashboards.queries import addresses, server_cards, servings
 from federation.fleet.models import InferenceServer
 from federation.fleet.policies import can_manage_server
@@ -24,7 +24,13 @@ def servers(request: HttpRequest) -> HttpResponse:
     user, load = signed_in(request), current_load()
     run, models = addresses(user), _models_by_server(user)
     rows = [
-        ServerRow(card, observed(card, load), tuple(models.get(card.id, ())), run.get(card.id))
+        ServerRow(
+            card,
+            observed(card, load),
+            tuple(models.get(card.id, ())),
+            run.get(card.id),
+            is_stopped(card, load),
+        )
         for card in server_cards(user)
     ]
     own = institution_ids_for(user)

@@ -4,13 +4,14 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from pytest_django import Settings
 
+from routing.core.stops import Stop
 from routing.dispatch.frames import Hello, Load, encode
 from routing.dispatch.messages import LoadView, ModelLoad, ServerLoad
 
@@ -23,6 +24,7 @@ class LoadFeed:
 
     def __init__(self, path: Path) -> None:
         self._view = LoadView(servers={}, models={})
+        self._stops: tuple[Stop, ...] = ()
         self._stopped = threading.Event()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
@@ -35,7 +37,9 @@ class LoadFeed:
         *,
         servers: Mapping[object, ServerLoad] | None = None,
         models: Mapping[object, ModelLoad] | None = None,
+        stops: Sequence[Stop] = (),
     ) -> None:
+        self._stops = tuple(stops)
         self._view = LoadView(
             servers={str(key): load for key, load in (servers or {}).items()},
             models={str(key): load for key, load in (models or {}).items()},
@@ -68,6 +72,7 @@ class LoadFeed:
                     view=self._view,
                     open_requests=0,
                     spool_bytes=0,
+                    stops=self._stops,
                 )
                 peer.sendall(encode(load))
 

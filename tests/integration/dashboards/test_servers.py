@@ -10,6 +10,7 @@ from federation.fleet.operations.servers import change_server_state
 from federation.members.enums import MembershipState
 from federation.members.operations import change_membership_state
 from routing.core.enums import ServerState
+from routing.core.stops import Stop, Stopped
 from tests.support.factories import OPERATOR, Cast, make_server, make_site, serve_model
 from tests.support.load_feed import LoadFeed, server_load
 from tests.support.pages import signed_in_as
@@ -123,6 +124,28 @@ def test_the_load_comes_from_the_router(
     assert f'data-live-if="servers/{reims}/limit" hidden' in page
     assert f'class="status text-nowrap status-red" data-live-health="{reims}"' in page
     assert "data-live-away hidden" in page
+
+
+def test_a_server_that_an_operator_has_stopped_is_not_shown_in_service(
+    cast: Cast, at_rennes: Deployment, at_reims: Deployment, feed: LoadFeed
+) -> None:
+    browser = signed_in_as(cast.orleans_user)
+    model = f"/catalogue/{at_rennes.version.model.slug}/"
+    stop = Stop(
+        what=Stopped.SERVER, id=str(at_rennes.server_id), name="Rennes", why="smoke", since=1.0
+    )
+
+    feed.tell(
+        servers={at_rennes.server_id: server_load(), at_reims.server_id: server_load()},
+        stops=[stop],
+    )
+
+    page = shown(browser)
+    assert page.count("arrêté par un exploitant") == 1
+    assert page.count(">en service<") == 1
+    assert "smoke" not in page
+    assert "arrêté par un exploitant" in browser.get(model).content.decode()
+    assert "1 sur 2." in browser.get("/").content.decode()
 
 
 def test_that_the_router_is_away_is_said_plainly(cast: Cast, at_rennes: Deployment) -> None:
