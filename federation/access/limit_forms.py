@@ -1,5 +1,7 @@
 """The limits of one key, application or institution as a form: a number for each measure, empty for none."""
 
+from typing import Any
+
 from django import forms
 from django.http import QueryDict
 from django.utils.text import capfirst
@@ -9,11 +11,12 @@ from federation.access.enums import MEASURE_LABELS
 from federation.access.models import ApiKey, Limit, LimitOwner, scope_of
 from federation.access.operations import remove_limit, set_limit, set_threshold
 from federation.people.models import User
+from federation.seen import SeenField, changed_meanwhile
 from routing.core.enums import Measure
 
 MOST = 10**15
 MOST_THRESHOLD = 100_000
-THRESHOLD = "threshold"
+THRESHOLD, SEEN = "threshold", "seen"
 
 
 class LimitsForm(forms.Form):
@@ -45,6 +48,14 @@ class LimitsForm(forms.Form):
                 required=False,
                 initial=owner.threshold,
             )
+        self._seen = SeenField({name: field.initial for name, field in self.fields.items()})
+        self.fields[SEEN] = self._seen
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self._seen.is_current(cleaned[SEEN]):
+            raise changed_meanwhile()
+        return cleaned
 
     def save(self) -> None:
         """Set, change and remove what the form says; what it does not change leaves no trace."""

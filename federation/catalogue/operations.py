@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TypedDict
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from federation.catalogue import policies
 from federation.catalogue.enums import TRANSITIONS, Category
@@ -14,6 +12,7 @@ from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPol
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.people.models import User
+from federation.seen import changed_meanwhile
 from federation.transitions import check_transition
 from routing.core.enums import LifecycleStage, RoutingSetting
 
@@ -154,10 +153,7 @@ def set_routing(
     policies.check_set_routing(by, locked)
     before = RoutingPolicy.objects.current_of(locked)
     if seen is not None and seen != before.number:
-        raise ValidationError(
-            _("Somebody else has changed these settings meanwhile. Look at them again."),
-            code="changed_meanwhile",
-        )
+        raise changed_meanwhile()
     present = {name: getattr(before, name) for name in Routing.__annotations__}
     after = RoutingPolicy(
         **{**present, **settings},

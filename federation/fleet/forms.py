@@ -14,6 +14,7 @@ from federation.fleet.models import GuestRules, InferenceServer
 from federation.fleet.operations.guests import set_guest_rules
 from federation.members.models import Institution
 from federation.people.models import User
+from federation.seen import SeenField, changed_meanwhile
 from routing.core.enums import PriorityClass
 
 EMPTY_LINES = 3
@@ -45,6 +46,8 @@ class GuestRulesForm(forms.Form):
     def __init__(self, data: QueryDict | None, *, server: InferenceServer) -> None:
         rules = GuestRules.objects.filter(server=server).first()
         super().__init__(data, initial=_initial(rules))
+        self._seen = SeenField(_state(rules))
+        self.fields["seen"] = self._seen
         others = Institution.objects.approved().exclude(pk=server.institution.pk)
         served = AIModel.objects.filter(versions__deployments__in=server.deployments.live())
         if rules is not None:
@@ -52,6 +55,12 @@ class GuestRulesForm(forms.Form):
             served |= AIModel.objects.filter(pk__in=rules.blocked_models.values("pk"))
         self._choose("blocked_institutions", others.distinct().order_by("short_name"))
         self._choose("blocked_models", served.distinct().order_by("slug"))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self._seen.is_current(cleaned["seen"]):
+            raise changed_meanwhile()
+        return cleaned
 
     def _choose(self, name: str, rows: Any) -> None:
         field = cast("forms.ModelMultipleChoiceField[Any]", self.fields[name])
@@ -126,6 +135,14 @@ class Rules:
             self.form.add_error(None, refusal.messages)
             return False
         return True
+
+
+def _state(rules: GuestRules | None) -> object:
+    if rules is None:
+        return None
+    chosen = (rules.blocked_institutions, rules.blocked_models)
+    blocked = [sorted(str(pk) for pk in each.values_list("pk", flat=True)) for each in chosen]
+    return [rules.lowest_class, rules.hours, *blocked]
 
 
 def _initial(rules: GuestRules | None) -> dict[str, Any]:

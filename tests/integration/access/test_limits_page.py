@@ -87,6 +87,21 @@ def test_what_is_no_limit_is_refused_at_its_field(cast: Cast, key: ApiKey, numbe
     assert limits() == {}
 
 
+def test_a_form_made_before_somebody_else_saved_is_refused(cast: Cast, key: ApiKey) -> None:
+    browser = signed_in_as(cast.admin)
+    page = browser.get(address(key))
+    (seen,) = (
+        form["seen"].value() for form, _ in page.context["forms"] if form.owner == cast.rennes
+    )
+    sent = {"of": "institution", "institution-seen": seen}
+
+    browser.post(address(key), sent | {"institution-requests-per-minute": "2"})
+    answer = browser.post(address(key), sent | {"institution-requests-per-day": "1000"})
+
+    assert answer.context["changed"].has_error("__all__", "changed_meanwhile")
+    assert limits() == {f"{cast.rennes} requests-per-minute": 2}
+
+
 def test_a_form_of_nothing_known_changes_nothing(cast: Cast, key: ApiKey) -> None:
     assert signed_in_as(cast.admin).post(address(key), {"of": "planet"}).status_code == 200
     assert limits() == {}

@@ -76,6 +76,22 @@ def test_rules_are_replaced_as_a_whole(cast: Cast, deployment: Deployment) -> No
     assert GuestRules.objects.count() == 1
 
 
+def test_rules_that_somebody_else_has_set_since_are_not_replaced(
+    cast: Cast, deployment: Deployment
+) -> None:
+    browser = signed_in_as(cast.rennes_dsi)
+    form = browser.get(address(deployment)).context["rules"].form
+    seen = form["seen"].value()
+
+    browser.post(address(deployment), filled(seen=seen, blocked_institutions=[cast.orleans.pk]))
+    answer = browser.post(address(deployment), filled(seen=seen, blocked_institutions=[]))
+
+    assert answer.context["rules"].form.has_error("__all__", "changed_meanwhile")
+    rules = in_table(deployment)
+    assert rules is not None
+    assert rules.institutions == {str(cast.orleans.pk)}
+
+
 @pytest.mark.parametrize("who", ["rennes_user", "auditor", "reims_dsi", "orleans_user", "intruder"])
 def test_nobody_else_rules(cast: Cast, deployment: Deployment, who: str) -> None:
     browser = signed_in_as(cast.people()[who])
