@@ -69,17 +69,27 @@ class GuestRulesForm(forms.Form):
             del self.fields[name]
 
 
+def _hour(least: int, most: int, out_of_range: Any, **given: Any) -> forms.IntegerField:
+    """Return a field so narrow that what is wrong with it is said in few words."""
+    messages = dict.fromkeys(("min_value", "max_value"), out_of_range)
+    return forms.IntegerField(min_value=least, max_value=most, error_messages=messages, **given)
+
+
 class HoursForm(forms.Form):
-    """One line of the calendar; one without a number says nothing."""
+    """One line of the calendar; one without a number says nothing, whatever else it holds."""
 
     days = forms.TypedChoiceField(
         coerce=Days, choices=Days.choices, initial=Days.WORKING, label=gettext_lazy("Days")
     )
-    start = forms.IntegerField(
-        min_value=0, max_value=HOURS_OF_A_DAY - 1, initial=8, label=gettext_lazy("From (h)")
+    start = _hour(
+        *(0, HOURS_OF_A_DAY - 1, gettext_lazy("From 0 to 23.")),
+        initial=8,
+        label=gettext_lazy("From (h)"),
     )
-    end = forms.IntegerField(
-        min_value=1, max_value=HOURS_OF_A_DAY, initial=18, label=gettext_lazy("To (h)")
+    end = _hour(
+        *(1, HOURS_OF_A_DAY, gettext_lazy("From 1 to 24.")),
+        initial=18,
+        label=gettext_lazy("To (h)"),
     )
     most = forms.IntegerField(
         min_value=0, max_value=MOST_GUESTS, required=False, label=gettext_lazy("At most")
@@ -87,7 +97,9 @@ class HoursForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if not self.errors:
+        if "most" in cleaned and cleaned["most"] is None:
+            self.errors.clear()
+        elif not self.errors:
             self.line(cleaned)
         return cleaned
 

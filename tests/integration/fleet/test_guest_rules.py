@@ -19,7 +19,7 @@ def address(deployment: Deployment) -> str:
     return f"/servers/{deployment.server_id}/guests/"
 
 
-def filled(*lines: tuple[str, int, int, object], **fields: Any) -> dict[str, Any]:
+def filled(*lines: tuple[str, object, object, object], **fields: Any) -> dict[str, Any]:
     """Return what a browser sends."""
     sent = {"lowest_class": "1", "hours-TOTAL_FORMS": len(lines), "hours-INITIAL_FORMS": 0}
     for number, line in enumerate(lines):
@@ -118,6 +118,27 @@ def test_bad_rules_are_refused(cast: Cast, deployment: Deployment, sent: dict[st
 
     assert answer.status_code == 200
     assert not GuestRules.objects.exists()
+
+
+def test_what_is_wrong_with_a_line_is_said_above_the_form(
+    cast: Cast, deployment: Deployment
+) -> None:
+    sent = filled(("all", 0, 24, ""), ("all", -1, 99, 3))
+
+    page = signed_in_as(cast.rennes_dsi).post(address(deployment), sent).content.decode()
+
+    assert page.count("data-focus") == 1
+    assert 'href="#id_hours-1-start"' in page
+
+
+def test_an_emptied_line_says_nothing(cast: Cast, deployment: Deployment) -> None:
+    browser = signed_in_as(cast.rennes_dsi)
+    browser.post(address(deployment), filled(("all", 0, 24, 0)))
+
+    answer = browser.post(address(deployment), filled(("all", "", "", "")))
+
+    assert answer.status_code == 302
+    assert in_table(deployment) == InTable()
 
 
 def test_a_form_without_its_lines_is_refused(cast: Cast, deployment: Deployment) -> None:
