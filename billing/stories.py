@@ -3,6 +3,7 @@
 Numbers and codes; the words are `dashboards.stories`'. Whose key it was is told only to those who may know.
 """
 
+import re
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from federation.fleet.models import InferenceServer
 from federation.people.models import User
 from routing.core.enums import RequestStatus
 from routing.core.request import Explanation
+
+_OF_AN_ANSWER = re.compile(r"[a-z]+[-_]([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+"""The `id` of an answer: engines put their own word, such as `chatcmpl-`, before the request's."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +72,16 @@ def story_of(user: User, request_id: UUID) -> Story | None:
 
 
 def find_request(user: User, asked: str, period: Period) -> UUID | None:
-    """Return the id of a request: by its own, or the latest that a client gave this one to in `period`.
+    """Return the id of a request: by its own, its answer's, or the latest that a client gave this one to in `period`.
 
     A client's identifier finds only requests of keys that `user` sees: to others it is not shown.
     """
     seen = UsageRecord.objects.for_user(user)
+    answered = _OF_AN_ANSWER.fullmatch(asked)
     with suppress(ValueError):
-        if seen.filter(pk=UUID(asked)).exists():
-            return UUID(asked)
+        own = UUID(answered[1] if answered else asked)
+        if seen.filter(pk=own).exists():
+            return own
     named = seen.ended_in(period).of_keys(ApiKey.objects.for_user(user))
     named = named.filter(client_request_id=asked).order_by("-id")
     return named.values_list("pk", flat=True).first()

@@ -277,12 +277,16 @@ def test_a_request_is_found_by_its_id_and_by_the_client_s(
     (call,) = store_calls(key, at_rennes, client_request_id="my-own-name")
     there = f"/usage/requests/{call.opened.id}/"
 
-    for asked in (call.opened.id, UUID(call.opened.id).hex.upper(), "my-own-name"):
+    ways = (call.opened.id, UUID(call.opened.id).hex.upper(), f"chatcmpl-{call.opened.id}")
+    for asked in (*ways, "my-own-name"):
         answer = signed_in_as(cast.orleans_user).get("/usage/requests/", {"id": asked})
         assert answer.headers["location"] == there
 
 
-@pytest.mark.parametrize("asked", ["", "nothing", "0" * 200, "a\0b", str(UUID(int=5)), "é'; --"])
+@pytest.mark.parametrize(
+    "asked",
+    ["", "nothing", "0" * 200, "a\0b", str(UUID(int=5)), f"chatcmpl-{UUID(int=5)}", "é'; --"],
+)
 def test_what_finds_nothing_is_told(cast: Cast, asked: str) -> None:
     answer = signed_in_as(cast.orleans_user).get("/usage/requests/", {"id": asked}, follow=True)
 
