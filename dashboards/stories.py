@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from billing.stories import Story, Try
 from routing.core.enums import Lane, Reason, RequestStatus
@@ -118,7 +118,7 @@ def _attempt_parts(story: Story, each: Try, stop: int) -> Iterator[Part]:
 def outcome_text(outcome: str) -> str:
     """Return how an attempt ended, in words; a code that nobody has words for stays a code."""
     texts = {
-        OK: _("answered"),
+        OK: pgettext("what a server did", "answered"),
         Failure.CONNECT: _("took no connection"),
         Failure.LOST: _("the connection broke"),
         Failure.TIMEOUT: _("stayed silent"),
