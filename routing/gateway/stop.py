@@ -90,7 +90,7 @@ def _find(what: Stopped, which: str, table: Table) -> tuple[str, str]:
     try:
         return str(UUID(which)), str(UUID(which))
     except ValueError:
-        names = ", ".join(sorted(known.values())) or "none"
+        names = "; ".join(sorted(known.values())) or "none"  # a server's name may hold commas
         raise Unknown(f"There is no {what.value} “{which[:80]}” (known: {names})") from None
 
 
