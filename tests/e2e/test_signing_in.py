@@ -56,7 +56,7 @@ def test_a_protected_account_asks_for_a_code(visit: Visit, user: User) -> None:
     page.get_by_role("textbox").fill(code_of(secret))
     page.get_by_role("button", name="Sign In").click()
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Hello mary")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Hello, mary")
 
 
 def test_a_wrong_password_is_told_where_reading_goes_on(visit: Visit, user: User) -> None:
@@ -91,7 +91,7 @@ def test_the_first_administrator_arrives(visit: Visit, portal: Portal) -> None:
     page.get_by_label("The same password again").fill(PASSWORD)
     page.get_by_role("button", name="Open the account").click()
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Hello Ada Le Goff")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Hello, Ada Le Goff")
     expect(page.get_by_role("link", name="Register")).to_be_visible()
     assert User.objects.get().has_role(Role.FEDERATION_ADMIN)
 
