@@ -42,6 +42,7 @@ class LocalDispatcher(Dispatcher):
         self._decider = Decider()
         self._waiters: dict[str, asyncio.Future[Grant | Refusal]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._wakes_at = 0.0
 
     def offer(self, ticket: Ticket) -> Grant | Refusal | None:
         return self._hand_out(self._decider.offer(ticket, self._clock()), ticket.id)
@@ -129,15 +130,18 @@ class LocalDispatcher(Dispatcher):
         return own
 
     def _set_timer(self) -> None:
-        """Have the decider woken when time alone changes something for those who wait."""
+        """Have the decider woken when time alone changes something for those who wait: no event puts that off."""
         now = self._clock()
         wake_at = self._decider.wake_at(now)
+        if self._timer and wake_at is not None and self._wakes_at <= wake_at:
+            return
         if self._timer:
             self._timer.cancel()
             self._timer = None
         if wake_at is not None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(max(0.0, wake_at - now), self._tick)
+            self._wakes_at = wake_at
 
     def _tick(self) -> None:
         self._timer = None

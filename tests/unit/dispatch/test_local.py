@@ -19,12 +19,13 @@ from routing.dispatch.messages import (
     Grant,
     LoadView,
     Place,
+    Progress,
     Refusal,
     RefusalCode,
     Ticket,
     Withdrawn,
 )
-from tests.support.decisions import MODEL, a_server, a_table, a_ticket, granted
+from tests.support.decisions import MODEL, a_model, a_server, a_table, a_ticket, granted
 
 T = TypeVar("T")
 SINGLE = a_server("rennes-1", max_parallel=1)
@@ -226,6 +227,22 @@ async def test_a_server_held_back_is_tried_again_without_any_event(
     grant = granted(dispatcher.offer(ticket))
     again = await dispatcher.retry(ticket, grant, Failure.FULL, retry_after_ms=20)
     assert granted(again).attempt == 2
+
+
+async def test_other_servers_events_do_not_put_off_what_time_opens() -> None:
+    dispatcher = local(SINGLE, a_server("reims-1"))
+    models = a_model("rennes-1", name="held"), a_model("reims-1", name="busy")
+    dispatcher.set_table(a_table([SINGLE, a_server("reims-1")], models))
+    ticket = a_ticket(model_id="held")
+    grant = granted(dispatcher.offer(ticket))
+    granted(dispatcher.offer(a_ticket("other", model_id="busy")))
+    again = asyncio.create_task(dispatcher.retry(ticket, grant, Failure.FULL, retry_after_ms=20))
+    for _ in range(40):  # one every few milliseconds, as on a router that is in use
+        await asyncio.sleep(0.01)
+        dispatcher.report(Progress(server_id="reims-1", tokens=1, stream_ms=10, silent_ms=0))
+
+    assert again.done()
+    assert granted(await again).attempt == 2
 
 
 async def test_a_new_table_wakes_those_whom_it_helps() -> None:
