@@ -46,11 +46,15 @@ class Turns:
         return sorted(institutions, key=lambda each: served[each])
 
     def comes_back(self, level: int, institution: str, active: Iterable[str]) -> None:
-        """An institution begins to wait: it starts little lower than the least served of those that do."""
+        """An institution begins to wait: it starts little lower than the least served of those that do.
+
+        Where nobody does, little lower than the most served of all: what others used while there was enough for
+        everybody gives a newcomer no claim to every turn.
+        """
         served = self._served[level]
-        lowest = min((served[each] for each in active if each != institution), default=None)
-        if lowest is not None:
-            served[institution] = max(served[institution], lowest - HEAD_START)
+        waiting = [served[each] for each in active if each != institution]
+        start = min(waiting) if waiting else max(served.values(), default=0.0)
+        served[institution] = max(served[institution], start - HEAD_START)
 
     def serve(
         self, level: int, institution: str, amount: float, weight: float, waiting: Collection[int]

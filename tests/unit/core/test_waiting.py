@@ -179,6 +179,22 @@ def test_nobody_saves_up_more_than_a_head_start() -> None:
     assert abs(later["reims"] - later["orleans"]) <= 3
 
 
+def test_a_newcomer_does_not_keep_those_waiting_who_used_much_while_there_was_enough() -> None:
+    house = House(ONE)
+    for number in range(400):
+        end(house, house.grant(f"reims {number}", institution_id="reims"), 100)
+    running = house.grant("running", institution_id="strasbourg")
+    for number in range(300):
+        house.offer(f"orleans {number}", institution_id="orleans", application_id="o")
+    for number in range(100):
+        house.offer(f"reims {400 + number}", institution_id="reims", application_id="r")
+
+    order = served(house, running, 200)
+
+    first = next(n for n, name in enumerate(order) if name.startswith("reims"))
+    assert first * 500 <= HEAD_START + 5000  # (100 + 4 · 100) a request
+
+
 # Owners
 
 
