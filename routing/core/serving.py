@@ -15,7 +15,7 @@ from routing.core.request import RefusalCode
 
 TOP = 5
 LOOKED_AT = 4
-"""Institutions of a class that are tried, the least served first: one whose head is too large ends no one's turn."""
+"""Institutions of a class whose head may be too large, or that are tried where only a warm server might take one."""
 HELD_STREAM, HELD_WHOLE = 2.0, 5.0
 """Seconds for which smaller requests may pass one that is too large for the memory that is free."""
 LONG_READ_SECONDS = 0.8
@@ -135,14 +135,16 @@ class Pass:
         return None
 
     def _of_class(self, level: int, ceiling: int) -> Turn | None:
-        room, now = self._room, self._now
-        order = room.turns.least_served(level, self._institutions(level))
-        for place, institution in enumerate(order[:LOOKED_AT]):
+        now, too_large = self._now, 0
+        for place, institution in enumerate(self._in_turn(level, ceiling)):
+            if too_large >= LOOKED_AT:
+                return None
             for request in self._heads(level, institution):
                 if turn := self.options(request, ceiling):
                     return turn
                 if not self._is_too_large(request, ceiling):
                     continue
+                too_large += 1
                 if request.blocked_since is None:
                     request.blocked_since = now
                 patience = HELD_STREAM if request.ticket.stream else HELD_WHOLE
@@ -150,6 +152,15 @@ class Pass:
                     self._close_from(level)
                     return None
         return None
+
+    def _in_turn(self, level: int, ceiling: int) -> list[str]:
+        """Return the institutions to try, the least served first: all of a class to which a server is open.
+
+        Those before may wait for a server of their own, and must not keep it from the others.
+        """
+        order = self._room.turns.least_served(level, self._institutions(level))
+        is_open = any(min(door) <= ceiling for door in self._doors.values())
+        return order if is_open or self._may_try() else order[:LOOKED_AT]
 
     def _heads(self, level: int, institution: str) -> Iterator[Request]:
         for line in self._room.lines(level, institution):
@@ -167,9 +178,11 @@ class Pass:
 
     def _is_shut(self) -> bool:
         """Say whether nobody at all could start, whatever they need."""
-        return all(min(door) == NO_CLASS for door in self._doors.values()) and not any(
-            route.host.may_be_tried(self._now) for route in self._routes
-        )
+        shut = all(min(door) == NO_CLASS for door in self._doors.values())
+        return shut and not self._may_try()
+
+    def _may_try(self) -> bool:
+        return any(route.host.may_be_tried(self._now) for route in self._routes)
 
     def _candidates(self, request: Request) -> Sequence[Route]:
         found = self._room.prospects.of(request.needs, self._now)

@@ -1,6 +1,7 @@
 """Who goes first when not everybody can: classes and their minimum, institutions, owners, and what is learnt."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from routing.core.request import (
     RefusalCode,
 )
 from routing.core.retry import Failure
+from routing.core.serving import LOOKED_AT
 from tests.support.decisions import House, a_model, a_server, an_explanation, granted
 
 ONE = a_server("rennes-1", max_parallel=1)
@@ -193,6 +195,22 @@ def test_a_newcomer_does_not_keep_those_waiting_who_used_much_while_there_was_en
 
     first = next(n for n, name in enumerate(order) if name.startswith("reims"))
     assert first * 500 <= HEAD_START + 5000  # (100 + 4 · 100) a request
+
+
+def test_many_who_wait_for_their_own_servers_keep_nobody_from_an_open_one() -> None:
+    own = [f"own{number}-1" for number in range(LOOKED_AT + 1)]
+    house = House(a_server("rennes-1"), *(a_server(each, max_parallel=1) for each in own))
+    used = house.grant("used", institution_id="orleans")
+    end(house, used, 1000)  # Orléans' turn comes after those of all who have had less.
+    for each in own:
+        private: dict[str, Any] = {
+            "institution_id": each.split("-")[0],
+            "mode": RoutingMode.PRIVATE_ONLY,
+        }
+        house.grant(f"{each} runs", **private)
+        assert house.offer(f"{each} waits", **private) is None
+
+    assert house.grant("anywhere", institution_id="orleans").server_id == "rennes-1"
 
 
 # Owners
