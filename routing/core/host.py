@@ -286,7 +286,9 @@ class Host:
     def look(self, now: float) -> None:
         """Let time pass: whole answers that must have begun by now, and the limit, twice a second."""
         while self._expected and self._expected[0][0] <= now:
-            self._has_read(self._expected.popleft()[1])
+            _, run = self._expected.popleft()
+            if self.runs.get(run.id) is run:  # not of an earlier attempt of the same request
+                self._has_read(run)
         if now - self._looked_at < PERIOD_SECONDS:
             return
         self._looked_at = now

@@ -338,6 +338,25 @@ def test_prompts_that_wait_to_be_read_hold_back_the_lower_classes_first() -> Non
     house.grant("high", priority=5)
 
 
+def test_a_full_servers_second_try_is_read_once_not_for_ever() -> None:
+    house = learning("rennes-1")
+    host = house.decider._fleet.hosts["rennes-1"]
+    host.limit.value = 64
+    streams = [house.grant(f"stream {number}") for number in range(3)]
+    for each in streams:
+        house.decider.report(FirstToken(id=each.id, attempt=1, after_ms=5), house.clock())
+    whole = house.grant("whole", stream=False, prompt_estimate=1500, priority=5)
+    assert house.fail(whole, Failure.FULL, retry_after_ms=100) is None
+    house.clock.advance(0.2)
+    (decision,) = end(house, streams[0], 10)
+    assert granted(decision).attempt == 2
+
+    house.pass_time(0.5)  # the first try's token would have come by now, the second one's soon
+    host.look(house.clock.advance(5.0))
+
+    assert host.backlog == 0
+
+
 def test_an_engine_that_has_stopped_is_set_aside_and_its_requests_are_called_back() -> None:
     house = learning("rennes-1", "reims-1")
     grant = house.grant("t1", institution_id="rennes", mode=RoutingMode.PRIVATE_ONLY)
