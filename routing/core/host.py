@@ -113,6 +113,7 @@ class Host:
         """Take over what the register says now; behind another address or token, everything starts anew."""
         if _way_to(entry) != _way_to(self.entry):
             self.health, self.pace, self.limit = ServerHealth(), Pace(), LearntLimit()
+            self.memory, self._gauges, self._is_suspect = 0, None, False
         self.entry = entry
         self.guests.update(entry)
 

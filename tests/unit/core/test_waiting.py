@@ -357,6 +357,17 @@ def test_a_full_servers_second_try_is_read_once_not_for_ever() -> None:
     assert host.backlog == 0
 
 
+def test_behind_another_address_nothing_is_believed_of_the_memory_there() -> None:
+    house = learning("rennes-1")
+    gauges = Gauges(server_id="rennes-1", running=0, waiting=0, memory_use=0.0, memory=4000)
+    house.decider.report(gauges, house.clock())
+    model = a_model("rennes-1", strategy=Strategy.AFFINITY, limiting=Limiting.LEARNT)
+    house.show(a_server("rennes-1", base_url="http://new.example"), models=(model,))
+    house.grant("small")
+
+    assert house.grant("large", prompt_estimate=5000).server_id == "rennes-1"
+
+
 def test_an_engine_that_has_stopped_is_set_aside_and_its_requests_are_called_back() -> None:
     house = learning("rennes-1", "reims-1")
     grant = house.grant("t1", institution_id="rennes", mode=RoutingMode.PRIVATE_ONLY)
