@@ -20,7 +20,7 @@ from routing.gateway.gateway import Gateway
 from routing.gateway.verdicts import Failed
 from routing.upstream.errors import UpstreamError
 from routing.upstream.guarded import fetch
-from routing.upstream.metrics import Load, read_load
+from routing.upstream.metrics import MAX_METRICS_BYTES, Load, read_load
 
 LISTEN_SECONDS = 0.5
 AGAIN_SECONDS, NO_METRICS_SECONDS = 10.0, 300.0
@@ -90,6 +90,7 @@ async def _read(gateway: Gateway, http: httpx.AsyncClient, server: Server) -> Lo
             headers={"authorization": f"Bearer {token.reveal()}"} if token else {},
             grants=destination.grants,
             ca_bundle=destination.ca_bundle,
+            limit=MAX_METRICS_BYTES,
             seconds=FETCH_SECONDS,
         )
     except (UpstreamError, Failed):

@@ -11,7 +11,7 @@ import msgspec
 
 MAX_METRICS_BYTES = 1024 * 1024
 _SAMPLE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{([^\n]*)\})? +([-+.\w]+)(?: +\d+)?$", re.MULTILINE)
-_LABEL = re.compile(r'(\w+)="([^"]*)"')
+_CACHE_LABEL = re.compile(r'\b(num_gpu_blocks|block_size)="([0-9]{1,9})"')
 _RUNNING = ("vllm:num_requests_running", "llamacpp:requests_processing")
 _WAITING = ("vllm:num_requests_waiting", "llamacpp:requests_deferred")
 _MEMORY_USE = (
@@ -42,7 +42,7 @@ def read_load(text: str) -> Load | None:
         if name not in _NAMES:
             continue
         if name == _CACHE_CONFIG:
-            memory += _tokens(dict(_LABEL.findall(labels)))
+            memory += _tokens(dict(_CACHE_LABEL.findall(labels)))
         elif (value := _number(number)) is not None:
             sums[name] = sums.get(name, 0.0) + value
             engines[name] = engines.get(name, 0) + 1
@@ -72,7 +72,4 @@ def _number(text: str) -> float | None:
 
 def _tokens(labels: Mapping[str, str]) -> int:
     """Return the tokens in an engine's cache: blocks times their size, 0 when it does not say."""
-    blocks, size = labels.get("num_gpu_blocks", ""), labels.get("block_size", "")
-    if not (blocks.isdigit() and size.isdigit() and len(blocks) < 10 and len(size) < 6):
-        return 0
-    return int(blocks) * int(size)
+    return int(labels.get("num_gpu_blocks", 0)) * int(labels.get("block_size", 0))

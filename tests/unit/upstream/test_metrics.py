@@ -1,5 +1,7 @@
 """What engines' own metrics say, whatever the version, and that nonsense says nothing."""
 
+import time
+
 import pytest
 
 from routing.upstream.metrics import Load, read_load
@@ -53,6 +55,15 @@ def test_the_load_is_read(text: str, load: Load) -> None:
 )
 def test_nonsense_says_nothing(text: str) -> None:
     assert read_load(text) is None
+
+
+def test_a_long_word_for_a_label_takes_no_longer_than_its_length() -> None:
+    label = "a" * 200_000
+    began = time.process_time()
+
+    read_load(f"vllm:num_requests_running 1\nvllm:cache_config_info{{{label}}} 1\n")
+
+    assert time.process_time() - began < 2
 
 
 def test_absurd_sizes_are_left_out() -> None:
