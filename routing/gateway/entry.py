@@ -16,6 +16,9 @@ from routing.gateway.errors import ApiError, Code
 from routing.gateway.metrics import Metrics
 from routing.gateway.spool import Spool, SpoolFull
 
+MOST_ATTEMPTS = 100
+"""Attempts that are written down, the first and the last: those at full servers have no end, a line has one."""
+
 
 class Entry:
     """Opened by being made. Raises `ApiError` when nothing can be written down."""
@@ -51,8 +54,10 @@ class Entry:
 
     def fail_attempt(self, failure: Failure) -> None:
         """Note an attempt that another may follow; the dispatcher hears of it when it is asked for that."""
-        self._attempts = self._attempts_until_now(failure, time.time())
-        self._grant = None
+        attempts, half = self._attempts_until_now(failure, time.time()), MOST_ATTEMPTS // 2
+        if len(attempts) > MOST_ATTEMPTS:
+            attempts = attempts[:half] + attempts[half + 1 :]
+        self._attempts, self._grant = attempts, None
 
     def first_token(self, after_ms: int) -> None:
         assert self._grant is not None
