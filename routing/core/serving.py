@@ -4,7 +4,7 @@ One `Pass` looks at the servers once, and again only at those that it gave somet
 it looks only there: what the others do not admit now, they did not before. Reads only.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from routing.core.candidates import Route
@@ -158,7 +158,7 @@ class Pass:
 
         Those before may wait for a server of their own, and must not keep it from the others.
         """
-        order = self._room.turns.least_served(level, self._institutions(level))
+        order = self._room.turns.least_served(level, self._room.institutions(level))
         is_open = any(min(door) <= ceiling for door in self._doors.values())
         return order if is_open or self._may_try() else order[:LOOKED_AT]
 
@@ -192,14 +192,6 @@ class Pass:
             return found
         guest = request.ticket.institution_id
         return [route for route in found if route.host.guests.may_start(guest)]
-
-    def _institutions(self, level: int) -> Collection[str]:
-        """Return who waits in a class, without those for whom every owner's ceiling is reached."""
-        waiting = self._room.institutions(level)
-        if not self._has_ceilings:
-            return waiting
-        hosts = [route.host for route in self._room.routes]
-        return [each for each in waiting if any(host.guests.may_start(each) for host in hosts)]
 
     def _admits(
         self, route: Route, request: Request, level: int, candidates: Sequence[Route]
