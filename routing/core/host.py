@@ -5,7 +5,7 @@ and its memory for contexts where its size is known. Each class may fill them up
 that the higher ones find room at once. Not here: health (`health`), the choice among servers (`selection`).
 """
 
-from collections import deque
+from heapq import heappop, heappush
 
 from routing.core.enums import Health, Limiting, PriorityClass, ServerState
 from routing.core.guests import Guests
@@ -97,7 +97,8 @@ class Host:
         self.streams_unread = 0
         self._awake: set[str] = set()
         """Models that have written since the server was idle: what they make wait is not their being loaded."""
-        self._expected: deque[tuple[float, Run]] = deque()
+        self._expected: list[tuple[float, int, Run]] = []
+        """Whole answers by when they must have begun, a heap: a long prompt's holds up no other's."""
         self._gauges: Gauges | None = None
         self._gauges_at = self._looked_at = -1e18
         self._heard_at = -1e18
@@ -238,7 +239,7 @@ class Host:
         else:
             # Nobody tells when a whole answer's first token is written: the backlog says about when.
             due = now + self.pace.prefill * self.backlog + (self.pace.between_tokens or 0.0)
-            self._expected.append((due, run))
+            heappush(self._expected, (due, id(run), run))
 
     def first_token(self, ticket_id: str, seconds: float, now: float) -> None:
         run = self.runs.get(ticket_id)
@@ -287,7 +288,7 @@ class Host:
     def look(self, now: float) -> None:
         """Let time pass: whole answers that must have begun by now, and the limit, twice a second."""
         while self._expected and self._expected[0][0] <= now:
-            _, run = self._expected.popleft()
+            _, _, run = heappop(self._expected)
             if self.runs.get(run.id) is run:  # not of an earlier attempt of the same request
                 self._has_read(run)
         if now - self._looked_at < PERIOD_SECONDS:

@@ -357,6 +357,17 @@ def test_a_full_servers_second_try_is_read_once_not_for_ever() -> None:
     assert host.backlog == 0
 
 
+def test_one_huge_prompt_says_nothing_of_when_later_ones_are_read() -> None:
+    house = learning("rennes-1")
+    host = house.decider._fleet.hosts["rennes-1"]
+    end(house, house.grant("huge", stream=False, prompt_estimate=7_000_000), 0)
+    house.grant("usual", stream=False, prompt_estimate=100)
+
+    host.look(house.clock.advance(5.0))
+
+    assert host.backlog == 0
+
+
 def test_behind_another_address_nothing_is_believed_of_the_memory_there() -> None:
     house = learning("rennes-1")
     gauges = Gauges(server_id="rennes-1", running=0, waiting=0, memory_use=0.0, memory=4000)
