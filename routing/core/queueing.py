@@ -279,8 +279,9 @@ class Room:
         return cost / rate if rate else 0.0
 
     def _closed_seconds(self, now: float) -> float:
-        """Return how long nobody will be let in for sure."""
-        opens_at = self.opens_at(now) if not self.in_flight else None
+        """Return how long nobody will be let in for sure: no end of a request opens what is ejected or held back."""
+        may_open = any(route.host.health.ceiling(now) != 0 for route in self.routes)
+        opens_at = None if self.in_flight and may_open else self.opens_at(now)
         return opens_at - now if opens_at is not None else 0.0
 
     def _all_lines(self) -> Iterator[Line]:

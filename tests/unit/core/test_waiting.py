@@ -7,6 +7,7 @@ import pytest
 
 from routing.core.enums import Health, Limiting, RoutingMode, Strategy
 from routing.core.fairness import HEAD_START, SHARES
+from routing.core.health import BACKOFF_SECONDS
 from routing.core.host import LATE_SECONDS, SILENT_SECONDS
 from routing.core.learning import READABLE
 from routing.core.request import (
@@ -17,6 +18,7 @@ from routing.core.request import (
     Grant,
     Progress,
     Recall,
+    Refusal,
     RefusalCode,
 )
 from routing.core.retry import Failure
@@ -487,6 +489,20 @@ def test_a_conversation_goes_on_where_it_was() -> None:
     next_turn = house.grant("t2", prompt_estimate=5500, prefix=(*text, 6))
 
     assert next_turn.server_id == first.server_id != other
+
+
+def test_what_still_runs_at_an_ejected_server_does_not_make_it_come_back_sooner() -> None:
+    house = House(a_server("rennes-1"))
+    for number in range(50):
+        end(house, house.grant(f"before {number}"), 100)
+    house.grant("stream")
+    house.eject("rennes-1")
+
+    refusal = house.offer("late")
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.code is RefusalCode.ALL_DOWN
+    assert refusal.retry_after_ms == BACKOFF_SECONDS * 1000
 
 
 def test_a_refusal_for_want_of_time_says_when_to_come_back() -> None:
