@@ -54,7 +54,7 @@ class Traffic(RuleBasedStateMachine):
         self.tickets: dict[str, Ticket] = {}
         self.limits: dict[str, int | None] = {}
         self.states: dict[str, ServerState] = {}
-        self.trials: dict[str, str] = {}
+        self.trials: dict[str, Grant] = {}
 
     # What happens.
 
@@ -215,8 +215,9 @@ class Traffic(RuleBasedStateMachine):
         health = self.decider.load(self.now).servers[grant.server_id].health
         assert health != Health.EJECTED
         if health == Health.PROBING:
-            assert self.trials.get(grant.server_id) not in self.running
-            self.trials[grant.server_id] = grant.id
+            tried = self.trials.get(grant.server_id)
+            assert tried is None or self.running.get(tried.id) is not tried
+            self.trials[grant.server_id] = grant
 
     def check_order(self, grants: list[Grant]) -> None:
         """Nobody with the same needs who came earlier is still waiting."""
@@ -316,10 +317,13 @@ class Traffic(RuleBasedStateMachine):
         )
 
     def lacks(self, server_id: str, ticket: Ticket) -> bool:
-        """Say whether the server was found not to know the endpoint."""
+        """Say whether the server was found not to know the endpoint, or the model."""
         room = self.decider._fleet.rooms[ticket.model_id]
         routes = [each for each in room.routes if each.host.entry.id == server_id]
-        return not any(route.offers(ticket.endpoint, self.now) for route in routes)
+        return not any(
+            route.offers(ticket.endpoint, self.now) and route.has_model(self.now)
+            for route in routes
+        )
 
 
 def _ended(grant: Grant, outcome: str) -> Ended:
