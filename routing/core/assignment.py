@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from routing.core.attempts import Attempts
 from routing.core.candidates import Needs, Route, all_down
 from routing.core.deadlines import Deadlines
-from routing.core.enums import Health
+from routing.core.enums import Health, Lane
 from routing.core.explaining import explain
 from routing.core.fleet import Fleet
 from routing.core.host import Host, Run
@@ -53,6 +53,7 @@ TICK_SECONDS = 0.1
 """How often time alone is asked whether it has opened something, while somebody waits."""
 _TAKES_HOPE = HARMS_HEALTH | {Failure.NO_ENDPOINT, Failure.NO_MODEL}
 """Outcomes after which a server may be out of the question for those who wait."""
+_LANES = (Lane.OWNER, Lane.SHARE, Lane.CLASS)
 _IS_GONE = frozenset({Failure.CONNECT, Failure.TIMEOUT})
 """What a probe meets at a server that may never answer what it was asked."""
 
@@ -90,7 +91,7 @@ class Decider:
         if not room and (turn := self._look(room, now).for_one(request)):
             return [self._grant(turn, now)[0]]
         self._enter(request)
-        decisions = self._serve(room, now)
+        decisions = self._serve([room], now)
         if request.waits and request.expires_at <= now:
             decisions.append(self._refuse(request, RefusalCode.FULL, now))
         if len(room) > MAX_WAITING:
@@ -213,37 +214,35 @@ class Decider:
     # How it is decided.
 
     def _serve_all(self, now: float, *, recheck: bool = False) -> list[Decision]:
-        """Serve every room in which somebody waits, that with the oldest request first."""
+        """Serve every room in which somebody waits."""
         if not self._waiting:
             return []
-        rooms = sorted((room for room in self._fleet.rooms.values() if room), key=_since)
+        rooms = [room for room in self._fleet.rooms.values() if room]
         decisions: list[Decision] = []
-        for room in rooms:
-            if recheck:
-                decisions += self._refuse_hopeless(room, now)
-            decisions += self._serve(room, now)
-        return decisions
+        if recheck:
+            decisions += [each for room in rooms for each in self._refuse_hopeless(room, now)]
+        return decisions + self._serve(rooms, now)
 
     def _serve_at(self, host: Host, now: float) -> list[Decision]:
         """Serve those who may wait for `host`, at which alone something has changed."""
-        if not self._waiting:
-            return []
-        rooms = [
+        return self._serve(self._waiting_for(host), now, host) if self._waiting else []
+
+    def _waiting_for(self, host: Host) -> list[Room]:
+        """Return the rooms in which somebody waits whom `host` may serve."""
+        return [
             room
             for room in self._fleet.rooms.values()
             if room and any(route.host is host for route in room.routes)
         ]
-        return [each for room in sorted(rooms, key=_since) for each in self._serve(room, now, host)]
 
-    def _serve(self, room: Room, now: float, only: Host | None = None) -> list[Decision]:
-        """Let those in who can start now."""
-        if not room:
-            return []
+    def _serve(self, rooms: list[Room], now: float, only: Host | None = None) -> list[Decision]:
+        """Let those in who can start now: of all rooms' next ones always the first, for they share servers."""
         decisions: list[Decision] = []
-        look = self._look(room, now, only)
-        while room and (turn := look.next()):
-            grant, route = self._grant(turn, now)
-            look.note(route)
+        looks = [self._look(room, now, only) for room in rooms]
+        while turns := [turn for look in looks if (turn := look.next())]:
+            grant, route = self._grant(min(turns, key=_rank), now)
+            for look in looks:
+                look.note(route)
             decisions.append(grant)
         return decisions
 
@@ -287,6 +286,10 @@ class Decider:
         cached, age = known.get(server_id, (0.0, 0))
         explanation = explain(turn, route, cached, now)
         self._attempts.begin(request, cached, age, now)
+        if self._waiting:
+            for other in self._waiting_for(route.host):
+                if other is not room:
+                    other.turns.earn(request.cost, other.classes)
         request.grant = Grant(
             id=ticket.id,
             attempt=request.attempt,
@@ -403,5 +406,6 @@ class Decider:
         self._waiting -= 1
 
 
-def _since(room: Room) -> tuple[float, int]:
-    return room.since
+def _rank(turn: Turn) -> tuple[int, int, tuple[float, int]]:
+    """Return what comes first among rooms: owners, minimum shares, the highest class, who came first."""
+    return _LANES.index(turn.lane), -turn.request.ticket.priority, turn.request.rank

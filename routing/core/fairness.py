@@ -61,11 +61,15 @@ class Turns:
     ) -> None:
         """Count what is about to be served, by whatever way; classes that wait earn their share of it."""
         self._served[level][institution] += amount / weight
+        self.earn(amount, waiting)
+        if level in self.shares:
+            self._credit[level] = max(MOST_DEBT, self._credit[level] - amount)
+
+    def earn(self, amount: float, waiting: Collection[int]) -> None:
+        """Give classes that wait their share of what a server of theirs serves, were it of another model."""
         for owed, share in self.shares.items():
             if owed in waiting:
                 self._credit[owed] = min(MOST_CREDIT, self._credit[owed] + share * amount)
-        if level in self.shares:
-            self._credit[level] = max(MOST_DEBT, self._credit[level] - amount)
 
     def settle(self, level: int, institution: str, difference: float, weight: float) -> None:
         """Correct the count by what was really used."""

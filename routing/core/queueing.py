@@ -137,11 +137,6 @@ class Room:
         return self.prospects.routes
 
     @property
-    def since(self) -> tuple[float, int]:
-        """Return the rank of the oldest."""
-        return min(line[0].rank for line in self._all_lines())
-
-    @property
     def classes(self) -> Collection[int]:
         """Return the classes in which somebody waits."""
         return self._lines.keys()

@@ -82,6 +82,39 @@ def test_each_lower_class_gets_its_share_of_an_endless_flood(level: int) -> None
     assert SHARES[level] * 0.9 <= share <= SHARES[level] * 1.5
 
 
+def sharing(**changes: Any) -> tuple[House, Grant]:
+    """Return a house in which two models share a server, and what runs there."""
+    models = a_model("rennes-1", name="small"), a_model("rennes-1", name="large")
+    house = House(ONE, models=models)
+    return house, house.grant("running", model_id="small", **changes)
+
+
+def test_the_highest_class_goes_first_whichever_model_of_a_server_is_asked() -> None:
+    house, running = sharing()
+    for number in range(5):
+        house.offer(f"low {number}", model_id="small", priority=1)
+    house.clock.advance(60)
+    house.offer("middle", model_id="small", priority=3)
+    house.offer("high", model_id="large", priority=5)
+    own: dict[str, Any] = {"institution_id": "rennes", "mode": RoutingMode.PRIVATE_FIRST}
+    house.offer("owner", model_id="large", priority=1, **own)
+
+    assert served(house, running, 4) == ["owner", "high", "middle", "low 0"]
+
+
+def test_a_class_gets_its_share_of_what_a_server_gives_other_models() -> None:
+    house, running = sharing(priority=5)
+    for number in range(900):
+        house.offer(f"flood {number}", model_id="small", priority=5)
+    for number in range(90):
+        house.offer(f"low {number}", model_id="large", priority=1)
+
+    order = served(house, running, 800)
+
+    share = sum(name.startswith("low") for name in order) / len(order)
+    assert SHARES[1] * 0.9 <= share <= SHARES[1] * 1.5
+
+
 # Institutions
 
 
