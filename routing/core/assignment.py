@@ -90,7 +90,7 @@ class Decider:
             return [refusal]
         if not room and (turn := self._look(room, now).for_one(request)):
             return [self._grant(turn, now)[0]]
-        self._enter(request)
+        self._enter(request, now)
         decisions = self._serve([room], now)
         if request.waits and request.expires_at <= now:
             decisions.append(self._refuse(request, RefusalCode.FULL, now))
@@ -117,7 +117,7 @@ class Decider:
         request.grant = None
         refusal = self._refuse_retry(request, why, now) or self._hopeless(request, now)
         if refusal is None:
-            self._enter(request)
+            self._enter(request, now)
         decisions = self._serve_all(now, recheck=True)
         return [*decisions, refusal] if refusal else decisions
 
@@ -128,7 +128,7 @@ class Decider:
             return []
         self.limits.settle(ticket_id, 0, now)
         if request.waits:
-            self._leave(request)
+            self._leave(request, now)
             return self._serve_all(now)
         self._attempts.fail(request, UNUSED, now)
         return self._serve_at(request.host, now)
@@ -277,9 +277,10 @@ class Decider:
 
     def _grant(self, turn: Turn, now: float) -> tuple[Grant, Route]:
         request = turn.request
-        if request.waits:
-            self._leave(request)
         room, ticket = request.room, request.ticket
+        if request.waits:
+            room.let_in(request, now)
+            self._leave(request, now)
         route = request.route = room.choose(request, turn.options, now)
         server_id = route.host.entry.id
         known = room.affinity.known_to(ticket.prefix, now) if ticket.prefix else {}
@@ -303,13 +304,13 @@ class Decider:
 
     def _refuse(self, request: Request, code: RefusalCode, now: float) -> Refusal:
         """Forget `request`."""
+        later = code in (RefusalCode.FULL, RefusalCode.ALL_DOWN, RefusalCode.ATTEMPTS)
+        seconds = request.room.wait_seconds(request, now) if later else 0.0
         if request.waits:
-            self._leave(request)
+            self._leave(request, now)
         ticket = request.ticket
         del self._requests[ticket.id]
         self.limits.give_back(ticket.id)
-        later = code in (RefusalCode.FULL, RefusalCode.ALL_DOWN, RefusalCode.ATTEMPTS)
-        seconds = request.room.wait_seconds(request, now) if later else 0.0
         return Refusal(
             id=ticket.id,
             code=code,
@@ -395,14 +396,14 @@ class Decider:
             route.host.health.state is Health.HEALTHY for route in found
         )
 
-    def _enter(self, request: Request) -> None:
+    def _enter(self, request: Request, now: float) -> None:
         request.blocked_since = None
-        request.room.enter(request)
+        request.room.enter(request, now)
         self._waiting += 1
         self._deadlines.add(request)
 
-    def _leave(self, request: Request) -> None:
-        request.room.leave(request)
+    def _leave(self, request: Request, now: float) -> None:
+        request.room.leave(request, now)
         self._waiting -= 1
 
 

@@ -25,7 +25,7 @@ class Attempts:
             host.health.begin_trial(ticket.id, now)
         host.begin(Run(ticket, min(known, float(ticket.prompt_estimate)), age, now), now)
         host.guests.begin(ticket)
-        room.serve(request, now)
+        room.serve(request)
         room.in_flight += 1
         request.granted_at = now
 

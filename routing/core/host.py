@@ -37,6 +37,8 @@ STREAM_CLASS = 3
 """The class whose backlog a stream may at least fill: somebody waits for it."""
 SILENT_SECONDS = 4.0
 LATE_SECONDS = 1.0
+QUEUE_STANDS = 3
+"""Readings of its gauges in a row that show somebody waiting behind the same number: it serves no more at once."""
 GAUGES_FRESH_SECONDS = 5.0
 
 
@@ -67,6 +69,7 @@ class Host:
         "_heard_at",
         "_is_suspect",
         "_looked_at",
+        "_queue_seen",
         "_read_from",
         "_since_gauges",
         "backlog",
@@ -102,6 +105,7 @@ class Host:
         self._gauges: Gauges | None = None
         self._gauges_at = self._looked_at = -1e18
         self._heard_at = -1e18
+        self._queue_seen = 0
         self._is_suspect = False
         self._since_gauges = 0.0
         self._read_from: dict[str, float] = {}
@@ -281,6 +285,9 @@ class Host:
     def measured(self, gauges: Gauges, now: float) -> None:
         if self._gauges is None and self.limit.is_untouched:
             self.limit = LearntLimit(START_WITH_GAUGES)
+        before = self._gauges.running if self._gauges else 0
+        stands = gauges.waiting and gauges.running == before
+        self._queue_seen = self._queue_seen + 1 if stands else int(gauges.waiting > 0)
         self._gauges, self._gauges_at = gauges, now
         self.memory = gauges.memory or self.memory
         self._since_gauges = 0.0
@@ -295,14 +302,18 @@ class Host:
             return
         self._looked_at = now
         if self.runs and self.health.state is Health.HEALTHY:
-            gauges = self._fresh_gauges(now)
-            self.limit.look(
-                self.pace,
-                self.in_flight + self.foreign(now),
-                now,
-                overdue=len(self.overdue(now)),
-                queued=gauges.waiting if gauges else None,
-            )
+            self._look_at_limit(now)
+
+    def _look_at_limit(self, now: float) -> None:
+        gauges, overdue = self._fresh_gauges(now), len(self.overdue(now))
+        running = self.in_flight + self.foreign(now)
+        served = None
+        if gauges is None:
+            served = running - overdue if overdue else None
+        elif self._queue_seen >= QUEUE_STANDS:
+            served = gauges.running
+        queued = gauges.waiting if gauges and overdue else 0
+        self.limit.look(self.pace, running, now, served=served, queued=queued)
 
     def overdue(self, now: float) -> list[Run]:
         """Return the streams whose first token is so late, while others write, that they must wait in a queue."""

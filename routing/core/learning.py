@@ -56,22 +56,21 @@ class LearntLimit:
         self._held_until = now + _COOL
 
     def look(
-        self, pace: Pace, running: int, now: float, *, overdue: int, queued: int | None
+        self, pace: Pace, running: int, now: float, *, served: int | None, queued: int = 0
     ) -> None:
         """Adjust, every `PERIOD_SECONDS`.
 
-        `overdue`: streams that wait for their first token for longer than reading takes; `queued`: what the
-        server's gauges say waits in it, None without gauges.
+        `served`: how many run while others wait in the server's own queue, None when none seem to; `queued`:
+        how many its gauges say do so while streams wait longer for their first token than reading takes.
         """
-        if queued is None:
-            if overdue and running > overdue:
-                return self._found_wall(running - overdue, now)
-            if running >= self.wall and now > self._held_until:
-                self.wall += 1
-                self.value = max(self.value, self.wall)
-                self._held_until = now + self._cool
-        elif queued > _QUEUE_SEEN and overdue:
+        if served:
+            return self._found_wall(served, now)
+        if queued > _QUEUE_SEEN:
             return self._shrink(0.9 * min(self.value, running), now)
+        if running >= self.wall and now > self._held_until:
+            self.wall += 1
+            self.value = max(self.value, self.wall)
+            self._held_until = now + self._cool
         if now > self._held_until or self.wall < MOST:
             self._approach(pace, running)
         return None

@@ -17,7 +17,7 @@ from routing.core.request import Grant, Place, Ticket
 from routing.core.retry import RetryBudget
 from routing.core.selection import STRATEGIES
 from routing.core.table import Model
-from routing.core.windows import RecentCount
+from routing.core.windows import BusyRate
 
 ANSWER_MARGIN = 0.1
 """Seconds before its deadline at which a waiting ticket is answered, so that the answer is in time."""
@@ -98,7 +98,7 @@ class Room:
         "_costs",
         "_last",
         "_lines",
-        "_served",
+        "_rates",
         "_waiting",
         "affinity",
         "budget",
@@ -118,8 +118,8 @@ class Room:
         self.turns = Turns()
         self.affinity = Affinity()
         self.outputs = Outputs()
-        self._served: dict[int, RecentCount] = {}
-        """Cost of what was let through lately, by class."""
+        self._rates: dict[int, BusyRate] = {}
+        """How fast those who wait are let through, by class, in cost."""
         self._costs: dict[int, dict[str, float]] = {}
         """Cost of those who wait, by class and institution."""
         self._lines: dict[int, dict[str, dict[Needs, Line]]] = {}
@@ -164,9 +164,11 @@ class Room:
         longest = max(institutions.values(), key=lambda flows: sum(map(len, flows.values())))
         return max((line[-1] for line in longest.values()), key=_rank)
 
-    def enter(self, request: Request) -> None:
+    def enter(self, request: Request, now: float) -> None:
         request.waits = True
         level, institution = request.ticket.priority, request.ticket.institution_id
+        if level not in self._lines:
+            self._rate(level).begin(now)
         institutions = self._lines.setdefault(level, {})
         if institution not in institutions:
             self.turns.comes_back(level, institution, institutions)
@@ -177,7 +179,7 @@ class Room:
         costs = self._costs.setdefault(level, {})
         costs[institution] = costs.get(institution, 0.0) + request.cost
 
-    def leave(self, request: Request) -> None:
+    def leave(self, request: Request, now: float) -> None:
         request.waits = False
         level, institution = request.ticket.priority, request.ticket.institution_id
         flows = self._lines[level][institution]
@@ -192,6 +194,7 @@ class Room:
             del self._lines[level][institution], self._costs[level][institution]
         if not self._lines[level]:
             del self._lines[level], self._costs[level]
+            self._rate(level).end(now)
 
     def choose(self, request: Request, options: Sequence[Route], now: float) -> Route:
         """Return the option that the model's strategy prefers."""
@@ -212,19 +215,19 @@ class Room:
         times = [route.opens_at(now) for route in self.routes]
         return min((time for time in times if time is not None and time > now), default=None)
 
-    def serve(self, request: Request, now: float) -> None:
-        """Note that a request is let through."""
+    def let_in(self, request: Request, now: float) -> None:
+        """Note that one that waits is let through."""
+        self._rate(request.ticket.priority).note(now, request.cost)
+
+    def serve(self, request: Request) -> None:
+        """Count what is about to be served."""
         ticket = request.ticket
         self.turns.serve(
             ticket.priority, ticket.institution_id, request.cost, ticket.weight, self.classes
         )
-        served = self._served.get(ticket.priority)
-        if served is None:
-            served = self._served[ticket.priority] = RecentCount(RATE_WINDOW_SECONDS)
-        served.add(now, request.cost)
 
     def wait_seconds(self, request: Request, now: float) -> float:
-        """Return how long one like this that came now would wait; 0 when a server is open or nobody knows.
+        """Return how long one that came now, in this one's place, would wait; 0 when a server is open or nobody knows.
 
         Its class goes on as fast as it did lately, and before its turn each institution is served as much as its
         own. Nobody in its line stays beyond a deadline.
@@ -233,11 +236,13 @@ class Room:
             return 0.0
         level, institution = request.ticket.priority, request.ticket.institution_id
         costs = self._costs.get(level, {})
-        own = costs.get(institution, 0.0) + request.cost
+        own = costs.get(institution, 0.0) + (0.0 if request.waits else request.cost)
         others = sum(min(cost, own) for name, cost in costs.items() if name != institution)
         seconds = self._seconds_for(level, own + others, now)
-        if line := self._lines.get(level, {}).get(institution, {}).get(request.needs):
-            seconds = min(seconds, line[-1].expires_at - now)
+        line = self._lines.get(level, {}).get(institution, {}).get(request.needs, [])
+        last = next((each for each in reversed(line) if each is not request), None)
+        if last is not None:
+            seconds = min(seconds, last.expires_at - now)
         return max(0.0, seconds, self._closed_seconds(now))
 
     def place(self, request: Request, now: float) -> Place:
@@ -269,9 +274,12 @@ class Room:
 
     def _seconds_for(self, level: int, cost: float, now: float) -> float:
         """Return how long a class needs for so much, as fast as it went lately; 0 when nobody knows."""
-        served = self._served.get(level)
-        rate = served.rate(now) if served else 0.0
-        return cost / rate if rate else 0.0
+        return self._rate(level).seconds_for(cost, now)
+
+    def _rate(self, level: int) -> BusyRate:
+        if (rate := self._rates.get(level)) is None:
+            rate = self._rates[level] = BusyRate(RATE_WINDOW_SECONDS)
+        return rate
 
     def _closed_seconds(self, now: float) -> float:
         """Return how long nobody will be let in for sure: no end of a request opens what is ejected or held back."""

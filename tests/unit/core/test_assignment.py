@@ -190,15 +190,38 @@ def test_a_ticket_without_time_is_served_now_or_never() -> None:
 
 def test_the_wait_told_comes_from_how_fast_the_room_is_drained() -> None:
     house = House(a_server("rennes-1", max_parallel=1))
-    for number in range(10):  # one a second
-        house.end(house.grant(f"before {number}"))
-        house.pass_time(1)
-    house.grant("running")
-    for number in range(4):
+    running = house.grant("running")
+    for number in range(14):
         assert house.offer(f"t{number}") is None
-    refusal = house.offer("t", deadline_in_ms=0)
+    for _ in range(10):  # one a second
+        house.pass_time(1)
+        running = granted(house.end(running)[0])
+    assert refused_for_want_of_time(house).retry_after_ms == pytest.approx(5000, rel=0.1)
+
+
+def test_what_was_served_while_nobody_waited_says_nothing_of_how_fast_a_line_goes_on() -> None:
+    house = House(a_server("rennes-1", max_parallel=1))
+    for number in range(100):
+        house.end(house.grant(f"quick {number}"))
+    house.grant("long")
+    house.offer("waits")
+    house.pass_time(7)
+    assert refused_for_want_of_time(house).retry_after_ms >= 7000
+
+
+def test_one_that_has_waited_in_vain_is_told_to_wait_as_long_again() -> None:
+    house = House(a_server("rennes-1", max_parallel=1))
+    house.grant("long")
+    house.offer("waits", deadline_in_ms=6000)
+    (refusal,) = house.pass_time(6)
     assert isinstance(refusal, Refusal)
-    assert refusal.retry_after_ms == pytest.approx(5000, rel=0.1)
+    assert refusal.retry_after_ms == pytest.approx(6000, rel=0.1)
+
+
+def refused_for_want_of_time(house: House) -> Refusal:
+    refusal = house.offer("late", deadline_in_ms=0)
+    assert isinstance(refusal, Refusal)
+    return refusal
 
 
 def test_no_wait_is_told_while_another_server_is_open() -> None:

@@ -8,7 +8,7 @@ import pytest
 from routing.core.enums import Health, Limiting, RoutingMode, Strategy
 from routing.core.fairness import HEAD_START, SHARES
 from routing.core.health import BACKOFF_SECONDS
-from routing.core.host import LATE_SECONDS, SILENT_SECONDS
+from routing.core.host import LATE_SECONDS, QUEUE_STANDS, SILENT_SECONDS
 from routing.core.learning import READABLE
 from routing.core.request import (
     Decision,
@@ -491,6 +491,31 @@ def test_where_there_is_no_choice_the_highest_class_finds_out_itself() -> None:
 
 def at(house: House, institution: str, ticket_id: str) -> Grant:
     return house.grant(ticket_id, institution_id=institution, mode=RoutingMode.PRIVATE_ONLY)
+
+
+def test_a_queue_that_stands_in_a_server_shows_how_many_it_serves_at_once() -> None:
+    house = learning("rennes-1")
+    gauges(house)
+    for number in range(8):
+        house.grant(f"t{number}", priority=5, prompt_estimate=10)
+    for _ in range(QUEUE_STANDS):
+        gauges(house, running=6, waiting=2, memory_use=0.1, ours=8)
+        house.clock.advance(1)
+    gauges(house, running=6, waiting=2, memory_use=0.1, ours=8)
+
+    assert house.decider.load(house.clock()).servers["rennes-1"].learnt_limit == 6
+    assert house.offer("one more", priority=5) is None
+
+
+def test_a_passing_queue_in_a_server_is_no_limit() -> None:
+    house = learning("rennes-1")
+    gauges(house)
+    for number in range(8):
+        house.grant(f"t{number}", priority=5, prompt_estimate=10)
+    for running, waiting in ((6, 2), (7, 1), (8, 0), (6, 2), (5, 3)):
+        gauges(house, running=running, waiting=waiting, memory_use=0.1, ours=8)
+        house.clock.advance(1)
+    house.grant("one more", priority=5)
 
 
 def test_a_model_that_is_being_loaded_keeps_its_requests() -> None:
