@@ -98,6 +98,8 @@ def _line(criterion: Criterion, results: Sequence[Result]) -> str:
     if not own:
         return row([*cells, "not run", "", "", ""])
     value = mean(own)
+    if criterion.bound is Bound.OF_BEST_PEER and isnan(best):
+        return row([*cells, figure(value), "none was run", "", ""])
     held = sum(criterion.is_met(each, best) for each in own)
     return row(
         [

@@ -23,7 +23,7 @@ from federation.fleet.models import (
     UpstreamCredential,
 )
 from federation.members.enums import MembershipState
-from federation.members.models import Membership
+from federation.members.models import Institution, Membership
 from routing.bridge.models import RoutingChange
 from routing.core import table
 from routing.core.enums import (
@@ -36,6 +36,7 @@ from routing.core.enums import (
     Strategy,
 )
 from routing.core.table import SECTIONS, NamesSection, PrincipalsSection, Section, ServersSection
+from routing.upstream.engines import engine_named
 
 OWNER_UNKNOWN = "unknown"
 """For `owned_by`, which clients expect to be a text, of a model whose publisher the catalogue does not name."""
@@ -133,7 +134,7 @@ def build_names(version: int) -> NamesSection:
         for policy in RoutingPolicy.objects.current().filter(model__in=served)
     }
     running: dict[UUID, list[table.Deployment]] = defaultdict(list)
-    for row in _deployments().select_related("version").order_by("pk"):
+    for row in _deployments().select_related("version", "server").order_by("pk"):
         running[row.version.model_id].append(_deployment(row))
     models = {
         str(model.pk): _model(
@@ -173,7 +174,12 @@ def build_servers(version: int) -> ServersSection:
         )
         for server in servers.select_related("site__institution").order_by("pk")
     }
-    return ServersSection(version=version, servers=found)
+    weights = Institution.objects.exclude(weight=1).values_list("pk", "weight")
+    return ServersSection(
+        version=version,
+        servers=found,
+        weights={str(institution): float(weight) for institution, weight in weights},
+    )
 
 
 SETTINGS: Mapping[RoutingSetting, tuple[Strategy, Limiting]] = {
@@ -207,7 +213,7 @@ def _deployment(row: Deployment) -> table.Deployment:
         id=str(row.pk),
         server_id=str(row.server_id),
         served_name=row.served_name,
-        endpoints=tuple(row.endpoints),
+        endpoints=tuple(row.endpoints) or engine_named(row.server.engine).endpoints,
     )
 
 

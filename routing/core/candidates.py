@@ -105,7 +105,8 @@ def find_candidates(needs: Needs, routes: Sequence[Route], now: float) -> list[R
         and (not route.has_rules or route.host.guests.may_come(institution, priority))
     ]
     if not found:
-        return RefusalCode.NO_SERVER
+        in_service = any(route.host.entry.state is ServerState.LIVE for route in routes)
+        return RefusalCode.RULES if in_service else RefusalCode.NO_SERVER
     if mode is RoutingMode.PRIVATE_ONLY:
         found = [route for route in found if route.is_own_of(institution)]
         if not found:

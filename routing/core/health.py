@@ -99,7 +99,7 @@ class ServerHealth:
     def opens_at(self, now: float) -> float | None:
         """Return when time alone will let more through, None when only an event can."""
         if self._ejected_until is not None:
-            return self._probe_until if self._trial == PROBE else self._ejected_until
+            return None if self._trial == PROBE else self._ejected_until
         if now < self._held_until:
             return self._held_until
         steps = self._steps(now)

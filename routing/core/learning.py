@@ -41,7 +41,7 @@ class LearntLimit:
         return self._is_starting and self.value == START
 
     def restart(self) -> None:
-        """Begin again from half: after an ejection."""
+        """Begin again after an ejection: from half, or from 4 where that is less."""
         self.value = max(4.0, self.value / 2)
         self._is_starting = True
 

@@ -101,6 +101,8 @@ class RefusalCode(StrEnum):
 
     NO_SERVER = "no_server"
     """Nobody serves the model."""
+    RULES = "rules"
+    """The owners of the model's servers do not serve the institution, the class, or guests at this hour."""
     NOT_HOSTED = "not_hosted"
     """Only own servers were allowed, and the institution has none for this model."""
     ENDPOINT = "endpoint"

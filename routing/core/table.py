@@ -129,8 +129,11 @@ class NamesSection(msgspec.Struct, frozen=True, kw_only=True, tag="names"):
 
 
 class ServersSection(msgspec.Struct, frozen=True, kw_only=True, tag="servers"):
+    """`weights`: institutions' shares against others of the same class, where they are not 1."""
+
     version: int
     servers: dict[str, Server]
+    weights: dict[str, float] = {}
 
 
 Section = PrincipalsSection | NamesSection | ServersSection

@@ -193,7 +193,13 @@ def opening(
 
 
 def ticket(
-    opened: Opened, order: Order, body: Body, incarnation: str, wait_seconds: float
+    opened: Opened,
+    order: Order,
+    body: Body,
+    *,
+    incarnation: str,
+    wait_seconds: float,
+    weight: float = 1.0,
 ) -> Ticket:
     """Return what is handed in at the dispatcher's door."""
     return Ticket(
@@ -213,4 +219,5 @@ def ticket(
         prefix=body.prefix,
         deadline_in_ms=round(_wait_seconds(order.model, wait_seconds) * 1000),
         threshold=order.principal.threshold,
+        weight=weight,
     )

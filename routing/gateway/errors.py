@@ -27,6 +27,7 @@ class Code(StrEnum):
     UNKNOWN_MODEL = "model_not_found"
     MODEL_NOT_ALLOWED = "model_not_allowed"
     NOT_HOSTED = "not_hosted"
+    GUESTS_REFUSED = "guests_refused"
     UNKNOWN_PATH = "unknown_path"
     WRONG_METHOD = "method_not_allowed"
     NO_ENDPOINT = "endpoint_not_served"
@@ -72,6 +73,11 @@ KINDS = {
     Code.UNKNOWN_MODEL: Kind(404, "Unknown model", "model"),
     Code.MODEL_NOT_ALLOWED: Kind(403, "This key may not use this model", "model"),
     Code.NOT_HOSTED: Kind(400, "Your institution does not host this model", "routing-mode"),
+    Code.GUESTS_REFUSED: Kind(
+        403,
+        "The owners of this model's servers do not serve your institution, this class, or guests at this hour",
+        "model",
+    ),
     Code.UNKNOWN_PATH: Kind(404, "There is nothing at this path"),
     Code.WRONG_METHOD: Kind(405, "This path does not take this method"),
     Code.NO_ENDPOINT: Kind(404, "No server of this model answers this path"),
@@ -83,7 +89,7 @@ KINDS = {
     Code.OVER_LIMIT: Kind(413, "This request alone is larger than a limit"),
     Code.WRONG_KEYS: Kind(429, "Too many wrong keys from this address, try again later"),
     Code.SLOW_HEADS: Kind(429, "Too many unfinished requests from this address"),
-    Code.STOPPED: Kind(403, "The federation's operators have stopped this key"),
+    Code.STOPPED: Kind(403, "The federation's operators have stopped this key, or its institution"),
     Code.MODEL_STOPPED: Kind(503, "The federation's operators have stopped this model", "model"),
     Code.NO_SERVER: Kind(503, "No server of this model is available, try again later", "model"),
     Code.ROUTER_BUSY: Kind(503, "Too many large requests at once, try again later"),

@@ -34,7 +34,12 @@ from routing.upstream.errors import UpstreamError
 logger = logging.getLogger(__name__)
 EXPLAIN = b"x-ilaas-explain"
 CLIENT_CLOSED_REQUEST = 499  # nginx's number for a client that left before there was a status
-_REFUSALS = frozenset({Code.BUSY, Code.LIMIT, Code.NO_SERVER, Code.NOT_HOSTED, Code.NO_ENDPOINT})
+_REFUSALS = frozenset(
+    {
+        *(Code.BUSY, Code.LIMIT, Code.NO_SERVER),
+        *(Code.NOT_HOSTED, Code.GUESTS_REFUSED, Code.NO_ENDPOINT),
+    }
+)
 _SAID_WITH_200 = frozenset({Code.BUSY, Code.NO_SERVER})
 _PASSED_UPSTREAM = frozenset({b"accept", b"anthropic-version", b"anthropic-beta"})
 
@@ -47,7 +52,14 @@ class Journey:
     ) -> None:
         opened = opening(order, body, exchange.id, exchange.client_id, received_at)
         self._entry = Entry(gateway.spool, gateway.dispatcher, gateway.metrics, opened)
-        self._ticket = ticket(opened, order, body, gateway.incarnation, gateway.limits.wait_seconds)
+        self._ticket = ticket(
+            opened,
+            order,
+            body,
+            incarnation=gateway.incarnation,
+            wait_seconds=gateway.limits.wait_seconds,
+            weight=gateway.table.servers.weights.get(opened.institution_id, 1.0),
+        )
         self._gateway = gateway
         self._exchange = exchange
         self._order = order

@@ -37,7 +37,10 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
             return
         stop = _named(Stopped(given.what), given.which, given.why, var, environ)
         with alone(var / FILE):
-            others = [each for each in read_stops(var / FILE) if not is_same(each, stop)]
+            before = read_stops(var / FILE)
+            others = [each for each in before if not is_same(each, stop)]
+            if given.lift and len(others) == len(before):
+                raise Unknown(f"{stop.what.value} {stop.name} ({stop.id}) is not stopped")
             write_stops(var / FILE, others if given.lift else [*others, stop])
     except (Unknown, SettingsError) as error:
         sys.exit(str(error))

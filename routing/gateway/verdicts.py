@@ -64,6 +64,8 @@ def refusal_error(refusal: Refusal) -> ApiError:
     match refusal.code:
         case RefusalCode.NOT_HOSTED:
             code = Code.NOT_HOSTED
+        case RefusalCode.RULES:
+            code = Code.GUESTS_REFUSED
         case RefusalCode.ENDPOINT:
             code = Code.NO_ENDPOINT
         case RefusalCode.FULL:

@@ -62,7 +62,7 @@ def _do(step: Step, by: Actor) -> Iterable[str]:
         case SetRouting(model):
             _set_routing(AIModel.objects.get(slug__iexact=model.name), model, by)
         case AddKey(institution, key):
-            _add_key(_institution(institution), key, by)
+            return _add_key(_institution(institution), key, by)
         case ChangeKey():
             _change_key(step, by)
         case AddFormerModel() | AddFormerKey():
@@ -140,14 +140,15 @@ def _application(
     )
 
 
-def _add_key(institution: Institution, key: meaning.Key, by: Actor) -> None:
+def _add_key(institution: Institution, key: meaning.Key, by: Actor) -> Iterator[str]:
     """A person with an account at the institution owns the application; else its address stands in it."""
     person = User.objects.filter(email__iexact=key.email).first() if key.email else None
     owner = person if person and institution.pk in person.institution_ids() else None
     contact = f"Contact: {key.email}" if key.email and owner is None else ""
+    application = _application(institution, key.name, by, owner, contact)
     issue_key(
         by=by,
-        application=_application(institution, key.name, by, owner, contact),
+        application=application,
         name=key.name,
         priority=PriorityClass(key.priority),
         routing_mode=key.routing_mode,
@@ -155,6 +156,8 @@ def _add_key(institution: Institution, key: meaning.Key, by: Actor) -> None:
         answers_200_when_full=key.answers_200_when_full,
         text=key.token,
     )
+    if key.email and (application.owner, application.description) != (owner, contact):
+        yield f"! application {key.name} was there before: {key.email} is not written into it"
 
 
 def _change_key(step: ChangeKey, by: Actor) -> None:

@@ -86,7 +86,7 @@ class Field:
     reading: Reading
 
     def refuse(self, what: str) -> None:
-        self.reading.refuse(self.where, what)
+        self.reading.refuse(self.where or "the file", what)
 
     def at(self, name: str, value: object) -> "Field":
         return Field(value, f"{self.where}.{name}" if self.where else name, self.reading)

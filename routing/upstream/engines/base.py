@@ -13,5 +13,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     context_keys: tuple[str, ...] = ()
     """Where an item of the list of models says how many tokens its context holds; the first that is there."""
+    endpoints: tuple[str, ...] = ()
+    """What it may be asked for where a deployment does not declare it; none: anything, its own answer tells."""
     may_lack_list: bool = False
     """Whether a server without a list of models may be a good one."""

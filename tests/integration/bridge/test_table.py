@@ -18,6 +18,7 @@ from federation.access.operations import (
 from federation.catalogue.enums import Capability
 from federation.catalogue.models import Alias
 from federation.catalogue.operations import add_alias, add_version, set_routing
+from federation.fleet.enums import Engine
 from federation.fleet.models import InferenceServer
 from federation.fleet.operations.deployments import deploy_model, retire_deployment
 from federation.fleet.operations.egress import revoke_egress
@@ -246,6 +247,22 @@ def test_declared_endpoints_go_with_their_deployment(rennes: Institution) -> Non
     assert deployment.endpoints == ("embeddings",)
 
 
+def test_a_proxy_is_asked_for_what_models_answer_and_never_managed(rennes: Institution) -> None:
+    deployment = serve_model(rennes, "proxied")
+    InferenceServer.objects.filter(pk=deployment.server_id).update(engine=Engine.LITELLM)
+
+    (told,) = models()["proxied"].deployments
+    assert "chat/completions" in told.endpoints
+    assert "key/generate" not in told.endpoints
+
+
+def test_an_institutions_weight_is_told_where_it_is_not_one(rennes: Institution) -> None:
+    make_institution("reims")
+    Institution.objects.filter(pk=rennes.pk).update(weight="2.5")
+
+    assert build_servers(1).weights == {str(rennes.pk): 2.5}
+
+
 @pytest.mark.parametrize(
     ("stage", "is_listed"),
     [
@@ -351,7 +368,7 @@ def test_a_table_of_any_size_takes_the_same_queries(
             build_principals(1)
         with django_assert_num_queries(5):
             build_names(1)
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             build_servers(1)
 
 

@@ -5,11 +5,14 @@ import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import msgspec
 import pytest
 
 from routing.core.enums import Lane, Limiting, RequestStatus, RoutingMode, ServerState
 from routing.core.table import NamesSection, Section
+from routing.dispatch.messages import Grant, Refusal, Ticket
 from routing.simulator import Fault, Simulated, simulated
 from tests.integration.gateway.conftest import NAMES, SERVED, TOKEN, asked
 from tests.support.router import (
@@ -48,6 +51,23 @@ async def test_vllm_is_told_the_class_lowest_number_first_once_the_setting_says_
         await router.post(key=RENNES_KEY, json=body)
 
     assert sorted(told(upstream), key=str) == [0, 3, 4, 4, None]
+
+
+async def test_an_institutions_weight_goes_with_its_tickets(router: Router) -> None:
+    weighed = msgspec.structs.replace(router.gateway.table.servers, weights={an_id("orleans"): 2.0})
+    router.gateway.apply(weighed)
+    weights: list[float] = []
+    offer = router.gateway.dispatcher.offer
+
+    def noting(ticket: Ticket) -> Grant | Refusal | None:
+        weights.append(ticket.weight)
+        return offer(ticket)
+
+    with mock.patch.object(router.gateway.dispatcher, "offer", noting):
+        await router.post(json=chat())
+        await router.post(key=RENNES_KEY, json=chat())
+
+    assert weights == [2.0, 1.0]
 
 
 async def test_a_request_cannot_raise_itself_by_what_vllm_is_told(

@@ -91,6 +91,8 @@ async def test_what_is_stopped_is_refused_until_it_is_lifted(
     stop(*words, "--lift")
     await until(lambda: not router.gateway.stops.each)
     assert (await router.post(json=chat())).status_code == 200
+    with pytest.raises(SystemExit, match="is not stopped"):
+        stop(*words, "--lift")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from federation.access.models import ApiKey, Application
-from federation.access.operations import revoke_key
+from federation.access.operations import create_application, revoke_key
 from federation.catalogue.models import AIModel, RoutingPolicy
 from federation.fleet.models import Deployment, InferenceServer
 from federation.fleet.operations.credentials import current_credential
@@ -167,6 +167,18 @@ def test_a_person_with_an_account_at_the_institution_owns_the_application(
 
     application = Application.objects.get(name="RAGaRenn")
     assert (application.owner, application.description) == (cast.rennes_user, "")
+
+
+def test_an_address_that_an_application_of_before_does_not_take_is_told(
+    cast: Cast, tmp_path: Path
+) -> None:
+    create_application(by=OPERATOR, institution=Institution.objects.get(slug="rennes"), name="Chat")
+    dump = "id,name,token,priority,threshold,organization,email\n"
+    users = write(tmp_path, "users.csv", dump + "1,Chat,sk-chat,2,10,rennes,chat@rennes.example\n")
+
+    told = run("import_dispatcher", "--users", users, *SEED, "--apply")
+
+    assert "! application Chat was there before: chat@rennes.example is not written into it" in told
 
 
 def test_no_more_of_an_old_key_is_shown_than_nobody_can_use(cast: Cast, users: Path) -> None:

@@ -41,7 +41,7 @@ def refused(decision: object) -> RefusalCode:
 def test_a_guest_against_a_rule_is_served_elsewhere_or_refused(rules: dict[str, Any]) -> None:
     alone, among = a_house(**rules), a_house("reims-1", **rules)
 
-    assert refused(alone.offer("t1")) is RefusalCode.NO_SERVER
+    assert refused(alone.offer("t1")) is RefusalCode.RULES
     assert {among.grant(f"t{number}").server_id for number in range(4)} == {"reims-1"}
     assert alone.grant("t2", institution_id="rennes").server_id == "rennes-1"
 
@@ -57,7 +57,7 @@ def test_other_models_of_the_server_are_open() -> None:
         models=(a_model("rennes-1"), a_model("rennes-1", name="other")),
     )
 
-    assert refused(house.offer("t1")) is RefusalCode.NO_SERVER
+    assert refused(house.offer("t1")) is RefusalCode.RULES
     assert house.grant("t2", model_id="other")
 
 
@@ -102,12 +102,12 @@ def test_who_waits_when_guests_are_shut_out_is_told() -> None:
 
     (decision,) = house.decider.set_hour(1, house.clock())
 
-    assert refused(decision) is RefusalCode.NO_SERVER
+    assert refused(decision) is RefusalCode.RULES
 
 
 def test_rules_that_change_hold_for_the_next_request() -> None:
     house = a_house(institutions=frozenset({"orleans"}))
-    assert refused(house.offer("t1")) is RefusalCode.NO_SERVER
+    assert refused(house.offer("t1")) is RefusalCode.RULES
 
     house.show(a_server("rennes-1"))
 
