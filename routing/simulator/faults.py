@@ -30,12 +30,21 @@ Kind = Literal[
     "half_chunk",
     "empty",
     "restart",
+    "half_context",
+    "no_usage",
+    "no_tools",
+    "broken_tools",
+    "no_schema",
 ]
 HEADER = "x-simulator-fault"
 SLOW_SECONDS = 1.0
 GARBAGE = b"\x16\x03\x01\x00\xa5\x00\xff\xfe not HTTP \x00\x01\x02\r\n"
 _PAGE = b"<!DOCTYPE html><html><head><title>%b</title></head><body><h1>%b</h1></body></html>"
 _MODEL = re.compile(rb'("model": ?)"[^"]*"')
+_USAGE = re.compile(rb'"(usage": ?\{)')
+_ARGUMENTS = re.compile(rb'("arguments": ?")(?!")')
+# What a server that lies about an ability leaves out of what it was asked.
+_IGNORED = {"no_tools": ("tools", "tool_choice"), "no_schema": ("response_format",)}
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -115,6 +124,19 @@ def parse(text: str) -> Fault:
     return msgspec.convert({"kind": text.strip()}, Fault)
 
 
+def deaf(fault: Fault, request: Request) -> Request:
+    """The request as a server hears it that ignores what it was declared to do."""
+    ignored = _IGNORED.get(fault.kind)
+    try:
+        body = msgspec.json.decode(request.body) if ignored else None
+    except ValueError:  # msgspec's and Unicode's errors are ValueErrors
+        return request
+    if ignored is None or not isinstance(body, dict):
+        return request
+    kept = {name: value for name, value in body.items() if name not in ignored}
+    return msgspec.structs.replace(request, body=msgspec.json.encode(kept))
+
+
 def canned(fault: Fault, error: Callable[[int, str], Answer]) -> Answer | None:
     """The answer that replaces the real one, for the kinds that do; `error` writes one in the engine's shape."""
     match fault.kind:
@@ -147,6 +169,10 @@ class FaultyReply(Reply):
         if self._fault.kind == "wrong_model":
             name = msgspec.json.encode(self._fault.model)
             return _MODEL.sub(lambda found: found[1] + name, data)
+        if self._fault.kind == "no_usage":
+            return _USAGE.sub(rb'"un\1', data)
+        if self._fault.kind == "broken_tools":
+            return _ARGUMENTS.sub(rb"\1[not JSON ", data)
         if self._gzip is None:
             return data
         return self._gzip.compress(data) + self._gzip.flush(

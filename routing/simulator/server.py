@@ -12,9 +12,10 @@ import msgspec
 
 from routing.simulator.config import ConfigError, ServerConfig
 from routing.simulator.engine import Engine
-from routing.simulator.faults import NONE, Fault, Faults, FaultyReply, canned, parse
+from routing.simulator.faults import NONE, Fault, Faults, FaultyReply, canned, deaf, parse
 from routing.simulator.http import Answer, Connection, Reply, Request, Serve, Stream
 from routing.simulator.shapes import SHAPES
+from routing.simulator.shapes.base import Shape
 
 logger = logging.getLogger(__name__)
 
@@ -150,17 +151,25 @@ class Server:
             return await Reply(connection, request).whole(_refused(400, str(error)))
         faulty = fault.kind != "none"
         reply = FaultyReply(connection, request, fault) if faulty else Reply(connection, request)
-        answer = canned(fault, self._shape.failure) or await self._shaped(request)
+        shape = self._shape_for(fault, request)
+        answer = canned(fault, shape.failure) or await self._shaped(shape, deaf(fault, request))
         if isinstance(answer, Stream):
             return await reply.stream(answer)
         return await reply.whole(answer)
 
-    async def _shaped(self, request: Request) -> Answer | Stream:
+    def _shape_for(self, fault: Fault, request: Request) -> Shape:
+        """The shape that answers; one that lies about its window lists the declared one all the same."""
+        if fault.kind != "half_context" or request.method != "POST":
+            return self._shape
+        half = msgspec.structs.replace(self.config, max_model_len=self.config.max_model_len // 2)
+        return SHAPES[self.config.engine](half, self.engine)
+
+    async def _shaped(self, shape: Shape, request: Request) -> Answer | Stream:
         try:
-            return await self._shape.answer(request)
+            return await shape.answer(request)
         except Exception as error:  # noqa: BLE001 - its text may hold a prompt: only its type is logged
             logger.error("%s failed: %s", self.config.name, type(error).__name__)
-            return self._shape.failure(500, "The simulator failed")
+            return shape.failure(500, "The simulator failed")
 
     async def _control(self, request: Request, connection: Connection) -> None:
         """Answer a message to `/_fault`: GET tells the fault in force, POST sets one."""

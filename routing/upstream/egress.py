@@ -81,7 +81,9 @@ class EgressPolicy(msgspec.Struct, frozen=True):
         address = canonical(ip)
         reason = reason_against(address) or (None if tls else RefusalReason.PLAIN_HTTP)
         if reason is not None:
-            refusal = EgressRefused(reason, _sentence(reason, address, port))
+            refusal = EgressRefused(
+                reason, _sentence(reason, address, port), address=str(address), port=port
+            )
             if not (refusal.grantable and _granted(address, port, self.grants + grants)):
                 raise refusal
         return Address(str(address), port)

@@ -48,9 +48,13 @@ class EgressRefused(UpstreamError):
 
     failure = Failure.DENIED
 
-    def __init__(self, reason: RefusalReason, sentence: str) -> None:
+    def __init__(
+        self, reason: RefusalReason, sentence: str, *, address: str = "", port: int = 0
+    ) -> None:
         super().__init__(sentence)
         self.reason = reason
+        self.address, self.port = address, port
+        """What was refused, unless it was the URL itself."""
 
     @property
     def grantable(self) -> bool:
@@ -72,9 +76,13 @@ class ConnectFailed(UpstreamError):
 
     failure = Failure.CONNECT
 
-    def __init__(self, cause: ConnectCause, sentence: str) -> None:
+    def __init__(
+        self, cause: ConnectCause, sentence: str, *, verify_code: int | None = None
+    ) -> None:
         super().__init__(sentence)
         self.cause = cause
+        self.verify_code = verify_code
+        """OpenSSL's number of what is wrong with the certificate, when it is that."""
 
 
 class ConnectionLost(UpstreamError):

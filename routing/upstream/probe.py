@@ -83,17 +83,24 @@ def _complaint(status: int) -> tuple[Failure, str]:
     return Failure.BAD_ANSWER, f"It does not list its models (status {status})."
 
 
-def _read_list(answer: Fetched, engine: Engine) -> ProbeResult:
+def read_models(body: bytes, engine: Engine) -> tuple[ServedModel, ...] | None:
+    """Return the models that a list of `engine` names, None when it is no list of models."""
     try:
-        listed = msgspec.json.decode(answer.body, type=_List).data
+        listed = msgspec.json.decode(body, type=_List).data
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return tuple(_read_items(listed, engine))
+
+
+def _read_list(answer: Fetched, engine: Engine) -> ProbeResult:
+    models = read_models(answer.body, engine)
+    if models is None:
         return ProbeResult(
             reachable=True,
             status=answer.status,
             error=Failure.BAD_ANSWER,
             sentence="Its answer is no list of models.",
         )
-    models = tuple(_read_items(listed, engine))
     return ProbeResult(
         reachable=True,
         status=answer.status,

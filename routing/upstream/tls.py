@@ -35,7 +35,11 @@ def tls_failure(host: str, port: int, error: ssl.SSLError) -> ConnectFailed:
     """Return what to say of a failed handshake."""
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = _REASONS.get(error.verify_code, "is not trusted")
-        return ConnectFailed(ConnectCause.TLS, f"The certificate of {host} {reason}.")
+        return ConnectFailed(
+            ConnectCause.TLS,
+            f"The certificate of {host} {reason}.",
+            verify_code=error.verify_code,
+        )
     return ConnectFailed(ConnectCause.TLS, f"{host} port {port} does not speak TLS as it should.")
 
 

@@ -7,6 +7,9 @@ import hashlib
 import random
 from datetime import UTC, datetime
 
+import msgspec
+
+from routing.simulator.engine import Job
 from routing.simulator.http import Answer, Request, Stream
 from routing.simulator.shapes import asking
 from routing.simulator.shapes.asking import Body, Invalid
@@ -103,8 +106,14 @@ class Ollama(OpenAI):
     def answered_name(self, body: Body) -> str:
         return str(body.get("model", self.config.model))
 
+    def job(self, ident: str, ask: Ask, body: Body) -> Job:
+        """A prompt that is too long is cut silently: only the count of its tokens tells."""
+        longest = self.config.max_model_len
+        cut = tuple(min(prompt, longest) for prompt in ask.prompts)
+        return super().job(ident, msgspec.structs.replace(ask, prompts=cut), body)
+
     def room(self, ask: Ask) -> int:
-        """A prompt that is too long is cut silently, so that there is always room."""
+        """There is always room: see `job`."""
         return max(1, super().room(ask))
 
     def ident(self, prefix: str, request: Request) -> str:

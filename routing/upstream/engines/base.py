@@ -17,3 +17,9 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     """What it may be asked for where a deployment does not declare it; none: anything, its own answer tells."""
     may_lack_list: bool = False
     """Whether a server without a list of models may be a good one."""
+    counts_streams: bool = True
+    """Whether it is known to tell the usage of a stream when it is asked to."""
+    names_as_asked: bool = True
+    """Whether its answers name the model as the request did."""
+    has_metrics: bool = False
+    """Whether its own metrics are read (`routing.upstream.metrics`)."""

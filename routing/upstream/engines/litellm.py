@@ -9,6 +9,7 @@ from routing.upstream.engines.base import Engine
 LITELLM = Engine(
     name="litellm",
     context_keys=("max_input_tokens",),
+    names_as_asked=False,
     endpoints=(
         *("chat/completions", "completions", "responses", "messages", "messages/count_tokens"),
         *("embeddings", "rerank", "moderations", "images/generations"),

@@ -6,4 +6,6 @@ OPENAI = Engine(
     name="openai",
     context_keys=("max_model_len", "context_length", "max_context_length", "context_window"),
     may_lack_list=True,
+    counts_streams=False,
+    names_as_asked=False,
 )

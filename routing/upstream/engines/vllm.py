@@ -2,4 +2,4 @@
 
 from routing.upstream.engines.base import Engine
 
-VLLM = Engine(name="vllm", context_keys=("max_model_len",))
+VLLM = Engine(name="vllm", context_keys=("max_model_len",), has_metrics=True)
