@@ -19,6 +19,8 @@ SITE_LOGO = env.text("SITE_LOGO", "img/logo.svg")
 SITE_CONTACT = env.text("SITE_CONTACT", "")
 SITE_SOURCE = env.text("SITE_SOURCE", "")
 SITE_DOCUMENTATION = env.text("SITE_DOCUMENTATION", "")
+# Of the router towards servers, as their firewalls see it; shown to whoever lends one.
+EGRESS_ADDRESSES = env.words("EGRESS_ADDRESSES")
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 PUBLIC_URL = env.public_url()
 

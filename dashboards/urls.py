@@ -3,6 +3,7 @@
 from django.urls import path
 
 from dashboards.views.about import accessibility, favicon
+from dashboards.views.affected import affected
 from dashboards.views.health import portal
 from dashboards.views.home import home
 from dashboards.views.limits import quotas
@@ -20,6 +21,7 @@ urlpatterns = [
     path("favicon.ico", favicon, name="favicon"),
     path("accessibility/", accessibility, name="accessibility"),
     path("servers/", servers, name="servers"),
+    path("servers/<uuid:server_id>/affected/", affected, name="affected"),
     path("stops/", stops, name="stops"),
     path("catalogue/", models, name="models"),
     path("catalogue/<path:name>/", model, name="model"),

@@ -69,8 +69,9 @@ def add_version(
     quantisation: str = "",
     context_length: int | None = None,
     template: str = "",
+    current: bool = True,
 ) -> ModelVersion:
-    """Add a version and make it the current one."""
+    """Add a version and make it the current one, unless another is to stay that."""
     policies.check_write_catalogue(by)
     version = ModelVersion(
         model=model,
@@ -78,9 +79,10 @@ def add_version(
         quantisation=quantisation,
         context_length=context_length,
         template=template,
-        current=True,
+        current=current,
     )
-    model.versions.filter(current=True).update(current=False)
+    if current:
+        model.versions.filter(current=True).update(current=False)
     version.full_clean()
     version.save()
     record(

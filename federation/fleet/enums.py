@@ -1,4 +1,4 @@
-"""Engines, and the states of servers and deployments with the ways between them."""
+"""Engines, what a server may be declared to do, and the states of what the fleet holds with the ways between them."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +18,7 @@ class Engine(models.TextChoices):
 
 
 SERVER_STATE_LABELS = {
+    ServerState.SUBMITTED.value: _("submitted"),
     ServerState.STAGING.value: _("staging"),
     ServerState.LIVE.value: _("in service"),
     ServerState.DRAINING.value: _("draining"),
@@ -26,8 +27,9 @@ SERVER_STATE_LABELS = {
 }
 
 SERVER_TRANSITIONS: Transitions[ServerState] = {
+    ServerState.SUBMITTED: frozenset({ServerState.STAGING, ServerState.RETIRED}),
     ServerState.STAGING: frozenset({ServerState.LIVE, ServerState.RETIRED}),
-    ServerState.LIVE: frozenset({ServerState.DRAINING, ServerState.SUSPENDED}),
+    ServerState.LIVE: frozenset({ServerState.DRAINING, ServerState.SUSPENDED, ServerState.STAGING}),
     ServerState.DRAINING: frozenset({ServerState.LIVE, ServerState.SUSPENDED, ServerState.RETIRED}),
     ServerState.SUSPENDED: frozenset({ServerState.LIVE, ServerState.RETIRED}),
     ServerState.RETIRED: frozenset(),
@@ -71,3 +73,90 @@ def days_of(days: Days) -> range:
             return range(5, 7)
         case _:
             return range(int(days), int(days) + 1)
+
+
+class FormState(models.TextChoices):
+    """Of a technical form: written, handed in, found true, put into service, refused."""
+
+    DRAFT = "draft", _("draft")
+    SUBMITTED = "submitted", _("submitted")
+    CHECKED = "checked", _("checked")
+    ACCEPTED = "accepted", _("accepted")
+    DECLINED = "declined", _("declined")
+
+
+FORM_TRANSITIONS: Transitions[FormState] = {
+    FormState.DRAFT: frozenset({FormState.SUBMITTED}),
+    FormState.SUBMITTED: frozenset({FormState.CHECKED, FormState.DECLINED}),
+    FormState.CHECKED: frozenset({FormState.SUBMITTED, FormState.ACCEPTED, FormState.DECLINED}),
+    FormState.ACCEPTED: frozenset({FormState.SUBMITTED}),
+    FormState.DECLINED: frozenset(),
+}
+
+
+class Modality(models.TextChoices):
+    """What requests may bring to a server, and take from it."""
+
+    CHAT = "chat", _("conversation")
+    IMAGES = "images", _("images")
+    EMBEDDINGS = "embeddings", _("embeddings")
+    AUDIO = "audio", _("speech to text")
+
+
+class Availability(models.TextChoices):
+    ALWAYS = "always", _("always")
+    WEEKLY = "weekly", _("at hours of the week")
+    SLURM = "slurm", _("while a Slurm job runs")
+
+
+class SiteLabel(models.TextChoices):
+    """What a data centre may be certified for."""
+
+    HDS = "HDS", _("HDS (health data)")
+    SECNUMCLOUD = "SecNumCloud", "SecNumCloud"
+    ISO_27001 = "ISO-27001", "ISO 27001"
+    ISO_50001 = "ISO-50001", "ISO 50001"
+    EU_COC = "EU-CoC", _("European Code of Conduct for Data Centres")
+
+
+class RunTrigger(models.TextChoices):
+    """Why a run is made."""
+
+    SUBMISSION = "submission", _("submission")
+    PERSON = "person", _("by hand")
+    NIGHT = "night", _("nightly")
+
+
+class RunState(models.TextChoices):
+    """`BROKEN`: it could not be made to its end, and says nothing of the server."""
+
+    QUEUED = "queued", _("waiting")
+    RUNNING = "running", _("running")
+    PASSED = "passed", _("passed")
+    FAILED = "failed", _("failed")
+    BROKEN = "broken", _("not made")
+
+
+RUN_TRANSITIONS: Transitions[RunState] = {
+    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.BROKEN}),
+    RunState.RUNNING: frozenset({RunState.PASSED, RunState.FAILED, RunState.BROKEN}),
+    RunState.PASSED: frozenset(),
+    RunState.FAILED: frozenset(),
+    RunState.BROKEN: frozenset(),
+}
+OPEN_RUNS = frozenset(state for state, ways in RUN_TRANSITIONS.items() if ways)
+
+
+class MaintenanceState(models.TextChoices):
+    PLANNED = "planned", _("planned")
+    UNDERWAY = "underway", _("under way")
+    OVER = "over", _("over")
+    CANCELLED = "cancelled", _("cancelled")
+
+
+MAINTENANCE_TRANSITIONS: Transitions[MaintenanceState] = {
+    MaintenanceState.PLANNED: frozenset({MaintenanceState.UNDERWAY, MaintenanceState.CANCELLED}),
+    MaintenanceState.UNDERWAY: frozenset({MaintenanceState.OVER}),
+    MaintenanceState.OVER: frozenset(),
+    MaintenanceState.CANCELLED: frozenset(),
+}

@@ -3,21 +3,29 @@
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from federation.fleet.enums import SERVER_TRANSITIONS
-from federation.fleet.models import InferenceServer
-from federation.journal.actors import Actor
+from federation.fleet.enums import SERVER_TRANSITIONS, FormState, RunState
+from federation.fleet.models import ConformityRun, InferenceServer, TechnicalForm
+from federation.journal.actors import Actor, is_operator
 from federation.members.models import Institution
 from federation.members.policies import check_contributes
 from federation.people.enums import Role
+from federation.people.models import User
 from federation.people.policies import holds, is_federation_admin
 from federation.policy import asking, refuse_unless
 from federation.transitions import check_transition
+from routing.core.conformity import RunKind
 from routing.core.enums import ServerState
 
 FEDERATION_DECIDES = frozenset(
-    {(ServerState.STAGING, ServerState.LIVE), (ServerState.SUSPENDED, ServerState.LIVE)}
+    {
+        (ServerState.SUBMITTED, ServerState.STAGING),
+        (ServerState.STAGING, ServerState.LIVE),
+        (ServerState.SUSPENDED, ServerState.LIVE),
+        (ServerState.LIVE, ServerState.STAGING),
+    }
 )
 """Steps that an institution cannot take alone: into service at first, and back after a suspension."""
+MOST_DRAFTS = 20
 
 
 def check_register_server(by: Actor, institution: Institution) -> None:
@@ -41,8 +49,89 @@ def check_change_server_state(by: Actor, server: InferenceServer, state: ServerS
     step = (ServerState(server.state), state)
     refuse_unless(step not in FEDERATION_DECIDES or is_federation_admin(by))
     check_transition(SERVER_TRANSITIONS, *step)
+    if step == (ServerState.STAGING, ServerState.LIVE):
+        check_not_own(by, server)
+        check_reports(server)
+
+
+def check_not_own(by: Actor, server: InferenceServer) -> None:
+    """Four eyes: who has registered a server does not put it into service."""
+    if isinstance(by, User) and by.pk == server.registered_by_id:
+        raise ValidationError(
+            _("You have registered this server: somebody else puts it into service."),
+            code="own_server",
+        )
+
+
+def check_reports(server: InferenceServer) -> None:
+    """Raise unless the newest run of each kind has passed; a server of an operator's command may have none."""
+    for kind in RunKind:
+        newest = server.runs.filter(kind=kind).first()
+        if newest is not None and newest.state != RunState.PASSED:
+            raise ValidationError(
+                _("Its newest report is not green. Run it again when the server is put right."),
+                code="report",
+            )
+    if newest_is_missing(server):
+        raise ValidationError(_("It has not been checked yet."), code="report")
+
+
+def newest_is_missing(server: InferenceServer) -> bool:
+    """Say whether a server that came by a technical form has no report."""
+    has_form = TechnicalForm.objects.filter(server=server).exists()
+    kinds = ConformityRun.objects.filter(server=server).concluded().values_list("kind", flat=True)
+    return has_form and set(kinds) != set(RunKind)
+
+
+can_change_server_state = asking(check_change_server_state)
+
+
+def check_fill_form(by: Actor, institution: Institution) -> None:
+    """The federation, and the IT department of an approved contributor, offer its servers."""
+    refuse_unless(is_federation_admin(by) or holds(by, institution.pk, Role.MEMBER_DSI))
+    check_contributes(institution)
+
+
+def check_keep_draft(by: Actor, institution: Institution) -> None:
+    check_fill_form(by, institution)
+    drafts = TechnicalForm.objects.filter(institution=institution, state=FormState.DRAFT)
+    if drafts.count() >= MOST_DRAFTS:
+        raise ValidationError(
+            _("There are %(count)s drafts already: hand one in, or go on with it."),
+            code="drafts",
+            params={"count": MOST_DRAFTS},
+        )
+
+
+def check_edit_form(by: Actor, form: TechnicalForm) -> None:
+    """A draft, and what stands for a server that is not on its way out."""
+    check_fill_form(by, form.institution)
+    if form.state == FormState.DECLINED:
+        raise ValidationError(_("This form was declined: begin a new one."), code="declined")
+    if form.server is not None and form.server.state not in EDITABLE:
+        raise ValidationError(
+            _("A server that drains, is suspended or retired is not changed."), code="not_editable"
+        )
+
+
+EDITABLE = frozenset({ServerState.SUBMITTED, ServerState.STAGING, ServerState.LIVE})
+can_edit_form = asking(check_edit_form)
+
+
+def check_decide_form(by: Actor, form: TechnicalForm) -> None:
+    """The federation decides, and not who has filled the form in."""
+    refuse_unless(is_federation_admin(by))
+    if isinstance(by, User) and by.pk == form.filled_by_id:
+        raise ValidationError(
+            _("You have filled this form in: somebody else decides about it."), code="own_server"
+        )
 
 
 def check_grant_egress(by: Actor) -> None:
     """Only the federation lets its router into a private network: not the one who gains by it."""
     refuse_unless(is_federation_admin(by))
+
+
+def check_conclude_run(by: Actor) -> None:
+    """Only what the router found decides: no person writes a report."""
+    refuse_unless(is_operator(by))

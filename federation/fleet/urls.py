@@ -1,7 +1,25 @@
-"""What an institution says of its servers: the rules for guests."""
+"""Lending a server: the technical form, the server's page with its reports, what its owner and the federation do."""
 
-from django.urls import path
+from django.urls import path, re_path
 
-from federation.fleet import views
+from federation.fleet.views import approval, guests, reports, technical, upkeep
 
-urlpatterns = [path("<uuid:server_id>/guests/", views.guest_rules, name="guest_rules")]
+UUID = r"(?P<server_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+
+urlpatterns = [
+    path("new/", technical.new_server, name="new_server"),
+    path("forms/<uuid:form_id>/", technical.technical_form, name="technical_form"),
+    path("approvals/", approval.approvals, name="approvals"),
+    path("runs/<uuid:run_id>/", reports.run_page, name="run"),
+    path("runs/<uuid:run_id>/lines/", reports.run_lines, name="run_lines"),
+    path("calendar/<uuid:maintenance_id>/cancel/", upkeep.cancel, name="cancel_maintenance"),
+    path("<uuid:server_id>/", reports.server_report, name="server_report"),
+    path("<uuid:server_id>/guests/", guests.guest_rules, name="guest_rules"),
+    path("<uuid:server_id>/check/", reports.run_again, name="run_again"),
+    path("<uuid:server_id>/key/", upkeep.rotate_key, name="rotate_key"),
+    path("<uuid:server_id>/calendar/", upkeep.calendar, name="server_calendar"),
+    path("<uuid:server_id>/accept/", approval.accept, name="accept_server"),
+    path("<uuid:server_id>/decline/", approval.decline, name="decline_server"),
+    path("<uuid:server_id>/grant/", approval.grant, name="grant_egress"),
+    re_path(rf"^{UUID}/(?P<step>drain|resume|retire)/$", upkeep.move, name="move_server"),
+]

@@ -1,7 +1,8 @@
-"""The clerk: between the register's database and the router. It publishes the table and stores the usage.
+"""The clerk: between the register's database and the router. It publishes, stores the usage, and has servers checked.
 
-Three things that know nothing of each other: a thread that follows the register's changes, a thread that drains
-the spool, and the link to the router in the event loop. Each survives the others' troubles.
+Four things that know nothing of each other: a thread that follows the register's changes, a thread that drains the
+spool, a thread that hands out conformity runs, and the link to the router in the event loop. Each survives the
+others' troubles.
 """
 
 import asyncio
@@ -13,16 +14,19 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
+from routing.bridge.conformity import Examinations, Heard
 from routing.bridge.link import RouterLink
 from routing.bridge.publisher import Publisher
 from routing.bridge.router import running_incarnation
 from routing.bridge.spool import Drain
 from routing.bridge.upkeep import Upkeep
 from routing.bridge.worker import Worker
+from routing.core.conformity import ConformityJob
 from routing.core.table import Section
 
 PUBLISHER_LOCK = 0x636C6B01  # "clk" and a number
 DRAIN_LOCK = 0x636C6B02
+EXAMINATIONS_LOCK = 0x636C6B03
 DRAIN_SECONDS = 0.2
 END_SECONDS = 1.5
 logger = logging.getLogger(__name__)
@@ -30,7 +34,16 @@ logger = logging.getLogger(__name__)
 
 async def run_clerk() -> None:
     """Work until SIGTERM or SIGINT; then end within two seconds, whatever hangs."""
-    loop, link, stop = asyncio.get_running_loop(), RouterLink(), threading.Event()
+    loop, stop = asyncio.get_running_loop(), threading.Event()
+
+    def hear(frame: Heard) -> None:
+        examinations.hear(frame)
+
+    def order(job: ConformityJob) -> None:
+        loop.call_soon_threadsafe(link.order, job)
+
+    link = RouterLink(hear)
+    examinations = Examinations(order, lambda: link.connection)
 
     def hand_over(sections: Sequence[Section]) -> None:
         loop.call_soon_threadsafe(link.publish, sections)
@@ -39,6 +52,7 @@ async def run_clerk() -> None:
     workers = (
         Worker("publisher", PUBLISHER_LOCK, publisher.work, stop),
         Worker("drain", DRAIN_LOCK, drain, stop),
+        Worker("examinations", EXAMINATIONS_LOCK, examinations.work, stop),
     )
     for worker in workers:
         worker.start()

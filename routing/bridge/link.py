@@ -6,10 +6,13 @@ Every connection begins with all sections: what the router holds may come from a
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, NoReturn
+from uuid import uuid4
 
 from routing.bridge.router import AWAY, SILENT_SECONDS, Peer, connect, router_socket
+from routing.core.conformity import ConformityEnd, ConformityJob, ConformityLine
 from routing.core.table import Section, section_name
 from routing.dispatch.frames import InForce, Load, Subscribe
 
@@ -30,8 +33,15 @@ class Router(NamedTuple):
 class RouterLink:
     """Runs in one event loop; `router` may be read from any thread, None while there is none."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, note: Callable[[ConformityLine | ConformityEnd], None] = lambda _: None
+    ) -> None:
+        """`note` takes what the router finds out about servers."""
         self.router: Router | None = None
+        self.connection: str | None = None
+        """The name of the present connection, another each time; None without one. From any thread."""
+        self._note_finding = note
+        self._jobs: deque[ConformityJob] = deque()
         self._sections: dict[str, Section] = {}
         self._is_new = asyncio.Event()
         self._was_told_away = False
@@ -44,6 +54,12 @@ class RouterLink:
         self._sections = {section_name(section): section for section in sections}
         self._is_new.set()
 
+    def order(self, job: ConformityJob) -> None:
+        """Have the router that is there now make a run; without one it is forgotten, and due again later."""
+        if self.router is not None:
+            self._jobs.append(job)
+            self._is_new.set()
+
     async def run(self) -> NoReturn:
         retry = FIRST_RETRY_SECONDS
         while True:
@@ -53,7 +69,8 @@ class RouterLink:
                     await self._serve(peer)
             except* AWAY as errors:
                 self._tell_away(errors)
-            self.router = None
+            self.router = self.connection = None
+            self._jobs.clear()
             await asyncio.sleep(retry)
             retry = min(2 * retry, LAST_RETRY_SECONDS)
 
@@ -61,6 +78,7 @@ class RouterLink:
         logger.info("router %s is there", peer.hello.incarnation)
         self._was_told_away = False
         self._note(peer.hello.incarnation, peer.hello.versions)
+        self.connection = uuid4().hex
         async with asyncio.TaskGroup() as both:
             both.create_task(self._hand_over(peer))
             both.create_task(self._hear(peer))
@@ -76,6 +94,8 @@ class RouterLink:
                 if sent.get(name) is not section:
                     await peer.send(section)
                     sent[name] = section
+            while self._jobs:
+                await peer.send(self._jobs.popleft())
 
     async def _hear(self, peer: Peer) -> NoReturn:
         frames = peer.frames()
@@ -88,6 +108,8 @@ class RouterLink:
                     self._note(peer.hello.incarnation, {**self.router.versions, name: version})
                 case Load(versions=versions):
                     self._note(peer.hello.incarnation, versions)
+                case ConformityLine() | ConformityEnd():
+                    self._note_finding(frame)
                 case None:
                     raise EOFError("it closed the connection")
 

@@ -152,7 +152,7 @@ def build_names(version: int) -> NamesSection:
 
 
 def build_servers(version: int) -> ServersSection:
-    """Every server that an approved contributor has in the register, in any state but retired."""
+    """Every server that an approved contributor has in the register, but those submitted and those retired."""
     servers = _servers()
     credentials = dict(
         UpstreamCredential.objects.current()
@@ -169,7 +169,7 @@ def build_servers(version: int) -> ServersSection:
         )
     }
     found = {
-        str(server.pk): _server(
+        str(server.pk): server_row(
             server, credentials.get(server.pk), tuple(grants[server.pk]), rules.get(server.pk)
         )
         for server in servers.select_related("site__institution").order_by("pk")
@@ -199,8 +199,10 @@ BUILDERS: Mapping[str, Callable[[int], Section]] = {
 
 def _servers() -> QuerySet[InferenceServer]:
     contributors = Membership.objects.filter(state=MembershipState.APPROVED, is_contributor=True)
-    return InferenceServer.objects.present().filter(
-        site__institution__in=contributors.values("institution")
+    return (
+        InferenceServer.objects.present()
+        .exclude(state=ServerState.SUBMITTED)
+        .filter(site__institution__in=contributors.values("institution"))
     )
 
 
@@ -241,12 +243,13 @@ def _model(
     )
 
 
-def _server(
+def server_row(
     server: InferenceServer,
     credential: str | None,
     grants: tuple[tuple[str, int], ...],
     guests: table.GuestRules | None,
 ) -> table.Server:
+    """Return a server as the router knows it."""
     return table.Server(
         id=str(server.pk),
         name=server.name,

@@ -94,8 +94,12 @@ class Measure(StrEnum):
 
 
 class ServerState(StrEnum):
-    """What the register says of a server; health is observed apart, by the router."""
+    """What the register says of a server; health is observed apart, by the router.
 
+    One that is submitted takes no request at all: only the checks that let it into staging ask it.
+    """
+
+    SUBMITTED = "submitted"
     STAGING = "staging"
     LIVE = "live"
     DRAINING = "draining"

@@ -9,6 +9,7 @@ import struct
 
 import msgspec
 
+from routing.core.conformity import ConformityEnd, ConformityJob, ConformityLine
 from routing.core.enums import Measure
 from routing.core.stops import Stop
 from routing.core.table import NamesSection, PrincipalsSection, ServersSection
@@ -71,6 +72,9 @@ Frame = (
     | AskQuotas
     | Quotas
     | InForce
+    | ConformityJob
+    | ConformityLine
+    | ConformityEnd
     | PrincipalsSection
     | NamesSection
     | ServersSection

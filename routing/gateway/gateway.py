@@ -3,10 +3,11 @@
 Put together once by `__main__` and by tests; every part of a request's path finds the others here.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from routing.core.conformity import ConformityJob, Line
 from routing.core.ids import uuid7
 from routing.core.stops import Stops
 from routing.core.table import Section, Server, Table
@@ -26,6 +27,7 @@ from routing.gateway.stops import FILE as STOPS
 from routing.gateway.stops import StopsFile
 from routing.gateway.targets import Target, Targets
 from routing.upstream.client import Client, Destination, Timeouts
+from routing.upstream.conformity import examine
 from routing.upstream.egress import EgressPolicy
 
 if TYPE_CHECKING:
@@ -112,6 +114,10 @@ class Gateway:
         """Return what is left of the limits of these keys, applications and institutions."""
         found = {owner: self.dispatcher.quotas(owner) for owner in owners}
         return Quotas(by_owner={owner: quotas for owner, quotas in found.items() if quotas})
+
+    def examine(self, job: ConformityJob) -> AsyncGenerator[Line]:
+        """Make a conformity run with the relay's own client."""
+        return examine(job, self.client, self.settings.encryption_keys)
 
     def heed_hour(self, moment: datetime) -> None:
         """Have the owners' rules for this hour of the week in force."""

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from routing.core.conformity import ConformityJob
 from routing.core.table import (
     NamesSection,
     PrincipalsSection,
@@ -30,6 +31,7 @@ from routing.dispatch.frames import (
     encode,
     read_frame,
 )
+from routing.gateway.conformity import Examine, Runs
 from routing.gateway.snapshot import save_section
 
 SAVE_SECONDS = 1.0
@@ -52,6 +54,10 @@ class House(Protocol):
     def load(self) -> Load: ...
 
     def quotas(self, owners: Sequence[str]) -> Quotas: ...
+
+    @property
+    def examine(self) -> Examine:
+        """Make a conformity run."""
 
 
 class Link:
@@ -101,11 +107,15 @@ class Link:
         assert peer is not None
         self._peers.add(peer)
         subscription: asyncio.Task[None] | None = None
+        runs = Runs(self._house.examine, writer)
         try:
             writer.write(
                 encode(Hello(incarnation=self._house.incarnation, versions=self._house.versions))
             )
             while (frame := await read_frame(reader)) is not None:
+                if isinstance(frame, ConformityJob):
+                    runs.begin(frame)
+                    continue
                 if not isinstance(frame, Subscribe):
                     self._answer(frame, peer, writer)
                     continue
@@ -118,6 +128,7 @@ class Link:
         finally:
             if subscription is not None:
                 subscription.cancel()
+            runs.cancel()
             writer.close()
             self._peers.discard(peer)
             self._clerks.discard(peer)

@@ -6,13 +6,20 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
+from routing.core.conformity import ConformityEnd, ConformityJob, ConformityLine, Line
 from routing.core.enums import Measure
 from routing.core.stops import Stop
-from routing.core.table import Section, section_name
+from routing.core.table import (
+    NamesSection,
+    PrincipalsSection,
+    Section,
+    ServersSection,
+    section_name,
+)
 from routing.dispatch.frames import (
     AskQuotas,
+    Frame,
     Hello,
-    InForce,
     Load,
     Quotas,
     Subscribe,
@@ -36,6 +43,9 @@ class FakeRouter:
         self.in_flight = 0
         self.stops: tuple[Stop, ...] = ()
         self.quotas: dict[str, dict[Measure, Quota]] = {}
+        self.jobs: list[ConformityJob] = []
+        self.finds: Callable[[ConformityJob], list[Line]] | None = None
+        """What it finds out about a server; without it no run ever ends."""
 
     def load(self) -> Load:
         return Load(
@@ -59,11 +69,8 @@ class FakeRouter:
             while (frame := await read_frame(reader)) is not None:
                 if isinstance(frame, Subscribe):
                     telling = asyncio.create_task(self._tell(writer, frame.interval_ms / 1000))
-                elif isinstance(frame, AskQuotas):
-                    asked = {owner: self.quotas.get(owner, {}) for owner in frame.owners}
-                    writer.write(encode(Quotas(by_owner=asked)))
-                elif not isinstance(frame, Hello | Load | InForce | Quotas):
-                    self._take(frame, writer)
+                else:
+                    self._answer(frame, writer)
         except (OSError, EOFError):
             pass
         finally:
@@ -77,6 +84,25 @@ class FakeRouter:
         self.versions[section_name(section)] = section.version
         if self.answers:
             writer.write(encode(InForce(section=section_name(section), version=section.version)))
+
+    def _answer(self, frame: Frame, writer: asyncio.StreamWriter) -> None:
+        match frame:
+            case AskQuotas():
+                asked = {owner: self.quotas.get(owner, {}) for owner in frame.owners}
+                writer.write(encode(Quotas(by_owner=asked)))
+            case ConformityJob():
+                self._examine(frame, writer)
+            case PrincipalsSection() | NamesSection() | ServersSection():
+                self._take(frame, writer)
+
+    def _examine(self, job: ConformityJob, writer: asyncio.StreamWriter) -> None:
+        self.jobs.append(job)
+        if self.finds is None:
+            return
+        run, attempt = job.run_id, job.attempt
+        for line in self.finds(job):
+            writer.write(encode(ConformityLine(run_id=run, attempt=attempt, line=line)))
+        writer.write(encode(ConformityEnd(run_id=run, attempt=attempt)))
 
     async def _tell(self, writer: asyncio.StreamWriter, interval: float) -> None:
         with suppress(OSError):

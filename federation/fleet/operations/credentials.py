@@ -25,7 +25,7 @@ def rotate_credential(
     locked.credentials.current().update(valid_to=now)
     row = UpstreamCredential(
         server=locked,
-        ciphertext=seal(str(locked.pk), credential, _keys()),
+        ciphertext=seal(str(locked.pk), credential, encryption_keys()),
         valid_from=now,
     )
     row.full_clean()
@@ -46,12 +46,13 @@ def current_credential(server: InferenceServer) -> Secret | None:
     if row is None:
         return None
     try:
-        return unseal(str(server.pk), row.ciphertext, _keys())
+        return unseal(str(server.pk), row.ciphertext, encryption_keys())
     except UnsealError:
         return None
 
 
-def _keys() -> tuple[Fernet, ...]:
+def encryption_keys() -> tuple[Fernet, ...]:
+    """Return the keys that seal access tokens. Raises `ImproperlyConfigured`."""
     try:
         return load_keys(settings.ENCRYPTION_KEY)
     except ValueError as fault:

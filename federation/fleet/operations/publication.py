@@ -25,6 +25,7 @@ from federation.fleet.operations.servers import (
     canonical_url,
     change_engine,
     change_server_state,
+    free_slug,
     limit_server,
     locked_server,
     register_server,
@@ -140,7 +141,7 @@ def _is_current(credential: Secret, server: InferenceServer) -> bool:
 
 def _register(by: Actor, offer: Offer) -> InferenceServer:
     site = offer.site or Site.objects.filter(institution=offer.institution).first()
-    slug = offer.server_slug or _free_slug(f"{offer.institution.slug}-{offer.engine}")
+    slug = offer.server_slug or free_slug(f"{offer.institution.slug}-{offer.engine}")
     return register_server(
         by=by,
         site=site
@@ -151,16 +152,6 @@ def _register(by: Actor, offer: Offer) -> InferenceServer:
         base_url=offer.url,
         max_parallel=offer.max_parallel,
     )
-
-
-def _free_slug(stem: str) -> str:
-    taken = set(
-        InferenceServer.objects.filter(slug__startswith=stem).values_list("slug", flat=True)
-    )
-    number = 1
-    while f"{stem}-{number}" in taken:
-        number += 1
-    return f"{stem}-{number}"
 
 
 def _grant_addresses(

@@ -5,14 +5,29 @@ from django.db import transaction
 from django.utils import timezone
 
 from federation.fleet import policies
-from federation.fleet.enums import DeploymentState, Engine
-from federation.fleet.models import InferenceServer, Site
+from federation.fleet.enums import (
+    FORM_TRANSITIONS,
+    DeploymentState,
+    Engine,
+    FormState,
+    MaintenanceState,
+    RunState,
+)
+from federation.fleet.models import InferenceServer, Site, TechnicalForm
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.members.models import Institution
+from federation.people.models import User
+from federation.transitions import check_transition
 from routing.core.enums import ServerState
 from routing.upstream.egress import parse_base_url
 from routing.upstream.errors import EgressRefused
+
+FORM_FOLLOWS = {
+    (ServerState.STAGING, ServerState.LIVE): (FormState.CHECKED, FormState.ACCEPTED),
+    (ServerState.LIVE, ServerState.STAGING): (FormState.ACCEPTED, FormState.SUBMITTED),
+}
+"""What a step of a server means for its technical form."""
 
 
 @transaction.atomic
@@ -50,6 +65,7 @@ def register_server(
         base_url=canonical_url(base_url),
         max_parallel=max_parallel,
         ca_bundle=ca_bundle,
+        registered_by=by if isinstance(by, User) else None,
     )
     server.full_clean()
     server.save()
@@ -69,14 +85,17 @@ def change_server_state(
 ) -> InferenceServer:
     """Take into service, drain, suspend, resume or retire. Raises `ForbiddenTransitionError`.
 
-    A retired server keeps no token, no network permission and no deployment.
+    A retired server keeps no token, no network permission and no deployment, and nothing is planned for it.
     """
     locked = locked_server(server)
     policies.check_change_server_state(by, locked, state)
-    before, locked.state = locked.state, state.value
-    locked.save(update_fields=["state"])
+    before, locked.state = ServerState(locked.state), state.value
+    locked.paused = False
+    locked.save(update_fields=["state", "paused"])
     if state is ServerState.RETIRED:
         _close(locked)
+    if (before, state) in FORM_FOLLOWS:
+        move_form(locked, *FORM_FOLLOWS[before, state])
     record(
         by=by,
         verb="fleet.change_server_state",
@@ -125,10 +144,30 @@ def change_engine(*, by: Actor, server: InferenceServer, engine: Engine) -> Infe
     return locked
 
 
+def move_form(server: InferenceServer, source: FormState, target: FormState) -> None:
+    """Move the server's form when it has one and stands at `source`; part of the operation that calls it."""
+    form = TechnicalForm.objects.select_for_update().filter(server=server, state=source).first()
+    if form is not None:
+        check_transition(FORM_TRANSITIONS, source, target)
+        form.state = target.value
+        form.save(update_fields=["state", "changed_at"])
+
+
 def locked_server(server: InferenceServer) -> InferenceServer:
     """Return the row as it is now, held until the transaction ends."""
     rows = InferenceServer.objects.select_related("site__institution")
     return rows.select_for_update(of=("self",)).get(pk=server.pk)
+
+
+def free_slug(stem: str) -> str:
+    """Return the first identifier after this stem that no server has."""
+    taken = set(
+        InferenceServer.objects.filter(slug__startswith=stem).values_list("slug", flat=True)
+    )
+    number = 1
+    while f"{stem}-{number}" in taken:
+        number += 1
+    return f"{stem}-{number}"
 
 
 def canonical_url(text: str) -> str:
@@ -144,3 +183,8 @@ def _close(server: InferenceServer) -> None:
     server.deployments.live().update(state=DeploymentState.RETIRED)
     server.credentials.current().update(valid_to=now)
     server.egress_grants.in_force().update(revoked_at=now)
+    server.runs.open().update(state=RunState.BROKEN, ended_at=now)
+    server.maintenances.filter(state=MaintenanceState.PLANNED).update(
+        state=MaintenanceState.CANCELLED
+    )
+    server.maintenances.filter(state=MaintenanceState.UNDERWAY).update(state=MaintenanceState.OVER)

@@ -124,8 +124,8 @@ LIES = {
 async def test_each_lie_reddens_exactly_its_line(engine: str, lie: str, client: Client) -> None:
     async with simulated(farm()) as upstream:
         await upstream.set_fault(engine, Fault(kind=lie))  # type: ignore[arg-type]
-        known = {"other_models": ("another-model",)}
-        lines = await report(a_job(upstream, engine, **known), client)
+        job = a_job(upstream, engine, other_models=("another-model",))
+        lines = await report(job, client)
 
     cut = Finding.WINDOW_CUT if engine == "ollama" else Finding.WINDOW_REFUSED
     expected = {**LIES, "half_context": {Check.CONTEXT: cut}}[lie]

@@ -74,7 +74,10 @@ class InferenceServerQuerySet(models.QuerySet["InferenceServer"]):
 
 
 class InferenceServer(Row):
-    """A server that answers inference requests. `max_parallel` is a ceiling, None when its owner sets none."""
+    """A server that answers inference requests. `max_parallel` is a ceiling, None when its owner sets none.
+
+    `paused` says that it drains because its calendar says so, and will be back by itself.
+    """
 
     site = models.ForeignKey(Site, models.PROTECT, related_name="servers", verbose_name=_("site"))
     name = models.CharField(_("name"), max_length=100)
@@ -93,6 +96,16 @@ class InferenceServer(Row):
         _("most requests at once"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
     ca_bundle = models.TextField(_("certificate authority"), blank=True)
+    registered_by = models.ForeignKey(
+        User,
+        models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        verbose_name=_("registered by"),
+        help_text=_("empty when an operator's command did; the journal names it"),
+    )
+    paused = models.BooleanField(_("paused by its calendar"), default=False)
 
     objects = InferenceServerQuerySet.as_manager()
 

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from federation.fleet.forms import Rules
+from federation.fleet.forms.guests import Rules
 from federation.fleet.models import InferenceServer
 from federation.fleet.policies import check_manage_server
 from federation.people.guards import signed_in

@@ -1,0 +1,1 @@
+"""What people type about servers. The forms parse; the operations decide and write."""

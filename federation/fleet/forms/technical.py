@@ -1,0 +1,374 @@
+"""The technical form as it is typed: whole when it is handed in, with anything missing as a draft."""
+
+from typing import Any, cast
+
+from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from federation.catalogue.models import AIModel
+from federation.fleet.calendar import HOURS_OF_A_DAY
+from federation.fleet.enums import Availability, Days, Engine, Modality, SiteLabel
+from federation.fleet.models import InferenceServer, Site, TechnicalForm
+from federation.fleet.models.technical import MOST_GPUS, MOST_PARALLEL, MOST_RESERVED, MOST_TOKENS
+from federation.fleet.operations.technical import (
+    FIELDS,
+    revise_form,
+    save_draft,
+    submit_form,
+)
+from federation.fleet.week import MOST_LINES, OpenHours
+from federation.members.models import Institution
+from federation.people.models import User
+from routing.upstream.credentials import Secret
+from routing.upstream.egress import parse_base_url
+from routing.upstream.errors import EgressRefused
+
+EMPTY_LINES = 2
+PLAIN = {"spellcheck": "false", "autocapitalize": "none", "autocomplete": "off"}
+NO_CHOICE = [("", "—")]
+
+
+class DeclarationForm(forms.Form):
+    """All but the hours of the week. `is_draft`: nothing is needed but the server's name."""
+
+    server_name = forms.CharField(
+        max_length=100,
+        label=gettext_lazy("Name of the server"),
+        help_text=gettext_lazy("For people, as in “GPU-1”. Everybody in the federation sees it."),
+    )
+    engine = forms.ChoiceField(
+        choices=[*NO_CHOICE, *Engine.choices],
+        label=gettext_lazy("Engine"),
+        help_text=gettext_lazy(
+            "The software that answers. llama.cpp, SGLang, TGI and others: “OpenAI-compatible”."
+        ),
+    )
+    base_url = forms.CharField(
+        max_length=500,
+        widget=forms.TextInput(attrs={**PLAIN, "inputmode": "url"}),
+        label=gettext_lazy("Address"),
+        help_text=gettext_lazy(
+            "As the router is to reach it, such as https://ia.univ-exemple.fr:8443/llm, with https and a "
+            "public address. What comes before /v1; a private address needs the federation’s leave."
+        ),
+    )
+    key = forms.CharField(
+        required=False,
+        max_length=500,
+        widget=forms.PasswordInput(attrs={**PLAIN, "autocomplete": "new-password"}),
+        label=gettext_lazy("Access key"),
+        help_text=gettext_lazy(
+            "What the router shows to the server (vLLM: --api-key). It is kept sealed and never shown "
+            "again; left empty, the one that is kept stays."
+        ),
+    )
+    model = forms.ModelChoiceField(
+        AIModel.objects.none(),
+        required=False,
+        empty_label=gettext_lazy("another model, proposed below"),
+        label=gettext_lazy("Model"),
+        help_text=gettext_lazy("One of the catalogue: its users then use your server too."),
+    )
+    proposed_model = forms.CharField(
+        required=False,
+        max_length=128,
+        widget=forms.TextInput(attrs=PLAIN),
+        label=gettext_lazy("Public name of a new model"),
+        help_text=gettext_lazy(
+            "Letters, digits, dots, colons, dashes, as in mistral-small-3.2-24b. The federation decides "
+            "whether it offers the model."
+        ),
+    )
+    served_name = forms.CharField(
+        max_length=200,
+        widget=forms.TextInput(attrs=PLAIN),
+        label=gettext_lazy("Name on the server"),
+        help_text=gettext_lazy(
+            "As /v1/models of your server lists it (vLLM: --served-model-name)."
+        ),
+    )
+    quantisation = forms.CharField(
+        required=False,
+        max_length=32,
+        widget=forms.TextInput(attrs=PLAIN),
+        label=gettext_lazy("Quantisation"),
+        help_text=gettext_lazy("Such as FP8, AWQ or Q4_K_M. Empty when there is none."),
+    )
+    context_length = forms.IntegerField(
+        min_value=256,
+        max_value=MOST_TOKENS,
+        label=gettext_lazy("Context window, in tokens"),
+        help_text=gettext_lazy(
+            "What the server really reads (vLLM: --max-model-len), not what the model could. A prompt "
+            "nearly as long is tried."
+        ),
+    )
+    modalities = forms.MultipleChoiceField(
+        choices=Modality.choices,
+        widget=forms.CheckboxSelectMultiple,
+        initial=[Modality.CHAT.value],
+        label=gettext_lazy("Modalities"),
+        help_text=gettext_lazy("What requests may ask for. Each is tried."),
+    )
+    tools = forms.BooleanField(
+        required=False,
+        label=gettext_lazy("Calls tools"),
+        help_text=gettext_lazy(
+            "Agents need it. vLLM: --enable-auto-tool-choice and the --tool-call-parser of the model."
+        ),
+    )
+    json_schema = forms.BooleanField(
+        required=False,
+        label=gettext_lazy("Answers after a JSON schema"),
+        help_text=gettext_lazy("“response_format” with a schema is followed to the letter."),
+    )
+    gpu_type = forms.CharField(
+        required=False,
+        max_length=80,
+        label=gettext_lazy("Type of GPU"),
+        help_text=gettext_lazy("Such as H100 80 GB or L40S. Used to estimate energy."),
+    )
+    gpu_count = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=MOST_GPUS,
+        label=gettext_lazy("Number of GPUs"),
+        help_text=gettext_lazy("Those that this server has for itself."),
+    )
+    site = forms.ModelChoiceField(
+        Site.objects.none(),
+        required=False,
+        empty_label=gettext_lazy("a new site, described below"),
+        label=gettext_lazy("Site"),
+        help_text=gettext_lazy("The data centre where the machine stands."),
+    )
+    site_name = forms.CharField(
+        required=False, max_length=100, label=gettext_lazy("Name of the new site")
+    )
+    site_city = forms.CharField(required=False, max_length=100, label=gettext_lazy("City"))
+    site_pue = forms.DecimalField(
+        required=False,
+        min_value=1,
+        max_value=5,
+        max_digits=4,
+        decimal_places=2,
+        label="PUE",
+        help_text=gettext_lazy(
+            "Power of the whole site over that of its machines, over a year: 1.00 at best, often 1.3."
+        ),
+    )
+    site_labels = forms.MultipleChoiceField(
+        required=False,
+        choices=SiteLabel.choices,
+        widget=forms.CheckboxSelectMultiple,
+        label=gettext_lazy("Labels"),
+        help_text=gettext_lazy("Only what a certificate proves; the federation asks to see it."),
+    )
+    max_parallel = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=MOST_PARALLEL,
+        label=gettext_lazy("Most requests at once"),
+        help_text=gettext_lazy(
+            "A ceiling for the router. Empty: it learns by itself what the server bears."
+        ),
+    )
+    reserved_share = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=MOST_RESERVED,
+        label=gettext_lazy("Reserved for your institution, in per cent"),
+        help_text=gettext_lazy(
+            "Of “Most requests at once”, what other institutions never take. Your own requests go first in "
+            "any case."
+        ),
+    )
+    availability = forms.ChoiceField(
+        choices=Availability.choices,
+        initial=Availability.ALWAYS,
+        label=gettext_lazy("Availability"),
+        help_text=gettext_lazy(
+            "Outside its hours a server takes nothing new and finishes what runs."
+        ),
+    )
+    slurm_note = forms.CharField(
+        required=False,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        label=gettext_lazy("Slurm slots"),
+        help_text=gettext_lazy(
+            "For the federation: which partition, for how long, how it is known that the job runs. Drain "
+            "and resume by hand until this is automatic."
+        ),
+    )
+
+    def __init__(
+        self,
+        data: QueryDict | None,
+        *,
+        by: User,
+        institution: Institution,
+        form: TechnicalForm | None,
+        is_draft: bool,
+    ) -> None:
+        super().__init__(data, initial=_initial(form))
+        models = cast("forms.ModelChoiceField[AIModel]", self.fields["model"])
+        models.queryset = AIModel.objects.for_user(by).served()
+        if form is not None and form.model_id is not None:
+            models.queryset |= AIModel.objects.filter(pk=form.model_id)
+        cast("forms.ModelChoiceField[Site]", self.fields["site"]).queryset = Site.objects.filter(
+            institution=institution
+        ).order_by("name")
+        if is_draft:
+            for name, field in self.fields.items():
+                field.required = name == "server_name"
+
+    def clean_base_url(self) -> str:
+        text: str = self.cleaned_data["base_url"].strip()
+        if not text:
+            return ""
+        try:
+            return parse_base_url(text).url
+        except EgressRefused:
+            raise ValidationError(
+                _(
+                    "The address reads https://host[:port][/path], without a user, a question mark or "
+                    "spaces; an IP address in its usual spelling."
+                )
+            ) from None
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("model"):
+            cleaned["proposed_model"] = ""
+        if cleaned.get("site"):
+            cleaned |= {"site_name": "", "site_city": "", "site_pue": None, "site_labels": []}
+        cleaned["reserved_share"] = cleaned.get("reserved_share") or 0
+        cleaned["availability"] = cleaned.get("availability") or Availability.ALWAYS.value
+        return cleaned
+
+
+class WeekForm(forms.Form):
+    """One line of the week; one without days says nothing."""
+
+    days = forms.ChoiceField(
+        choices=[*NO_CHOICE, *Days.choices], required=False, label=gettext_lazy("Days")
+    )
+    start = forms.IntegerField(
+        min_value=0, max_value=HOURS_OF_A_DAY - 1, initial=20, label=gettext_lazy("From (h)")
+    )
+    end = forms.IntegerField(
+        min_value=1, max_value=HOURS_OF_A_DAY, initial=24, label=gettext_lazy("To (h)")
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors and cleaned["days"]:
+            OpenHours(Days(cleaned["days"]), cleaned["start"], cleaned["end"])
+        return cleaned
+
+
+WeekFormSet = forms.formset_factory(
+    WeekForm, extra=EMPTY_LINES, max_num=MOST_LINES, absolute_max=MOST_LINES
+)
+
+
+class Declaration:
+    """The page's two parts as one: what is sent, and what becomes of it."""
+
+    def __init__(
+        self,
+        data: QueryDict | None,
+        *,
+        by: User,
+        institution: Institution,
+        form: TechnicalForm | None = None,
+    ) -> None:
+        self._by, self._institution, self.row = by, institution, form
+        self.hands_in = data is not None and "draft" not in data
+        self.seen = _number(data)
+        self.form = DeclarationForm(
+            data, by=by, institution=institution, form=form, is_draft=not self.hands_in
+        )
+        self.week = WeekFormSet(data, prefix="week", initial=form.week if form else [])
+
+    @property
+    def has_key(self) -> bool:
+        """Whether an access key is kept already."""
+        if self.row is None:
+            return False
+        if self.row.server is not None:
+            return self.row.server.credentials.current().exists()
+        return bool(self.row.sealed_key)
+
+    def is_valid(self) -> bool:
+        return all([self.form.is_valid(), self.week.is_valid()])
+
+    def save(self) -> TechnicalForm | InferenceServer | None:
+        """Return the draft, or the server that was handed in or changed; None when refused, with the reasons."""
+        fields = {name: self._value(name) for name in FIELDS if name != "week"}
+        fields["week"] = self._lines()
+        key = Secret(self.form.cleaned_data["key"]) if self.form.cleaned_data["key"] else None
+        try:
+            return self._write(fields, key)
+        except ValidationError as refusal:
+            self._show(refusal)
+            return None
+
+    def _write(
+        self, fields: dict[str, Any], key: Secret | None
+    ) -> TechnicalForm | InferenceServer | None:
+        if self.row is not None and self.row.server is not None:
+            form = revise_form(by=self._by, form=self.row, fields=fields, seen=self.seen, key=key)
+            return form.server
+        draft = save_draft(
+            by=self._by,
+            institution=self._institution,
+            fields=fields,
+            form=self.row,
+            seen=self.seen,
+            key=key,
+        )
+        self.row, self.seen = draft, draft.number
+        return submit_form(by=self._by, form=draft) if self.hands_in else draft
+
+    def _value(self, name: str) -> Any:
+        value = self.form.cleaned_data.get(name)
+        empty: dict[str, Any] = {"modalities": [], "site_labels": []}
+        return empty.get(name, "") if value is None and name in TEXTS | empty.keys() else value
+
+    def _lines(self) -> list[dict[str, Any]]:
+        lines = [each.cleaned_data for each in self.week if each.cleaned_data.get("days")]
+        return [
+            OpenHours(Days(line["days"]), line["start"], line["end"]).as_json() for line in lines
+        ]
+
+    def _show(self, refusal: ValidationError) -> None:
+        """Put each message beside its field; what belongs to none stands above."""
+        if not hasattr(refusal, "error_dict"):
+            self.form.add_error(None, refusal.messages)
+            return
+        for name, messages in refusal.message_dict.items():
+            field = name if name in self.form.fields and name != NON_FIELD_ERRORS else None
+            self.form.add_error(field, messages)
+
+
+TEXTS = {
+    *("server_name", "engine", "base_url", "proposed_model", "served_name", "quantisation"),
+    *("gpu_type", "site_name", "site_city", "slurm_note"),
+}
+
+
+def _initial(form: TechnicalForm | None) -> dict[str, Any]:
+    if form is None:
+        return {}
+    return {name: getattr(form, name) for name in FIELDS if name != "week"}
+
+
+def _number(data: QueryDict | None) -> int | None:
+    """Return the number of the change that the page showed."""
+    text = data.get("number", "") if data is not None else ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

@@ -1,0 +1,70 @@
+"""What is told by mail about servers, to the IT department of their institution, in each reader's language.
+
+Not here: what goes wrong on the way, which must not undo what is told: the log has it.
+"""
+
+import logging
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import override
+
+from federation.fleet.models import ConformityRun, InferenceServer, TechnicalForm
+from federation.fleet.reports import red_lines
+from federation.members.models import Institution
+from federation.people.enums import Role
+from federation.people.models import RoleGrant, User
+
+logger = logging.getLogger(__name__)
+
+
+def tell_sent_back(run: ConformityRun) -> None:
+    """The server is in staging again: it no longer does what it is declared to do."""
+    for reader in it_department(run.server.institution):
+        with override(reader.language):
+            lines = red_lines(run)
+            _send(reader, "sent_back", run.server, {"lines": lines})
+
+
+def tell_accepted(form: TechnicalForm) -> None:
+    if form.server is not None:
+        _tell(it_department(form.institution), "accepted", form.server, {})
+
+
+def tell_declined(form: TechnicalForm) -> None:
+    if form.server is not None:
+        readers = it_department(form.institution)
+        _tell(readers, "declined", form.server, {"reason": form.decline_reason})
+
+
+def it_department(institution: Institution) -> list[User]:
+    """Return the open accounts of an institution's IT department."""
+    grants = RoleGrant.objects.filter(role=Role.MEMBER_DSI, institution_id=institution.pk)
+    return list(User.objects.filter(pk__in=grants.values("user_id"), is_active=True))
+
+
+def _tell(
+    readers: Iterable[User], name: str, server: InferenceServer, context: dict[str, object]
+) -> None:
+    for reader in readers:
+        with override(reader.language):
+            _send(reader, name, server, context)
+
+
+def _send(reader: User, name: str, server: InferenceServer, context: dict[str, object]) -> None:
+    address = settings.PUBLIC_URL + reverse("server_report", args=[server.pk])
+    whole = {**context, "server": server, "address": address, "site_name": settings.SITE_NAME}
+    subject = render_to_string(f"fleet/mail/{name}_subject.txt", whole)
+    text = render_to_string(f"fleet/mail/{name}.txt", whole)
+    try:
+        send_mail(
+            settings.ACCOUNT_EMAIL_SUBJECT_PREFIX + " ".join(subject.split()),
+            text,
+            settings.DEFAULT_FROM_EMAIL,
+            [reader.email],
+        )
+    except OSError as error:
+        logger.error("a mail about server %s could not be sent: %s", server.slug, error)

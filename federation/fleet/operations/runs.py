@@ -1,0 +1,133 @@
+"""Conformity runs: asking for one, and what follows from how it ended. Making it is the router's."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from federation.fleet import mails, policies
+from federation.fleet.enums import (
+    RUN_TRANSITIONS,
+    FormState,
+    RunState,
+    RunTrigger,
+)
+from federation.fleet.models import ConformityRun, InferenceServer
+from federation.fleet.operations.servers import change_server_state, locked_server, move_form
+from federation.journal.actors import SYSTEM, Actor
+from federation.journal.operations import record
+from federation.people.models import User
+from federation.transitions import check_transition
+from routing.core.conformity import CHECKS, Finding, RunKind, Verdict
+from routing.core.enums import ServerState
+
+SECOND_LOOK = timedelta(minutes=10)
+"""After a nightly run that has failed: one bad moment sends nobody out of service."""
+ONE_NIGHT = timedelta(hours=3)
+NO_FAULT_OF_ITS_OWN = frozenset({Finding.BUSY.value, Finding.OWN_FAULT.value})
+"""What is no reason to send a live server back: it is full, or the mistake is ours."""
+
+
+@transaction.atomic
+def request_run(
+    *,
+    by: Actor,
+    server: InferenceServer,
+    kind: RunKind = RunKind.CONFORMITY,
+    trigger: RunTrigger = RunTrigger.PERSON,
+    delay: timedelta = timedelta(0),
+) -> ConformityRun:
+    """Ask for a run; the one of this kind that is waiting or under way is returned when there is one."""
+    locked = locked_server(server)
+    policies.check_manage_server(by, locked)
+    if (waiting := locked.runs.open().filter(kind=kind).first()) is not None:
+        return waiting
+    run = ConformityRun(
+        server=locked,
+        kind=kind.value,
+        trigger=trigger,
+        asked_by=by if isinstance(by, User) else None,
+        due_at=timezone.now() + delay,
+    )
+    run.full_clean()
+    run.save()
+    record(
+        by=by,
+        verb="fleet.request_run",
+        obj=run,
+        institution=locked.institution,
+        diff={"server": locked.pk, "kind": kind, "trigger": trigger},
+    )
+    return run
+
+
+@transaction.atomic
+def conclude_run(*, by: Actor, run: ConformityRun) -> ConformityRun:
+    """Close a run whose lines are all there, or that could not be made, and draw what follows from it."""
+    server = locked_server(run.server)
+    policies.check_conclude_run(by)
+    locked = ConformityRun.objects.select_for_update().get(pk=run.pk)
+    before, after = RunState(locked.state), _state_after(locked)
+    check_transition(RUN_TRANSITIONS, before, after)
+    locked.state, locked.ended_at = after.value, timezone.now()
+    locked.save(update_fields=["state", "ended_at"])
+    locked.server = server
+    if locked.kind == RunKind.CONFORMITY:
+        _draw(locked)
+    record(
+        by=by,
+        verb="fleet.conclude_run",
+        obj=locked,
+        institution=server.institution,
+        diff={"server": server.pk, "state": [before, after]},
+    )
+    return locked
+
+
+def _state_after(run: ConformityRun) -> RunState:
+    verdicts = list(run.lines.values_list("verdict", flat=True))
+    if len(verdicts) < len(CHECKS[RunKind(run.kind)]):
+        return RunState.BROKEN
+    return RunState.FAILED if Verdict.FAILED in verdicts else RunState.PASSED
+
+
+def _draw(run: ConformityRun) -> None:
+    """Move server and form after a run of checks."""
+    state = ServerState(run.server.state)
+    if run.state == RunState.PASSED and state in (ServerState.SUBMITTED, ServerState.STAGING):
+        _admit(run, state)
+    elif run.state == RunState.FAILED and state is ServerState.STAGING:
+        move_form(run.server, FormState.CHECKED, FormState.SUBMITTED)
+    elif run.state == RunState.FAILED and state is ServerState.LIVE and _sends_back(run):
+        _send_back(run)
+
+
+def _admit(run: ConformityRun, state: ServerState) -> None:
+    """Into staging, where it answers the fixed prompts before anybody decides."""
+    if state is ServerState.SUBMITTED:
+        change_server_state(by=SYSTEM, server=run.server, state=ServerState.STAGING)
+    move_form(run.server, FormState.SUBMITTED, FormState.CHECKED)
+    request_run(by=SYSTEM, server=run.server, kind=RunKind.REPLAY, trigger=RunTrigger(run.trigger))
+
+
+def _sends_back(run: ConformityRun) -> bool:
+    """Say whether a failed run is one of the night that found a fault of the server's own."""
+    if run.trigger != RunTrigger.NIGHT:
+        return False
+    failed = run.lines.filter(verdict=Verdict.FAILED)
+    return failed.exclude(finding__in=NO_FAULT_OF_ITS_OWN).exists()
+
+
+def _send_back(run: ConformityRun) -> None:
+    """Back to staging when the second look of a night has failed too; the owner is told."""
+    earlier = run.server.runs.filter(
+        kind=RunKind.CONFORMITY,
+        trigger=RunTrigger.NIGHT,
+        state=RunState.FAILED,
+        ended_at__gte=timezone.now() - ONE_NIGHT,
+    ).exclude(pk=run.pk)
+    if not earlier.exists():
+        request_run(by=SYSTEM, server=run.server, trigger=RunTrigger.NIGHT, delay=SECOND_LOOK)
+        return
+    change_server_state(by=SYSTEM, server=run.server, state=ServerState.STAGING)
+    transaction.on_commit(lambda: mails.tell_sent_back(run))

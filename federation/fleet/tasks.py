@@ -1,0 +1,65 @@
+"""What the worker does by the clock for servers. Each is safe to run twice."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.utils import timezone
+
+from federation.fleet.enums import Availability, MaintenanceState, RunTrigger
+from federation.fleet.models import InferenceServer, Maintenance
+from federation.fleet.operations.maintenance import (
+    begin_maintenance,
+    end_maintenance,
+    pause_server,
+    resume_server,
+)
+from federation.fleet.operations.runs import request_run
+from federation.fleet.week import OpenHours, is_open
+from federation.journal.actors import SYSTEM
+from routing.core.enums import ServerState
+
+logger = logging.getLogger(__name__)
+
+
+def check_live_servers() -> None:
+    """Ask for a run of every server in service: each has to do still what its owner declared."""
+    for server in InferenceServer.objects.filter(state=ServerState.LIVE):
+        request_run(by=SYSTEM, server=server, trigger=RunTrigger.NIGHT)
+
+
+def follow_calendars() -> None:
+    """Begin and end what is due: maintenances first, then the hours of the week."""
+    now = timezone.now()
+    planned = Maintenance.objects.filter(state=MaintenanceState.PLANNED, starts_at__lte=now)
+    over = Maintenance.objects.filter(state=MaintenanceState.UNDERWAY, ends_at__lte=now)
+    for row in planned:
+        _try(partial(begin_maintenance, by=SYSTEM, maintenance=row))
+    for row in over:
+        _try(partial(end_maintenance, by=SYSTEM, maintenance=row))
+    underway = Maintenance.objects.filter(state=MaintenanceState.UNDERWAY).values("server")
+    weekly = InferenceServer.objects.filter(
+        Q(state=ServerState.LIVE) | Q(state=ServerState.DRAINING, paused=True),
+        technical_form__availability=Availability.WEEKLY,
+    ).exclude(pk__in=underway)
+    for server in weekly.select_related("technical_form"):
+        _follow_week(server)
+
+
+def _follow_week(server: InferenceServer) -> None:
+    lines = [OpenHours.from_json(line) for line in server.technical_form.week]
+    opens = is_open(lines, timezone.now())
+    if opens and server.paused:
+        _try(partial(resume_server, by=SYSTEM, server=server))
+    elif not opens and server.state == ServerState.LIVE:
+        _try(partial(pause_server, by=SYSTEM, server=server))
+
+
+def _try(step: Callable[[], object]) -> None:
+    """What somebody has moved meanwhile is no reason to leave the others where they are."""
+    try:
+        step()
+    except ValidationError as refusal:
+        logger.info("a step of a calendar is left out: %s", refusal.messages[0])

@@ -1,0 +1,1 @@
+"""Pages about servers. The operations decide; views fetch, call and render."""

@@ -1,0 +1,125 @@
+"""A server's page: its state, its report line by line as it is made, its earlier reports."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from federation.fleet.enums import SERVER_STATE_LABELS
+from federation.fleet.models import ConformityRun, InferenceServer, TechnicalForm
+from federation.fleet.operations.runs import request_run
+from federation.fleet.policies import (
+    can_change_server_state,
+    can_edit_form,
+    can_manage_server,
+    check_manage_server,
+)
+from federation.fleet.queries import newest_runs
+from federation.fleet.reports import refused_address, report_lines
+from federation.people.guards import signed_in
+from federation.people.models import User
+from federation.people.policies import is_federation_admin
+from routing.core.conformity import RunKind, Verdict
+from routing.core.enums import ServerState
+
+HISTORY = 20
+
+
+@require_safe
+@login_required
+def server_report(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    """All that there is to know of one server, for its institution and the federation."""
+    user = signed_in(request)
+    server = visible_server(user, server_id)
+    runs = newest_runs(server)
+    context = {
+        "server": server,
+        "state_label": SERVER_STATE_LABELS[server.state],
+        "form": TechnicalForm.objects.filter(server=server).select_related("model", "site").first(),
+        "deployments": server.deployments.live().select_related("version__model"),
+        "reports": [report_context(run) for run in runs],
+        "history": server.runs.all()[:HISTORY],
+        "maintenances": server.maintenances.ahead(),
+        **_may(user, server, runs),
+    }
+    return render(request, "fleet/server.html", context)
+
+
+@require_safe
+@login_required
+def run_lines(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """A part of the page: the lines that are known, asked for again until the run is over."""
+    run = _visible_run(signed_in(request), run_id)
+    return render(request, "fleet/_report.html", report_context(run))
+
+
+@require_safe
+@login_required
+def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """An earlier report."""
+    run = _visible_run(signed_in(request), run_id)
+    return render(request, "fleet/run.html", {"server": run.server, **report_context(run)})
+
+
+@require_POST
+@login_required
+def run_again(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    """Have the server looked at once more."""
+    user = signed_in(request)
+    server = visible_server(user, server_id)
+    check_manage_server(user, server)
+    request_run(by=user, server=server)
+    messages.success(request, _("The checks begin. Each line appears as soon as it is known."))
+    return redirect("server_report", server_id)
+
+
+def visible_server(user: User, server_id: UUID) -> InferenceServer:
+    """Return a server that `user` may see, or raise 404."""
+    visible = InferenceServer.objects.for_user(user).select_related("site__institution")
+    return get_object_or_404(visible, pk=server_id)
+
+
+def report_context(run: ConformityRun) -> dict[str, object]:
+    lines = report_lines(run)
+    verdicts = [line.verdict for line in lines]
+    return {
+        "run": run,
+        "lines": lines,
+        "is_replay": run.kind == RunKind.REPLAY,
+        "failed": verdicts.count(Verdict.FAILED),
+        "warnings": verdicts.count(Verdict.WARNING),
+        "done": len(lines) - verdicts.count(""),
+    }
+
+
+def _visible_run(user: User, run_id: UUID) -> ConformityRun:
+    visible = ConformityRun.objects.for_user(user).select_related("server__site__institution")
+    return get_object_or_404(visible.prefetch_related("lines"), pk=run_id)
+
+
+def _may(user: User, server: InferenceServer, runs: list[ConformityRun]) -> dict[str, object]:
+    """Return what the reader may do here."""
+    form = TechnicalForm.objects.filter(server=server).select_related("institution").first()
+    refused = next((found for run in runs if (found := refused_address(run))), None)
+    decides = is_federation_admin(user)
+    steps = {
+        "may_drain": ServerState.DRAINING,
+        "may_resume": ServerState.LIVE,
+        "may_retire": ServerState.RETIRED,
+    }
+    in_service = server.state in (ServerState.LIVE, ServerState.DRAINING, ServerState.SUSPENDED)
+    return {
+        "may_manage": can_manage_server(user, server),
+        "may_edit": form is not None and can_edit_form(user, form),
+        "may_decide": decides and server.state in (ServerState.SUBMITTED, ServerState.STAGING),
+        "refused": refused if decides and server.state != ServerState.RETIRED else None,
+        **{
+            name: (in_service or state is ServerState.RETIRED)
+            and can_change_server_state(user, server, state)
+            for name, state in steps.items()
+        },
+    }

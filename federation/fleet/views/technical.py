@@ -1,0 +1,94 @@
+"""The technical form: begun, gone on with, handed in, changed later."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from federation.fleet.forms.technical import Declaration
+from federation.fleet.models import InferenceServer, TechnicalForm
+from federation.fleet.policies import check_edit_form, check_fill_form
+from federation.fleet.queries import drafts_of, lending_institutions
+from federation.fleet.reports import firewall_hint
+from federation.members.models import Institution
+from federation.people.guards import signed_in
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def new_server(request: HttpRequest) -> HttpResponse:
+    """An empty form for one of the institutions whose servers one may offer, and the drafts that are kept."""
+    user = signed_in(request)
+    institutions = list(lending_institutions(user))
+    if not institutions:
+        raise PermissionDenied
+    chosen = request.POST.get("institution") or request.GET.get("institution", "")
+    institution = next((each for each in institutions if str(each.pk) == chosen), institutions[0])
+    check_fill_form(user, institution)
+    declaration = Declaration(
+        request.POST if request.method == "POST" else None, by=user, institution=institution
+    )
+    if (answer := _written(request, declaration)) is not None:
+        return answer
+    context = {
+        "institutions": institutions if len(institutions) > 1 else (),
+        "drafts": drafts_of(user) if request.method != "POST" else (),
+    }
+    return _page(request, declaration, institution, context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def technical_form(request: HttpRequest, form_id: UUID) -> HttpResponse:
+    """A form that is there: a draft to go on with, or what was declared of a server."""
+    user = signed_in(request)
+    visible = TechnicalForm.objects.for_user(user).select_related("institution", "server", "model")
+    form = get_object_or_404(visible, pk=form_id)
+    check_edit_form(user, form)
+    declaration = Declaration(
+        request.POST if request.method == "POST" else None,
+        by=user,
+        institution=form.institution,
+        form=form,
+    )
+    if (answer := _written(request, declaration)) is not None:
+        return answer
+    return _page(request, declaration, form.institution, {})
+
+
+def _written(request: HttpRequest, declaration: Declaration) -> HttpResponse | None:
+    """Return where to go once the form is written, None when it is to be shown."""
+    if request.method != "POST" or not declaration.is_valid():
+        return None
+    match declaration.save():
+        case TechnicalForm() as draft:
+            messages.success(request, _("The draft is kept. You can go on with it at any time."))
+            return redirect("technical_form", draft.pk)
+        case InferenceServer() as server:
+            return redirect("server_report", server.pk)
+    return None
+
+
+def _page(
+    request: HttpRequest,
+    declaration: Declaration,
+    institution: Institution,
+    context: Mapping[str, object],
+) -> HttpResponse:
+    row = declaration.row
+    whole = {
+        "declaration": declaration,
+        "form": declaration.form,
+        "row": row,
+        "number": declaration.seen or (row.number if row else None),
+        "institution": institution,
+        "firewall_hint": firewall_hint(),
+        **context,
+    }
+    return render(request, "fleet/technical_form.html", whole)
