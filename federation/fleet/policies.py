@@ -34,6 +34,11 @@ def check_register_server(by: Actor, institution: Institution) -> None:
     check_contributes(institution)
 
 
+def check_publish_server(by: Actor) -> None:
+    """At once, without a report and a second pair of eyes: an operator at the machine alone."""
+    refuse_unless(is_operator(by))
+
+
 def check_manage_server(by: Actor, server: InferenceServer) -> None:
     """The federation, and the IT department of the server's institution, until the server is retired."""
     refuse_unless(is_federation_admin(by) or holds(by, server.site.institution_id, Role.MEMBER_DSI))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -273,6 +274,10 @@ ADVICE_OF_CHECK: Mapping[tuple[str, str], Words] = {
         "Check the address: the router asks for /v1/models and /v1/chat/completions below it."
     ),
 }
+CODES = frozenset(
+    {"address", "port", "host", "status", "reason", "needs", "verify_code", "grantable"}
+)
+"""Figures that are no quantities."""
 
 
 @dataclass(frozen=True)
@@ -320,18 +325,25 @@ def _line(line: ConformityLine) -> ReportLine:
         verdict_label=str(VERDICT_LABELS[line.verdict]),
         text=_text(line),
         advice=_advice(line) if line.verdict in (Verdict.FAILED, Verdict.WARNING) else "",
-        seconds=line.milliseconds / 1000,
+        seconds=None if line.verdict == Verdict.SKIPPED else line.milliseconds / 1000,
     )
 
 
 def _text(line: ConformityLine) -> str:
-    figures: dict[str, Any] = _Figures(line.figures)
+    figures: dict[str, Any] = _Figures(
+        {
+            name: value if name in CODES else number_format(value, force_grouping=True)
+            for name, value in line.figures.items()
+        }
+    )
     if line.finding == Finding.ADDRESS_REFUSED:
         figures["reason"] = REASONS.get(figures["reason"], figures["reason"])
     if line.finding == Finding.NOT_REACHED:
         figures["needs"] = CHECK_LABELS.get(figures["needs"], figures["needs"])
     if line.finding == Finding.CERTIFICATE:
-        figures["certificate"] = CERTIFICATES.get(figures["verify_code"], OTHER_CERTIFICATE)
+        figures["certificate"] = CERTIFICATES.get(
+            line.figures.get("verify_code", 0), OTHER_CERTIFICATE
+        )
     return str(FOUND[line.finding]) % figures
 
 

@@ -66,7 +66,7 @@ class Examinations:
         claim_at = 0.0
         while not stop.is_set():
             if time.monotonic() >= claim_at:
-                self._hand_out()
+                self.hand_out()
                 claim_at = time.monotonic() + CLAIM_SECONDS
             try:
                 frame = self._heard.get(timeout=0.2)
@@ -74,7 +74,8 @@ class Examinations:
                 continue
             note(frame)
 
-    def _hand_out(self) -> None:
+    def hand_out(self) -> None:
+        """Claim what is due, while there is a router, and order it; what was tried too often ends."""
         connection = self._connection()
         while connection is not None and (run := claim(connection)) is not None:
             if run.attempt > MOST_ATTEMPTS:

@@ -30,6 +30,7 @@ OF_VISITORS = ["/", "/accessibility/", "/account/login/", "/account/password/res
 OF_THE_SIGNED_IN = [
     "/",
     "/servers/",
+    "/servers/new/",
     "/catalogue/",
     "/catalogue/mistral-small-3.2-24b/",
     "/keys/",

@@ -20,6 +20,7 @@ from routing.dispatch.frames import (
     AskQuotas,
     Frame,
     Hello,
+    InForce,
     Load,
     Quotas,
     Subscribe,

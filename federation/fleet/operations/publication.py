@@ -76,9 +76,11 @@ class Publication:
 def publish_server(*, by: Actor, offer: Offer) -> Publication:
     """Put a server and a model of it in service, with leave to reach it when its address is not public.
 
+    Only an operator at the machine does so in one act: what people register, others put into service.
     Raises `ValidationError` when the address is refused, its host unknown, or the served name already
     stands for another model.
     """
+    policies.check_publish_server(by)
     # One at a time per institution: of two at once, the second finds what the first has written.
     Institution.objects.select_for_update(no_key=True).get(pk=offer.institution.pk)
     server = _find_server(offer) or _register(by, offer)

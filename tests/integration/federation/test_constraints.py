@@ -132,6 +132,19 @@ VIOLATIONS: dict[str, Violation] = {
     "a_key_expires_after_it_is_made": lambda w: key(
         w, expires_at=timezone.now() - timedelta(days=1)
     ),
+    "one_open_run_of_a_kind_per_server": lambda w: again(w.run),
+    "a_run_state_is_known": lambda w: change(w.run, state="unknown", ended_at=timezone.now()),
+    "a_run_kind_is_known": lambda w: change(w.run, kind="unknown"),
+    "a_run_has_an_end_when_it_is_over": lambda w: change(w.run, state="passed"),
+    "a_run_has_one_line_per_check": lambda w: again(w.run.lines.get()),
+    "a_verdict_is_known": lambda w: change(w.run.lines.get(), verdict="perhaps"),
+    "a_maintenance_state_is_known": lambda w: change(w.maintenance, state="unknown"),
+    "a_maintenance_ends_after_it_begins": lambda w: change(
+        w.maintenance, ends_at=w.maintenance.starts_at
+    ),
+    "a_form_state_is_known": lambda w: change(w.form, state="unknown"),
+    "a_form_that_was_handed_in_has_a_server": lambda w: change(w.draft, state="submitted"),
+    "an_owner_reserves_at_most_90_per_cent": lambda w: change(w.form, reserved_share=91),
 }
 UNIQUE_FIELDS: dict[str, Violation] = {
     "User.email": lambda w: change(w.cast.admin, email=w.cast.intruder.email),
@@ -140,6 +153,7 @@ UNIQUE_FIELDS: dict[str, Violation] = {
     "AIModel.slug": lambda w: change(w.model, slug=w.proposed.slug),
     "InferenceServer.slug": lambda w: change(w.server, slug=w.staging_server.slug),
     "GuestRules.server": lambda w: again(w.guest_rules),
+    "TechnicalForm.server": lambda w: again(w.form),
     "ApiKey.digest": lambda w: key(w, digest=w.users_application.keys.get().digest),
     "FirstAdminLink.digest": lambda w: FirstAdminLink.objects.bulk_create(
         FirstAdminLink(digest="0" * 64, expires_at=timezone.now() + timedelta(days=1))

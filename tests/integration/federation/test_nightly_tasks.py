@@ -23,7 +23,7 @@ def test_a_session_that_has_ended_is_forgotten_at_night() -> None:
     )
     # Told again here: a test that empties every table may have run before.
     import_module("federation.people.migrations.0002_nightly_tasks").schedule(apps, None)
-    (scheduled,) = Schedule.objects.filter(schedule_type=Schedule.DAILY)
+    scheduled = Schedule.objects.get(func="federation.people.tasks.forget_ended_sessions")
 
     import_string(scheduled.func)()
 

@@ -11,11 +11,15 @@ from django.db.models import Model
 from federation.access.models import ApiKey, Application, Limit
 from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPolicy
 from federation.fleet.models import (
+    ConformityLine,
+    ConformityRun,
     Deployment,
     EgressGrant,
     GuestRules,
     InferenceServer,
+    Maintenance,
     Site,
+    TechnicalForm,
     UpstreamCredential,
 )
 from federation.journal.models import AuditEvent
@@ -34,6 +38,9 @@ OWNERS: dict[type[Model], Callable[[Any], UUID]] = {
     EgressGrant: lambda row: row.server.site.institution_id,
     GuestRules: lambda row: row.server.site.institution_id,
     Deployment: lambda row: row.server.site.institution_id,
+    ConformityRun: lambda row: row.server.site.institution_id,
+    ConformityLine: lambda row: row.run.server.site.institution_id,
+    Maintenance: lambda row: row.server.site.institution_id,
 }
 """Rows that everybody with a role at an institution sees, and who owns them."""
 MODELS_OF: dict[type[Model], Callable[[Any], AIModel]] = {
@@ -43,7 +50,9 @@ MODELS_OF: dict[type[Model], Callable[[Any], AIModel]] = {
     RoutingPolicy: lambda row: row.model,
 }
 """Rows of the common catalogue, and the model they belong to."""
-PERSONAL: tuple[type[Model], ...] = (Application, ApiKey, Limit, User, RoleGrant, AuditEvent)
+PERSONAL: tuple[type[Model], ...] = (
+    *(Application, ApiKey, Limit, User, RoleGrant, AuditEvent, TechnicalForm),
+)
 OVERVIEW = ("admin", "auditor")
 
 
@@ -155,3 +164,14 @@ def test_the_journal_shows_an_it_department_what_concerns_it_and_others_their_ow
     assert rennes
     assert seen_by(AuditEvent, world.cast.rennes_dsi) == rennes
     assert not seen_by(AuditEvent, world.cast.rennes_user)
+
+
+def test_an_it_department_sees_the_technical_forms_of_its_institution_and_nobody_else(
+    world: World,
+) -> None:
+    cast = world.cast
+
+    assert seen_by(TechnicalForm, cast.rennes_dsi) == set(cast.rennes.technical_forms.all())
+    assert seen_by(TechnicalForm, cast.reims_dsi) == set(cast.reims.technical_forms.all())
+    for person in (cast.rennes_user, cast.orleans_user, cast.intruder):
+        assert seen_by(TechnicalForm, person) == set()

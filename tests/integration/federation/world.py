@@ -1,14 +1,32 @@
 """A register with a row of every kind at Rennes, at Reims and at Orléans, for tests that sweep over all."""
 
 from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
 
 from federation.access.models import ApiKey, Application, Limit
 from federation.access.operations import set_limit
 from federation.catalogue.models import AIModel, Alias
 from federation.catalogue.operations import add_alias, set_routing
-from federation.fleet.models import Deployment, EgressGrant, GuestRules, InferenceServer, Site
+from federation.fleet.enums import Engine, FormState, RunState, RunTrigger
+from federation.fleet.models import (
+    ConformityRun,
+    Deployment,
+    EgressGrant,
+    GuestRules,
+    InferenceServer,
+    Maintenance,
+    Site,
+    TechnicalForm,
+)
 from federation.fleet.operations.guests import set_guest_rules
-from routing.core.enums import LifecycleStage, Measure, RoutingSetting
+from federation.fleet.operations.maintenance import plan_maintenance
+from federation.fleet.operations.runs import request_run
+from federation.fleet.operations.technical import save_draft, submit_form
+from federation.members.models import Institution
+from routing.core.conformity import RunKind
+from routing.core.enums import LifecycleStage, Measure, RoutingSetting, ServerState
 from tests.support.factories import (
     OPERATOR,
     Cast,
@@ -39,6 +57,43 @@ class World:
     limit: Limit
     """Of the application."""
     guest_rules: GuestRules
+    draft: TechnicalForm
+    form: TechnicalForm
+    """Of a server in staging, all of whose reports are green."""
+    run: ConformityRun
+    maintenance: Maintenance
+
+
+DECLARED: dict[str, object] = {
+    "server_name": "GPU-9",
+    "engine": Engine.VLLM.value,
+    "base_url": "https://gpu-9.example.org",
+    "served_name": "mistral-small",
+    "context_length": 32_768,
+    "modalities": ["chat"],
+}
+
+
+def make_form(
+    institution: Institution, site: Site, model: AIModel, **fields: object
+) -> TechnicalForm:
+    """A draft with everything that it needs."""
+    whole = {**DECLARED, "site": site, "model": model, **fields}
+    return save_draft(by=OPERATOR, institution=institution, fields=whole)
+
+
+def make_checked(form: TechnicalForm) -> TechnicalForm:
+    """A form whose server is in staging, as if a router had found it well."""
+    server = submit_form(by=OPERATOR, form=form)
+    server.runs.all().delete()
+    for kind in RunKind:
+        run = request_run(by=OPERATOR, server=server, kind=kind, trigger=RunTrigger.SUBMISSION)
+        ConformityRun.objects.filter(pk=run.pk).update(
+            state=RunState.PASSED, ended_at=timezone.now()
+        )
+    InferenceServer.objects.filter(pk=server.pk).update(state=ServerState.STAGING)
+    TechnicalForm.objects.filter(pk=form.pk).update(state=FormState.CHECKED)
+    return TechnicalForm.objects.get(pk=form.pk)
 
 
 def make_world() -> World:
@@ -67,7 +122,21 @@ def make_world() -> World:
     for institution in (cast.rennes, cast.reims):
         set_limit(by=OPERATOR, owner=institution, measure=measure, most=600)
     set_limit(by=OPERATOR, owner=users_application.keys.get(), measure=measure, most=6)
+    draft = make_form(cast.rennes, site, model)
+    make_form(cast.reims, make_site(cast.reims), model)
+    form = make_checked(make_form(cast.rennes, site, model, server_name="GPU-8"))
+    run = request_run(by=OPERATOR, server=deployment.server)
+    run.lines.create(check_name="dns", verdict="ok", finding="resolved", milliseconds=1)
+    run_of_reims = request_run(by=OPERATOR, server=at_reims.server)
+    run_of_reims.lines.create(check_name="dns", verdict="ok", finding="resolved", milliseconds=1)
+    later = timezone.now() + timedelta(days=1)
+    maintenance = plan_maintenance(by=OPERATOR, server=deployment.server, starts_at=later)
+    plan_maintenance(by=OPERATOR, server=at_reims.server, starts_at=later)
     return World(
+        draft=draft,
+        form=form,
+        run=run,
+        maintenance=maintenance,
         cast=cast,
         model=model,
         proposed=proposed,

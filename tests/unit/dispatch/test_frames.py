@@ -5,6 +5,17 @@ import struct
 
 import pytest
 
+from routing.core.conformity import (
+    Check,
+    ConformityEnd,
+    ConformityJob,
+    ConformityLine,
+    Declaration,
+    Finding,
+    Line,
+    RunKind,
+    Verdict,
+)
 from routing.core.enums import Measure
 from routing.core.table import PrincipalsSection
 from routing.dispatch.frames import (
@@ -24,6 +35,12 @@ from routing.dispatch.messages import Quota
 from tests.support.decisions import a_server, a_table
 
 TABLE = a_table([a_server()])
+LINE = Line(
+    check=Check.DNS,
+    verdict=Verdict.FAILED,
+    finding=Finding.UNKNOWN_NAME,
+    figures={"host": "gpu", "seconds": 0.5, "port": 1},
+)
 
 
 def reader_of(data: bytes) -> asyncio.StreamReader:
@@ -50,6 +67,15 @@ def frames() -> list[Frame]:
         AskQuotas(owners=("a key", "an application")),
         Quotas(by_owner={"a key": {Measure.AT_ONCE: Quota(limit=3, remaining=1, reset_ms=0)}}),
         InForce(section="names", version=3),
+        ConformityJob(
+            run_id="r",
+            attempt=1,
+            kind=RunKind.REPLAY,
+            server=next(iter(TABLE.servers.servers.values())),
+            declared=Declaration(served_name="m"),
+        ),
+        ConformityLine(run_id="r", attempt=1, line=LINE),
+        ConformityEnd(run_id="r", attempt=1),
         TABLE.names,
         TABLE.servers,
         PrincipalsSection(version=1, by_digest={}),

@@ -1,0 +1,284 @@
+"""What follows from a report: into staging, out of service, told by mail; who decides, and who may not."""
+
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+from federation.fleet.enums import FormState, RunState, RunTrigger
+from federation.fleet.models import (
+    ConformityLine,
+    ConformityRun,
+    Deployment,
+    InferenceServer,
+    TechnicalForm,
+)
+from federation.fleet.operations.runs import conclude_run, request_run
+from federation.fleet.operations.servers import change_server_state
+from federation.fleet.operations.technical import accept_form, submit_form
+from federation.fleet.reports import ADVICE, CHECK_LABELS, FOUND, report_lines
+from federation.fleet.tasks import check_live_servers
+from federation.journal.actors import SYSTEM
+from federation.people.enums import Role
+from federation.people.operations import grant_role
+from routing.core.conformity import CHECKS, Check, Finding, RunKind, Verdict
+from routing.core.enums import LifecycleStage, ServerState
+from tests.integration.federation.world import make_checked, make_form
+from tests.support.factories import OPERATOR, Cast, make_model, make_site
+from tests.support.pages import signed_in_as
+
+
+def lined(run: ConformityRun, **failed: Finding) -> ConformityRun:
+    """Write a whole report: fine, but for the checks that are named with what was found."""
+    for check in CHECKS[RunKind(run.kind)]:
+        finding = failed.get(check.value)
+        run.lines.create(
+            check_name=check.value,
+            verdict=Verdict.FAILED if finding else Verdict.OK,
+            finding=finding or Finding.FINE,
+            figures={"status": 404} if finding else {},
+            milliseconds=5,
+        )
+    ConformityRun.objects.filter(pk=run.pk).update(state=RunState.RUNNING, attempt=1)
+    return ConformityRun.objects.get(pk=run.pk)
+
+
+@pytest.fixture
+def submitted(cast: Cast) -> InferenceServer:
+    form = make_form(cast.rennes, make_site(cast.rennes), make_model())
+    return submit_form(by=cast.rennes_dsi, form=form)
+
+
+@pytest.fixture
+def checked(cast: Cast) -> TechnicalForm:
+    return make_checked(make_form(cast.rennes, make_site(cast.rennes), make_model()))
+
+
+def test_a_green_report_leads_to_staging_and_to_the_prompts(submitted: InferenceServer) -> None:
+    conclude_run(by=SYSTEM, run=lined(submitted.runs.get()))
+
+    submitted.refresh_from_db()
+    assert submitted.state == ServerState.STAGING
+    assert TechnicalForm.objects.get().state == FormState.CHECKED
+    replay = submitted.runs.get(kind=RunKind.REPLAY)
+    assert replay.state == RunState.QUEUED
+
+
+def test_a_red_line_keeps_a_server_where_it_is(submitted: InferenceServer) -> None:
+    run = conclude_run(by=SYSTEM, run=lined(submitted.runs.get(), model=Finding.NOT_LISTED))
+
+    submitted.refresh_from_db()
+    assert run.state == RunState.FAILED
+    assert submitted.state == ServerState.SUBMITTED
+
+
+def test_a_report_that_lacks_lines_says_nothing_of_the_server(submitted: InferenceServer) -> None:
+    run = lined(submitted.runs.get())
+    ConformityLine.objects.filter(check_name=Check.PEERS).delete()
+
+    assert conclude_run(by=SYSTEM, run=run).state == RunState.BROKEN
+    submitted.refresh_from_db()
+    assert submitted.state == ServerState.SUBMITTED
+
+
+def test_who_has_registered_a_server_does_not_put_it_into_service(
+    cast: Cast, checked: TechnicalForm
+) -> None:
+    grant_role(by=OPERATOR, user=cast.rennes_dsi, role=Role.FEDERATION_ADMIN)
+    dsi = type(cast.rennes_dsi).objects.get(pk=cast.rennes_dsi.pk)
+    InferenceServer.objects.update(registered_by=dsi)
+    TechnicalForm.objects.update(filled_by=dsi)
+
+    with pytest.raises(ValidationError) as refused:
+        accept_form(by=dsi, form=checked)
+    assert refused.value.code == "own_server"
+    accept_form(by=cast.admin, form=checked)
+
+    assert InferenceServer.objects.get().state == ServerState.LIVE
+    assert TechnicalForm.objects.get().state == FormState.ACCEPTED
+
+
+def test_only_what_is_green_goes_into_service(cast: Cast, checked: TechnicalForm) -> None:
+    assert checked.server is not None
+    run = request_run(by=OPERATOR, server=checked.server)
+    for state in (None, RunState.FAILED):
+        if state:
+            conclude_run(by=SYSTEM, run=lined(run, tools=Finding.NO_CALL))
+        with pytest.raises(ValidationError) as refused:
+            change_server_state(by=cast.admin, server=checked.server, state=ServerState.LIVE)
+        assert refused.value.code == "report"
+
+
+def test_a_proposed_model_goes_into_staging_with_its_first_server(
+    cast: Cast, checked: TechnicalForm
+) -> None:
+    model = Deployment.objects.get().version.model
+    type(model).objects.update(stage=LifecycleStage.PROPOSED)
+
+    accept_form(by=cast.admin, form=checked)
+
+    model.refresh_from_db()
+    assert model.stage == LifecycleStage.STAGING
+
+
+@pytest.fixture
+def live(cast: Cast, checked: TechnicalForm) -> InferenceServer:
+    server = accept_form(by=cast.admin, form=checked)
+    mail.outbox.clear()
+    return server
+
+
+def night(server: InferenceServer) -> ConformityRun:
+    return server.runs.filter(trigger=RunTrigger.NIGHT, state=RunState.QUEUED).get()
+
+
+def test_a_server_that_fails_twice_in_a_night_goes_back_and_its_owner_is_told(
+    live: InferenceServer, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    check_live_servers()
+    check_live_servers()
+    conclude_run(by=SYSTEM, run=lined(night(live), context=Finding.WINDOW_CUT))
+    live.refresh_from_db()
+    assert live.state == ServerState.LIVE
+    second = night(live)
+    assert second.due_at > timezone.now() + timedelta(minutes=5)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        conclude_run(by=SYSTEM, run=lined(second, context=Finding.WINDOW_CUT))
+
+    live.refresh_from_db()
+    assert live.state == ServerState.STAGING
+    assert TechnicalForm.objects.get().state == FormState.SUBMITTED
+    (told,) = mail.outbox
+    assert told.to == ["rennes_dsi@example.org"]
+    assert "GPU-9" in told.subject
+    assert "Fenêtre de contexte" in told.body
+    assert f"/servers/{live.pk}/" in told.body
+
+
+def test_one_bad_moment_sends_nobody_back(live: InferenceServer) -> None:
+    check_live_servers()
+    conclude_run(by=SYSTEM, run=lined(night(live), model=Finding.SERVER_ERROR))
+    conclude_run(by=SYSTEM, run=lined(night(live)))
+
+    live.refresh_from_db()
+    assert live.state == ServerState.LIVE
+
+
+def test_a_server_that_is_merely_full_at_night_stays(live: InferenceServer) -> None:
+    for _ in range(2):
+        check_live_servers()
+        conclude_run(by=SYSTEM, run=lined(night(live), streaming=Finding.BUSY))
+
+    live.refresh_from_db()
+    assert live.state == ServerState.LIVE
+
+
+def test_a_run_by_hand_that_fails_sends_no_live_server_back(live: InferenceServer) -> None:
+    for _ in range(2):
+        run = request_run(by=OPERATOR, server=live)
+        conclude_run(by=SYSTEM, run=lined(run, tools=Finding.NO_CALL))
+
+    live.refresh_from_db()
+    assert live.state == ServerState.LIVE
+
+
+def test_the_page_shows_what_was_found_and_what_to_do(
+    cast: Cast, submitted: InferenceServer
+) -> None:
+    browser, address = signed_in_as(cast.rennes_dsi), f"/servers/{submitted.pk}/"
+    waiting = browser.get(address).content.decode()
+    assert "hx-trigger" in waiting
+
+    conclude_run(by=SYSTEM, run=lined(submitted.runs.get(), model=Finding.NOT_LISTED))
+    page = browser.get(address).content.decode()
+
+    assert "hx-trigger" not in page
+    assert "--served-model-name" in page
+    assert 'data-check="model" data-verdict="failed"' in page
+
+
+@pytest.mark.parametrize("who", ["reims_dsi", "orleans_user", "intruder"])
+def test_others_find_neither_server_nor_report(
+    cast: Cast, submitted: InferenceServer, who: str
+) -> None:
+    browser, run = signed_in_as(cast.people()[who]), submitted.runs.get()
+    addresses = (f"/servers/{submitted.pk}/", f"/servers/runs/{run.pk}/")
+    for address in (*addresses, f"{addresses[1]}lines/"):
+        assert browser.get(address).status_code == 404
+    assert browser.post(f"{addresses[0]}check/").status_code == 404
+    assert browser.post(f"{addresses[0]}accept/").status_code == 404
+
+
+def test_a_colleague_reads_the_report_and_changes_nothing(
+    cast: Cast, submitted: InferenceServer
+) -> None:
+    browser, address = signed_in_as(cast.rennes_user), f"/servers/{submitted.pk}/"
+    page = browser.get(address).content.decode()
+
+    assert submitted.base_url not in page
+    for step in ("check/", "accept/"):
+        assert browser.post(address + step).status_code == 403
+    for step in ("key/", "calendar/", "retire/", "grant/"):
+        assert browser.get(address + step).status_code == 403
+
+
+def test_the_queue_is_the_federations(cast: Cast, submitted: InferenceServer) -> None:
+    assert signed_in_as(cast.rennes_dsi).get("/servers/approvals/").status_code == 403
+    page = signed_in_as(cast.admin).get("/servers/approvals/").content.decode()
+    assert f"/servers/{submitted.pk}/" in page
+
+
+def test_an_administrator_allows_the_address_that_the_guard_refused(
+    cast: Cast, submitted: InferenceServer
+) -> None:
+    run = lined(submitted.runs.get(), connection=Finding.ADDRESS_REFUSED)
+    figures = {"reason": "private", "address": "10.0.0.7", "port": 8000, "grantable": 1}
+    run.lines.filter(check_name=Check.CONNECTION).update(figures=figures)
+    conclude_run(by=SYSTEM, run=run)
+    browser, address = signed_in_as(cast.admin), f"/servers/{submitted.pk}/grant/"
+    assert 'value="10.0.0.7"' in browser.get(address).content.decode()
+
+    refused = browser.post(address, {"address": "169.254.169.254", "port": 80, "reason": "x"})
+    assert refused.status_code == 200
+    assert not submitted.egress_grants.exists()
+    browser.post(address, {"address": "10.0.0.7", "port": 8000, "reason": "VPN"})
+
+    assert submitted.egress_grants.in_force().count() == 1
+    assert submitted.runs.open().count() == 1
+    assert signed_in_as(cast.rennes_dsi).get(address).status_code == 403
+
+
+def test_a_declined_server_is_retired_and_its_owner_told_why(
+    cast: Cast,
+    submitted: InferenceServer,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        signed_in_as(cast.admin).post(
+            f"/servers/{submitted.pk}/decline/", {"reason": "Le certificat HDS manque."}
+        )
+
+    submitted.refresh_from_db()
+    assert submitted.state == ServerState.RETIRED
+    assert not submitted.runs.open().exists()
+    assert "Le certificat HDS manque." in mail.outbox[-1].body
+
+
+def test_there_are_words_for_every_check_and_every_finding() -> None:
+    assert set(CHECK_LABELS) == set(Check)
+    assert set(FOUND) == set(Finding)
+    assert set(ADVICE) <= set(Finding)
+
+
+def test_no_line_breaks_over_figures_that_are_missing(submitted: InferenceServer) -> None:
+    run = submitted.runs.get()
+    for check, finding in zip(CHECKS[RunKind.CONFORMITY], Finding, strict=False):
+        run.lines.create(
+            check_name=check, verdict="failed", finding=finding, figures={}, milliseconds=1
+        )
+
+    assert len(report_lines(run)) == len(CHECKS[RunKind.CONFORMITY])

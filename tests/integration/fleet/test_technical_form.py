@@ -1,0 +1,288 @@
+"""The technical form as an IT department fills it in: kept, refused with reasons, handed in, changed."""
+
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from federation.fleet.enums import FormState, RunState
+from federation.fleet.models import ConformityRun, GuestRules, InferenceServer, TechnicalForm
+from federation.fleet.operations.credentials import current_credential
+from federation.fleet.operations.egress import grant_egress
+from federation.fleet.operations.technical import submit_form
+from federation.journal.models import AuditEvent
+from routing.bridge.table import build_names, build_servers
+from routing.core.enums import LifecycleStage, ServerState
+from tests.integration.federation.world import make_checked, make_form
+from tests.support.factories import OPERATOR, Cast, make_model, make_site
+from tests.support.pages import signed_in_as
+
+NEW = "/servers/new/"
+KEY = "sk-the-key-of-the-server"
+
+
+@pytest.fixture
+def whole(cast: Cast) -> dict[str, Any]:
+    """What a browser sends when everything is filled in."""
+    return {
+        "server_name": "GPU-9",
+        "engine": "vllm",
+        "base_url": "https://gpu-9.univ-rennes.example/v1",
+        "key": KEY,
+        "model": str(make_model().pk),
+        "served_name": "mistral-small",
+        "quantisation": "",
+        "context_length": "32768",
+        "modalities": ["chat"],
+        "tools": "on",
+        "json_schema": "on",
+        "site": str(make_site(cast.rennes).pk),
+        "max_parallel": "8",
+        "reserved_share": "25",
+        "availability": "always",
+        "week-TOTAL_FORMS": "0",
+        "week-INITIAL_FORMS": "0",
+    }
+
+
+def test_what_is_handed_in_is_a_submitted_server_that_the_router_knows_nothing_of(
+    cast: Cast, whole: dict[str, Any]
+) -> None:
+    answer = signed_in_as(cast.rennes_dsi).post(NEW, whole)
+
+    server = InferenceServer.objects.get()
+    assert answer.headers["location"] == f"/servers/{server.pk}/"
+    assert (server.state, server.base_url) == ("submitted", "https://gpu-9.univ-rennes.example")
+    assert server.registered_by == cast.rennes_dsi
+    key = current_credential(server)
+    assert key is not None
+    assert key.reveal() == KEY
+    assert build_servers(1).servers == {}
+    assert [model.deployments for model in build_names(1).names.models.values()] == [()]
+    rules = GuestRules.objects.get(server=server)
+    assert [line["most"] for line in rules.hours] == [6]
+    run = ConformityRun.objects.get()
+    assert (run.state, run.trigger, run.asked_by) == ("queued", "submission", cast.rennes_dsi)
+    assert "fleet.submit_form" in AuditEvent.objects.values_list("verb", flat=True)
+
+
+def test_the_access_key_is_sealed_and_on_no_page(cast: Cast, whole: dict[str, Any]) -> None:
+    browser = signed_in_as(cast.rennes_dsi)
+    browser.post(NEW, {**whole, "draft": "1"})
+    draft = TechnicalForm.objects.get()
+    assert draft.sealed_key
+    assert KEY not in draft.sealed_key
+
+    page = browser.get(f"/servers/forms/{draft.pk}/").content.decode()
+    assert KEY not in page
+    assert draft.sealed_key not in page
+    browser.post(f"/servers/forms/{draft.pk}/", {**whole, "key": "", "number": draft.number})
+
+    server = InferenceServer.objects.get()
+    kept = current_credential(server)
+    assert kept is not None
+    assert kept.reveal() == KEY
+    assert TechnicalForm.objects.get().sealed_key == ""
+    assert KEY not in browser.get(f"/servers/{server.pk}/").content.decode()
+
+
+def test_a_draft_may_lack_nearly_everything_and_is_found_again(cast: Cast) -> None:
+    browser = signed_in_as(cast.rennes_dsi)
+    lines = {"week-TOTAL_FORMS": "0", "week-INITIAL_FORMS": "0"}
+
+    answer = browser.post(NEW, {"server_name": "GPU-9", "draft": "1", **lines})
+
+    draft = TechnicalForm.objects.get()
+    assert answer.headers["location"] == f"/servers/forms/{draft.pk}/"
+    assert f"/servers/forms/{draft.pk}/" in browser.get(NEW).content.decode()
+    assert draft.state == FormState.DRAFT
+    assert not InferenceServer.objects.exists()
+
+
+def test_a_form_that_is_handed_in_says_what_is_missing_and_keeps_the_rest(cast: Cast) -> None:
+    sent = {"server_name": "GPU-9", "week-TOTAL_FORMS": "0", "week-INITIAL_FORMS": "0"}
+
+    page = signed_in_as(cast.rennes_dsi).post(NEW, sent).content.decode()
+
+    assert 'value="GPU-9"' in page
+    for field in ("engine", "base_url", "served_name", "context_length"):
+        assert f'id="id_{field}_error"' in page
+    assert not TechnicalForm.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("base_url", "http://user:secret@gpu.example.org"),
+        ("base_url", "http://2130706433/"),
+        ("base_url", "javascript:alert(1)"),
+        ("base_url", "https://gpu.example.org/?x=1"),
+        ("base_url", "https://gpu .example.org"),
+        ("engine", "steam"),
+        ("context_length", "0"),
+        ("context_length", "99999999999"),
+        ("modalities", ["telepathy"]),
+        ("site", "not an id"),
+        ("model", "0192aaaa-0000-7000-8000-000000000000"),
+        ("reserved_share", "100"),
+        ("max_parallel", ""),
+        ("availability", "sometimes"),
+        ("server_name", "x" * 101),
+        ("key", "x" * 501),
+        ("gpu_count", "-1"),
+        ("site_pue", "0.5"),
+    ],
+)
+def test_bad_input_is_refused_and_nothing_is_half_done(
+    cast: Cast, whole: dict[str, Any], field: str, value: object
+) -> None:
+    answer = signed_in_as(cast.rennes_dsi).post(NEW, {**whole, field: value})
+
+    assert answer.status_code == 200
+    assert f'id="id_{field}_error"' in answer.content.decode()
+    assert not InferenceServer.objects.exists()
+    assert not ConformityRun.objects.exists()
+
+
+def test_neither_a_model_nor_a_proposal_is_too_little(cast: Cast, whole: dict[str, Any]) -> None:
+    answer = signed_in_as(cast.rennes_dsi).post(NEW, {**whole, "model": ""})
+
+    assert 'id="id_model_error"' in answer.content.decode()
+
+
+def test_a_model_may_be_proposed_and_is_served_to_nobody_yet(
+    cast: Cast, whole: dict[str, Any]
+) -> None:
+    proposal = {"model": "", "proposed_model": "lucie-7b"}
+    signed_in_as(cast.rennes_dsi).post(NEW, {**whole, **proposal})
+
+    deployment = InferenceServer.objects.get().deployments.get()
+    assert deployment.version.model.slug == "lucie-7b"
+    assert deployment.version.model.stage == LifecycleStage.PROPOSED
+
+
+def test_a_new_site_comes_with_the_form(cast: Cast, whole: dict[str, Any]) -> None:
+    site = {"site": "", "site_name": "Salle B", "site_pue": "1.35", "site_labels": ["HDS"]}
+    signed_in_as(cast.rennes_dsi).post(NEW, {**whole, **site})
+
+    made = InferenceServer.objects.get().site
+    assert (made.name, str(made.pue), made.labels) == ("Salle B", "1.35", ["HDS"])
+    assert made.institution == cast.rennes
+
+
+def test_the_site_of_another_institution_is_refused(cast: Cast, whole: dict[str, Any]) -> None:
+    foreign = str(make_site(cast.reims).pk)
+
+    answer = signed_in_as(cast.rennes_dsi).post(NEW, {**whole, "site": foreign})
+
+    assert 'id="id_site_error"' in answer.content.decode()
+
+
+def test_of_two_who_edit_one_draft_the_second_is_told_and_loses_nothing(
+    cast: Cast, whole: dict[str, Any]
+) -> None:
+    browser = signed_in_as(cast.rennes_dsi)
+    browser.post(NEW, {**whole, "draft": "1"})
+    draft = TechnicalForm.objects.get()
+    address, seen = f"/servers/forms/{draft.pk}/", {"draft": "1", "number": draft.number}
+    browser.post(address, {**whole, **seen, "server_name": "GPU-10"})
+
+    page = browser.post(address, {**whole, **seen, "server_name": "GPU-11"}).content.decode()
+
+    assert 'value="GPU-11"' in page
+    assert TechnicalForm.objects.get().server_name == "GPU-10"
+
+
+@pytest.mark.parametrize("who", ["rennes_user", "auditor", "orleans_user", "intruder"])
+def test_nobody_else_lends_servers(cast: Cast, who: str) -> None:
+    assert signed_in_as(cast.people()[who]).get(NEW).status_code == 403
+
+
+def test_anothers_draft_is_not_there(cast: Cast, whole: dict[str, Any]) -> None:
+    signed_in_as(cast.rennes_dsi).post(NEW, {**whole, "draft": "1"})
+    address = f"/servers/forms/{TechnicalForm.objects.get().pk}/"
+
+    for who in ("reims_dsi", "rennes_user", "orleans_user", "intruder"):
+        assert signed_in_as(cast.people()[who]).get(address).status_code == 404
+
+
+def test_another_address_sends_a_live_server_back_and_ends_its_permissions(cast: Cast) -> None:
+    form = make_checked(make_form(cast.rennes, make_site(cast.rennes), make_model()))
+    server = form.server
+    assert server is not None
+    grant_egress(by=OPERATOR, server=server, address="10.0.0.7", port=8000, reason="VPN")
+    InferenceServer.objects.update(state=ServerState.LIVE)
+    TechnicalForm.objects.update(state=FormState.ACCEPTED)
+    sent = {
+        "server_name": "GPU-9",
+        "engine": "vllm",
+        "base_url": "https://elsewhere.example.org",
+        "model": str(form.model_id),
+        "served_name": "mistral-small",
+        "context_length": "32768",
+        "modalities": ["chat"],
+        "site": str(form.site_id),
+        "availability": "always",
+        "number": form.number,
+        "week-TOTAL_FORMS": "0",
+        "week-INITIAL_FORMS": "0",
+    }
+
+    signed_in_as(cast.rennes_dsi).post(f"/servers/forms/{form.pk}/", sent)
+
+    server.refresh_from_db()
+    assert server.state == ServerState.STAGING
+    assert server.base_url == "https://elsewhere.example.org"
+    assert not server.egress_grants.in_force().exists()
+    assert TechnicalForm.objects.get().state == FormState.SUBMITTED
+    assert server.runs.open().count() == 1
+
+
+def test_a_change_that_no_report_is_about_leaves_a_live_server_in_service(cast: Cast) -> None:
+    form = make_checked(make_form(cast.rennes, make_site(cast.rennes), make_model()))
+    InferenceServer.objects.update(state=ServerState.LIVE)
+    TechnicalForm.objects.update(state=FormState.ACCEPTED)
+    sent = {
+        **{"server_name": "GPU-neuf", "engine": "vllm", "served_name": "mistral-small"},
+        **{"base_url": "https://gpu-9.example.org", "model": str(form.model_id)},
+        **{"context_length": "32768", "modalities": ["chat"], "site": str(form.site_id)},
+        **{
+            "gpu_type": "H200",
+            "availability": "always",
+            "week-TOTAL_FORMS": "0",
+            "week-INITIAL_FORMS": "0",
+        },
+    }
+
+    signed_in_as(cast.rennes_dsi).post(f"/servers/forms/{form.pk}/", sent)
+
+    server = InferenceServer.objects.get()
+    assert (server.state, server.name) == (ServerState.LIVE, "GPU-neuf")
+    assert TechnicalForm.objects.get().gpu_type == "H200"
+
+
+def test_a_form_is_handed_in_once(cast: Cast) -> None:
+    draft = make_form(cast.rennes, make_site(cast.rennes), make_model())
+    submit_form(by=cast.rennes_dsi, form=draft)
+
+    with pytest.raises(ValidationError):
+        submit_form(by=cast.rennes_dsi, form=draft)
+    assert InferenceServer.objects.count() == 1
+
+
+def test_what_is_under_way_when_the_declaration_changes_is_no_longer_heard(cast: Cast) -> None:
+    form = make_form(cast.rennes, make_site(cast.rennes), make_model())
+    server = submit_form(by=OPERATOR, form=form)
+    ConformityRun.objects.update(state=RunState.RUNNING, attempt=1)
+    row = TechnicalForm.objects.get()
+    sent = {
+        **{"server_name": "GPU-9", "engine": "vllm", "served_name": "other-name"},
+        **{"base_url": "https://gpu-9.example.org", "model": str(row.model_id)},
+        **{"context_length": "32768", "modalities": ["chat"], "site": str(row.site_id)},
+        **{"availability": "always", "week-TOTAL_FORMS": "0", "week-INITIAL_FORMS": "0"},
+    }
+
+    signed_in_as(cast.rennes_dsi).post(f"/servers/forms/{form.pk}/", sent)
+
+    assert sorted(server.runs.values_list("state", flat=True)) == ["broken", "queued"]
+    assert server.deployments.live().get().served_name == "other-name"
