@@ -18,6 +18,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from federation.catalogue.enums import Capability
 from federation.catalogue.models import AIModel, Alias
 from federation.fleet.enums import Modality, RunState
 from federation.fleet.models import (
@@ -174,10 +175,15 @@ def _declaration(server: InferenceServer, deployment: Deployment | None) -> Decl
             embeddings=Modality.EMBEDDINGS in form.modalities,
             audio=Modality.AUDIO in form.modalities,
         )
-    endpoints = deployment.endpoints if deployment else []
-    return Declaration(
-        served_name=served_name, chat=not endpoints or Endpoint.CHAT.value in endpoints
-    )
+    return Declaration(served_name=served_name, chat=deployment is None or _chats(deployment))
+
+
+def _chats(deployment: Deployment) -> bool:
+    """Say whether a server that nobody has described holds conversations, as far as the register knows."""
+    if deployment.endpoints:
+        return Endpoint.CHAT.value in deployment.endpoints
+    able = deployment.version.model.capabilities
+    return not able or Capability.CHAT.value in able
 
 
 def _peers(server: InferenceServer, deployment: Deployment) -> tuple[Peer, ...]:

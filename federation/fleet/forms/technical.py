@@ -291,7 +291,11 @@ class Declaration:
         self.hands_in = data is not None and "draft" not in data
         self.seen = _number(data)
         self.form = DeclarationForm(
-            data, by=by, institution=institution, form=form, is_draft=not self.hands_in
+            data,
+            by=by,
+            institution=institution,
+            form=form,
+            is_draft=data is not None and not self.hands_in,
         )
         self.week = WeekFormSet(data, prefix="week", initial=form.week if form else [])
 

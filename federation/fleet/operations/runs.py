@@ -12,7 +12,7 @@ from federation.fleet.enums import (
     RunState,
     RunTrigger,
 )
-from federation.fleet.models import ConformityRun, InferenceServer
+from federation.fleet.models import ConformityRun, InferenceServer, TechnicalForm
 from federation.fleet.operations.servers import change_server_state, locked_server, move_form
 from federation.journal.actors import SYSTEM, Actor
 from federation.journal.operations import record
@@ -111,8 +111,14 @@ def _admit(run: ConformityRun, state: ServerState) -> None:
 
 
 def _sends_back(run: ConformityRun) -> bool:
-    """Say whether a failed run is one of the night that found a fault of the server's own."""
-    if run.trigger != RunTrigger.NIGHT:
+    """Say whether a failed run is one of the night that found a fault of the server's own.
+
+    A server that an operator's command has registered declares nothing that it could fail to do.
+    """
+    if (
+        run.trigger != RunTrigger.NIGHT
+        or not TechnicalForm.objects.filter(server=run.server).exists()
+    ):
         return False
     failed = run.lines.filter(verdict=Verdict.FAILED)
     return failed.exclude(finding__in=NO_FAULT_OF_ITS_OWN).exists()

@@ -136,7 +136,7 @@ def revise_form(
     _fill(locked, fields)
     _check_whole(locked)
     changed = [name for name in FIELDS if getattr(locked, name) != before[name]]
-    server = _update(by, locked, changed)
+    server = _update(by, locked, changed, before["served_name"])
     if key:
         rotate_credential(by=by, server=server, credential=key)
     locked.save()
@@ -339,8 +339,10 @@ def _reserve(by: Actor, form: TechnicalForm, server: InferenceServer) -> None:
     )
 
 
-def _update(by: Actor, form: TechnicalForm, changed: list[str]) -> InferenceServer:
-    """Have the server follow its form."""
+def _update(
+    by: Actor, form: TechnicalForm, changed: list[str], served_name: str
+) -> InferenceServer:
+    """Have the server follow its form, which spoke of this name so far."""
     assert form.server is not None  # a draft has none, and is not revised
     server = locked_server(form.server)
     if "base_url" in changed:
@@ -352,7 +354,7 @@ def _update(by: Actor, form: TechnicalForm, changed: list[str]) -> InferenceServ
     server.full_clean()
     server.save()
     if {"model", "proposed_model", "served_name", "quantisation", "context_length"} & set(changed):
-        for deployment in server.deployments.live():
+        for deployment in server.deployments.live().filter(served_name=served_name):
             retire_deployment(by=SYSTEM, deployment=deployment)
         _serve(form, server)
     if {"reserved_share", "max_parallel"} & set(changed):

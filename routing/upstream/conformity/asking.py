@@ -90,7 +90,7 @@ class Asker:
     async def connect(self, path: str) -> None:
         """Ask, and let what goes wrong on the way be raised. Raises `UpstreamError`."""
         response = await self._client.request(
-            self.destination, "GET", path, timeouts=_timeouts(SECONDS)
+            self.destination, "GET", path, timeouts=_timeouts(CONNECT_SECONDS)
         )
         response.abort()
 

@@ -32,6 +32,8 @@ from tests.support.records import closed, opened
 pytestmark = pytest.mark.django_db(transaction=True)
 wait_for = partial(wait_for_at_most, seconds=90.0)  # a process starts, beside other tests
 ROOT = Path(__file__).resolve().parents[3]
+WORKERS = 3
+"""Of a clerk: each says when it is at work, and that it waits."""
 
 
 class Clerk:
@@ -193,11 +195,11 @@ def test_a_second_clerk_waits_and_takes_over(
     first = start()
     wait_for(lambda: "drain at work" in first.log, "the first clerk")
     second = start()
-    wait_for(lambda: second.log.count("another clerk is at work") == 2, "the second to wait")
+    wait_for(lambda: second.log.count("another clerk is at work") == WORKERS, "the second to wait")
 
     first.end(signal.SIGKILL)
 
-    wait_for(lambda: second.log.count("at work\n") >= 4, "the second to take over")
+    wait_for(lambda: second.log.count("at work\n") >= 2 * WORKERS, "the second to take over")
     end = closed()
     spool.write(router.incarnation, end)
     wait_for(lambda: statuses() == {end.opened.id: "ok"}, "the record")

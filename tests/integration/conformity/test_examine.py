@@ -19,7 +19,7 @@ from routing.core.conformity import (
 )
 from routing.simulator import Fault, Simulated, simulated
 from routing.upstream.client import Client
-from routing.upstream.conformity import examine
+from routing.upstream.conformity import examine, run
 from routing.upstream.credentials import load_keys
 from routing.upstream.egress import EgressPolicy
 from routing.upstream.resolving import Lookup, system_lookup
@@ -333,3 +333,39 @@ async def test_whatever_a_server_sends_no_text_of_its_own_is_in_the_report(
     said = msgspec.json.encode(list(lines.values())).decode()
     for word in ("example.org", "HTTP", "Simulated", "<html"):
         assert word not in said
+
+
+async def test_a_server_that_hangs_ends_no_run_later_than_it_may(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "CHECK_SECONDS", 0.2)
+    async with simulated(farm()) as upstream:
+        await upstream.set_fault("vllm", Fault(kind="hang"))
+        lines = await report(a_job(upstream, "vllm"), client)
+
+    assert judged(lines, Verdict.FAILED) == {Check.CONNECTION: Finding.OUT_OF_TIME}
+    assert lines[Check.CONNECTION].milliseconds < 5000
+
+
+async def test_after_the_time_of_a_run_what_is_left_is_said_to_be_out_of_time(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "RUN_SECONDS", 0.0)
+    async with simulated({**farm(), "record": True}) as upstream:
+        lines = await report(a_job(upstream, "vllm"), client)
+        assert upstream.requests("vllm") == []
+
+    assert judged(lines, Verdict.FAILED) == {Check.DNS: Finding.OUT_OF_TIME}
+
+
+async def test_a_mistake_of_a_check_is_told_as_ours(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stumble(_: object) -> None:
+        raise LookupError("a mistake")
+
+    monkeypatch.setitem(run.EXAMINES, Check.TOOLS, stumble)
+    async with simulated(farm()) as upstream:
+        lines = await report(a_job(upstream, "vllm"), client)
+
+    assert judged(lines, Verdict.FAILED) == {Check.TOOLS: Finding.OWN_FAULT}

@@ -177,6 +177,16 @@ def test_a_server_that_is_merely_full_at_night_stays(live: InferenceServer) -> N
     assert live.state == ServerState.LIVE
 
 
+def test_a_server_that_has_declared_nothing_is_looked_at_and_left_in_service(
+    deployment: Deployment,
+) -> None:
+    for _ in range(2):
+        check_live_servers()
+        conclude_run(by=SYSTEM, run=lined(night(deployment.server), model=Finding.NOT_LISTED))
+
+    assert InferenceServer.objects.get().state == ServerState.LIVE
+
+
 def test_a_run_by_hand_that_fails_sends_no_live_server_back(live: InferenceServer) -> None:
     for _ in range(2):
         run = request_run(by=OPERATOR, server=live)
