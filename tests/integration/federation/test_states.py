@@ -10,15 +10,29 @@ from django.db.models import Model
 
 from federation.catalogue.enums import TRANSITIONS as STAGES
 from federation.catalogue.operations import add_alias, add_version, change_stage, register_model
-from federation.fleet.enums import SERVER_TRANSITIONS, DeploymentState
+from federation.fleet.enums import (
+    FORM_TRANSITIONS,
+    MAINTENANCE_TRANSITIONS,
+    SERVER_TRANSITIONS,
+    DeploymentState,
+    FormState,
+    MaintenanceState,
+)
 from federation.fleet.operations.deployments import deploy_model, retire_deployment
 from federation.fleet.operations.egress import revoke_egress
+from federation.fleet.operations.maintenance import (
+    begin_maintenance,
+    cancel_maintenance,
+    end_maintenance,
+)
 from federation.fleet.operations.servers import change_server_state, limit_server
+from federation.fleet.operations.technical import decline_form
 from federation.journal.models import AuditEvent
 from federation.members.enums import TRANSITIONS as MEMBERSHIPS
 from federation.members.operations import change_membership_state, propose_membership
 from federation.transitions import ForbiddenTransitionError, Transitions
 from routing.core.enums import LifecycleStage
+from tests.integration.federation.test_acts import undone
 from tests.integration.federation.world import World
 from tests.support.factories import OPERATOR
 
@@ -83,6 +97,34 @@ def test_a_server_moves_along_its_table_only(world: World) -> None:
     )
 
     assert steps == allowed(SERVER_TRANSITIONS)
+
+
+def test_a_time_away_moves_along_its_table_only(world: World) -> None:
+    moves = {
+        MaintenanceState.UNDERWAY: begin_maintenance,
+        MaintenanceState.OVER: end_maintenance,
+        MaintenanceState.CANCELLED: cancel_maintenance,
+    }
+
+    def move(row: Any, state: MaintenanceState) -> object:
+        if state not in moves:
+            raise ValidationError("nobody plans what was planned already")
+        return moves[state](by=OPERATOR, maintenance=row)
+
+    steps = every_step(MAINTENANCE_TRANSITIONS, world.maintenance, "state", move)
+
+    assert steps == allowed(MAINTENANCE_TRANSITIONS)
+
+
+def test_a_form_is_decided_about_once_it_is_handed_in(world: World) -> None:
+    for state in FORM_TRANSITIONS:
+        type(world.form).objects.filter(pk=world.form.pk).update(state=state)
+        with undone():
+            if FormState.DECLINED in FORM_TRANSITIONS[state]:
+                decline_form(by=OPERATOR, form=world.form, reason="no certificate")
+            else:
+                with pytest.raises(ValidationError):
+                    decline_form(by=OPERATOR, form=world.form, reason="no certificate")
 
 
 def test_a_deployment_is_taken_off_once(world: World) -> None:
