@@ -59,6 +59,7 @@ async def _called(subject: Subject, choice: str | Body) -> Outcome:
         subject.declared.served_name,
         TOOL_PROMPT,
         max_tokens=ENOUGH_TOKENS,
+        temperature=0,
         tools=[TOOL],
         tool_choice=choice,
     )
@@ -82,6 +83,7 @@ async def json_schema(subject: Subject) -> Outcome:
         subject.declared.served_name,
         SCHEMA_PROMPT,
         max_tokens=ENOUGH_TOKENS,
+        temperature=0,
         response_format={"type": "json_schema", "json_schema": form},
     )
     said = await ask(subject.asker, body, seconds=SECONDS)

@@ -15,6 +15,8 @@ from routing.upstream.conformity.asking import (
 
 CHAT_PATH = "/v1/chat/completions"
 FEW_TOKENS = 24
+USUAL_TEMPERATURE = 0.7
+"""As users ask. Where an answer has to be the same each time, 0 is asked for."""
 
 
 class Said(NamedTuple):
@@ -36,7 +38,7 @@ def conversation(
     stream: bool = False,
     **more: Any,
 ) -> Body:
-    """Return the body of a request: the messages are the user's and the assistant's in turn. Temperature 0."""
+    """Return the body of a request: the messages are the user's and the assistant's in turn."""
     roles = ("user", "assistant")
     body: Body = {
         "model": served_name,
@@ -44,7 +46,7 @@ def conversation(
             {"role": roles[place % 2], "content": text} for place, text in enumerate(messages)
         ],
         "max_tokens": max_tokens,
-        "temperature": 0,
+        "temperature": USUAL_TEMPERATURE,
         **more,
     }
     if stream:

@@ -31,7 +31,7 @@ async def answers(subject: Subject, prompts: tuple[str, ...], *, stream: bool = 
         return said
     if not said.text:
         return failed(Finding.EMPTY_ANSWER)
-    if REPLACEMENT in said.text:
+    if REPLACEMENT in said.text.rstrip(REPLACEMENT):  # the limit may cut the last one in two
         return failed(Finding.BROKEN_SIGNS)
     if said.finish not in ENDINGS:
         return failed(Finding.UNFINISHED)

@@ -53,7 +53,7 @@ async def peers(subject: Subject) -> Outcome:
 
 
 async def _text(asker: Asker, served_name: str, prompt: str) -> str | None:
-    said = await ask(asker, conversation(served_name, prompt))
+    said = await ask(asker, conversation(served_name, prompt, temperature=0))
     return None if isinstance(said, Outcome) else said.text
 
 
