@@ -2,7 +2,7 @@
 
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
 
-from federation.access.models import ApiKey, ApiKeyQuerySet, Application
+from federation.access.models import ApiKey, ApiKeyQuerySet, Application, managed_by
 from federation.access.policies import (
     check_manage_application,
     check_set_limit,
@@ -10,12 +10,14 @@ from federation.access.policies import (
 )
 from federation.catalogue.enums import Capability
 from federation.catalogue.models import AIModel
-from federation.fleet.models import Deployment
+from federation.fleet.models import Deployment, InferenceServer, Site
 from federation.members.enums import MembershipState
 from federation.members.models import Institution, Membership
-from federation.people.models import User
+from federation.people.enums import AccountKind, Role
+from federation.people.models import RoleGrant, User
 from federation.policy import asking
 from routing.core.enums import LifecycleStage, PriorityClass, RoutingMode, ServerState
+from routing.core.labels import is_label, normal, site_labels
 
 can_manage_application = asking(check_manage_application)
 can_set_limit = asking(check_set_limit)
@@ -29,8 +31,9 @@ def issuing_institutions(by: User) -> dict[Institution, PriorityClass]:
 
 
 def applications_to_manage(by: User) -> list[Application]:
-    """Return the applications whose keys `by` may issue and revoke. One query."""
+    """Return the applications whose keys `by` may issue and revoke. Two queries."""
     seen = Application.objects.for_user(by).select_related("institution", "owner")
+    seen = seen.prefetch_related("managers")
     return [application for application in seen if can_manage_application(by, application)]
 
 
@@ -39,12 +42,14 @@ def keys_to_list(user: User) -> ApiKeyQuerySet:
     approved = Membership.objects.filter(
         institution=OuterRef("application__institution"), state=MembershipState.APPROVED
     )
-    is_own = ExpressionWrapper(Q(application__owner=user), output_field=BooleanField())
+    own = Application.objects.filter(managed_by(user)).values("pk")
+    is_own = ExpressionWrapper(Q(application__in=own), output_field=BooleanField())
+    ongoing = ApiKey.objects.usable().filter(replaces=OuterRef("pk"))
     return (
         ApiKey.objects.for_user(user)
         .select_related("application__institution", "application__owner")
-        .prefetch_related("models")
-        .annotate(is_member=Exists(approved), is_own=is_own)
+        .prefetch_related("models", "application__managers")
+        .annotate(is_member=Exists(approved), is_own=is_own, is_replaced=Exists(ongoing))
         .order_by(
             "-is_own",
             "application__institution__short_name",
@@ -53,6 +58,28 @@ def keys_to_list(user: User) -> ApiKeyQuerySet:
             "-created_at",
         )
     )
+
+
+def people_behind(application: Application) -> list[User]:
+    """Return who is told what happens to an application's keys: its people, else the IT department."""
+    own = User.objects.filter(Q(applications=application) | Q(managed_applications=application))
+    people = [person for person in own.distinct() if person.is_active and person.email]
+    people = [person for person in people if person.kind == AccountKind.PERSON]
+    if people:
+        return people
+    grants = RoleGrant.objects.filter(
+        role=Role.MEMBER_DSI, institution_id=application.institution_id, user__is_active=True
+    )
+    return list(User.objects.filter(pk__in=grants.values("user_id")).order_by("pk"))
+
+
+def known_labels() -> dict[str, str]:
+    """Return the labels that sites with a server carry: what can be asked for, and how it is written."""
+    sites = Site.objects.filter(servers__in=InferenceServer.objects.present()).distinct()
+    written = [label for labels in sites.values_list("labels", flat=True) for label in labels]
+    asked = site_labels(written)
+    found = {normal(label): label for label in written if normal(label) in asked}
+    return {label: found[label] for label in sorted(found) if is_label(label)}
 
 
 def model_for_a_first_call(key: ApiKey) -> AIModel | None:

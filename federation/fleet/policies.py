@@ -46,3 +46,8 @@ def check_change_server_state(by: Actor, server: InferenceServer, state: ServerS
 def check_grant_egress(by: Actor) -> None:
     """Only the federation lets its router into a private network: not the one who gains by it."""
     refuse_unless(is_federation_admin(by))
+
+
+def check_label_site(by: Actor) -> None:
+    """The federation, which has seen the certificate: whoever gains by a label does not give it."""
+    refuse_unless(is_federation_admin(by))
