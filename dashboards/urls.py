@@ -3,6 +3,7 @@
 from django.urls import path
 
 from dashboards.views.about import accessibility, favicon
+from dashboards.views.doctor import doctor
 from dashboards.views.health import portal
 from dashboards.views.home import home
 from dashboards.views.limits import quotas
@@ -21,6 +22,7 @@ urlpatterns = [
     path("accessibility/", accessibility, name="accessibility"),
     path("servers/", servers, name="servers"),
     path("stops/", stops, name="stops"),
+    path("doctor/", doctor, name="doctor"),
     path("catalogue/", models, name="models"),
     path("catalogue/<path:name>/", model, name="model"),
     path("usage/", usage, name="usage"),

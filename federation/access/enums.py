@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from routing.core.enums import Endpoint, Measure, PriorityClass, RoutingMode
@@ -39,6 +40,15 @@ OWN_LABEL = _("the institution’s own sites")
 def in_words(labels: Iterable[str]) -> str:
     """Return a data class as it is told to people."""
     return ", ".join(str(OWN_LABEL) if label == OWN else label for label in labels)
+
+
+class KeyState(models.TextChoices):
+    """By what an institution's keys are looked through."""
+
+    IN_USE = "", _("in use")
+    UNUSED = "unused", _("in use, but not used for 90 days")
+    ENDING = "ending", _("ending within 30 days")
+    ENDED = "ended", _("revoked or expired")
 
 
 MEASURE_LABELS = {

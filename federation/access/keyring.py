@@ -1,6 +1,8 @@
 """Writes about keys that others already know: one is replaced in time, one that was found somewhere ends at once."""
 
+from collections.abc import Collection
 from datetime import datetime
+from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -16,6 +18,7 @@ from federation.access.models import ApiKey, Limit
 from federation.access.operations import issue_key, revoke_key, set_limit
 from federation.journal.actors import SYSTEM, Actor
 from federation.journal.operations import record
+from federation.members.models import Institution
 from routing.core.enums import Measure, PriorityClass, RoutingMode
 from routing.core.keys import MAX_KEY_LENGTH, digest
 from routing.upstream.credentials import Secret
@@ -67,6 +70,20 @@ def replace_key(
         diff={"successor": new.pk, "expires_at": [before, old.expires_at]},
     )
     return new, secret
+
+
+@transaction.atomic
+def revoke_keys(
+    *, by: Actor, institution: Institution, key_ids: Collection[UUID], reason: str
+) -> list[ApiKey]:
+    """Revoke those of an institution's keys that are not yet revoked; none of them when one is refused."""
+    policies.check_revoke_all(by, institution)
+    keys = ApiKey.objects.filter(
+        pk__in=key_ids, application__institution=institution, revoked_at__isnull=True
+    )
+    if not key_ids:
+        raise ValidationError(_("Tick the keys to revoke."), code="none")
+    return [revoke_key(by=by, key=key, reason=reason) for key in keys.order_by("pk")]
 
 
 @transaction.atomic

@@ -26,7 +26,7 @@ router is fair between institutions of a class, so this takes nothing from the o
 
 USUAL_LIFE = timedelta(days=365)
 LONGEST_LIFE = timedelta(days=731)
-"""Of the keys that people make: one that nobody remembers ends by itself."""
+"""Of the keys that people make: one that nobody remembers ends by itself. A day more, as it ends with a day."""
 LONGEST_OVERLAP = timedelta(days=30)
 """For how long a key that is replaced goes on working, at most; a day more, as it ends with a day."""
 MOST_MANAGERS = 20
@@ -71,10 +71,14 @@ def check_manage_application(by: Actor, application: Application) -> None:
 
 def check_hand_over(by: Actor, application: Application, owner: User) -> None:
     """Its owner gives an application away, or the IT department does; who gets it has a role there."""
+    check_give_away(by, application)
+    check_works_there(owner, application.institution)
+
+
+def check_give_away(by: Actor, application: Application) -> None:
     if not is_federation_admin(by) and not holds(by, application.institution_id, Role.MEMBER_DSI):
         check_manage_application(by, application)
         refuse_unless(application.owner == by)
-    check_works_there(owner, application.institution)
 
 
 def check_add_manager(by: Actor, application: Application, manager: User) -> None:
@@ -100,11 +104,16 @@ def check_remove_manager(by: Actor, application: Application, manager: User) -> 
 def check_works_there(person: User, institution: Institution) -> None:
     """Raise `ValidationError` unless `person` has an open account and a role that goes with keys there."""
     if not person.is_active or not holds(person, institution.pk, *HIGHEST_CLASS):
-        raise ValidationError(
-            _("Nobody with this address has a role at %(institution)s that goes with keys."),
-            code="elsewhere",
-            params={"institution": institution},
-        )
+        raise nobody_there(institution)
+
+
+def nobody_there(institution: Institution) -> ValidationError:
+    """Return the refusal that is the same whether an address is unknown or somebody's elsewhere."""
+    return ValidationError(
+        _("Nobody with this address has a role at %(institution)s that goes with keys."),
+        code="elsewhere",
+        params={"institution": institution},
+    )
 
 
 def check_lifetime(by: Actor, expires_at: datetime | None) -> None:
@@ -112,7 +121,9 @@ def check_lifetime(by: Actor, expires_at: datetime | None) -> None:
     now = timezone.now()
     if expires_at is not None and expires_at <= now:
         raise ValidationError({"expires_at": _("This date has passed.")})
-    if not is_operator(by) and (expires_at is None or expires_at > now + LONGEST_LIFE):
+    if not is_operator(by) and (
+        expires_at is None or expires_at > now + LONGEST_LIFE + timedelta(days=1)
+    ):
         raise ValidationError({"expires_at": _("A key works for two years at most.")})
 
 
@@ -154,6 +165,11 @@ def check_replace_key(by: Actor, key: ApiKey, old_until: datetime) -> None:
     now = timezone.now()
     if not now < old_until <= now + LONGEST_OVERLAP + timedelta(days=1):
         raise ValidationError(_("The old key goes on working for 30 days at most."), code="overlap")
+
+
+def check_revoke_all(by: Actor, institution: Institution) -> None:
+    """The IT department, for whichever of its institution's applications."""
+    refuse_unless(is_federation_admin(by) or holds(by, institution.pk, Role.MEMBER_DSI))
 
 
 def check_report_leak(by: Actor) -> None:

@@ -179,7 +179,7 @@ async def test_a_header_that_holds_no_labels_is_refused(
     bound: Bound, upstream: Simulated, value: str | bytes
 ) -> None:
     async with bound() as router:
-        answer = await router.post(json=chat(), headers={"x-ilaas-data-class": value})  # type: ignore[dict-item]  # bytes, too
+        answer = await router.post(json=chat(), headers={"x-ilaas-data-class": value})
         await router.idle()
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_field")
