@@ -73,7 +73,9 @@ class KeyForm(ScopeFields):
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         label=gettext_lazy("Last day"),
-        help_text=gettext_lazy("The key works to the end of this day, for two years at most."),
+        help_text=gettext_lazy(
+            "The key works to the end of this day, for two years at most. Empty: for a year."
+        ),
     )
     origins = forms.CharField(
         max_length=2000,

@@ -28,7 +28,9 @@ class Usable:
     """Of `AGENTS`, those that the model's servers speak and the key may ask."""
 
     def can(self, capability: Capability) -> bool:
-        return capability in self.capabilities
+        """Say whether it can; of a model about which nothing is known, conversations are believed."""
+        known = self.capabilities or (Capability.CHAT,)
+        return capability in known
 
 
 def usable_models(key: ApiKey) -> list[Usable]:

@@ -36,7 +36,9 @@ class ReplacementForm(forms.Form):
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         label=gettext_lazy("Last day of the new key"),
-        help_text=gettext_lazy("The key works to the end of this day, for two years at most."),
+        help_text=gettext_lazy(
+            "The key works to the end of this day, for two years at most. Empty: for a year."
+        ),
     )
 
     def __init__(self, *args: Any, by: User, key: ApiKey, **kwargs: Any) -> None:
