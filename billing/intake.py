@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from django.db import connection, transaction
 
+from billing.models import MAX_DATA_CLASS
 from billing.periods import PARIS
 from federation.access.models import ApiKey
 from federation.fleet.models import InferenceServer, Site
@@ -23,7 +24,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS usage_staging (
     endpoint text, stream boolean, priority smallint, prompt_tokens numeric, cached_tokens numeric,
     completion_tokens numeric, reasoning_tokens numeric, usage_source text, received_at float8,
     first_token_at float8, finished_at float8, status text, http_status smallint, error_code text,
-    attempts smallint
+    attempts smallint, data_class text
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS attempt_staging (
     request_id uuid, n smallint, server_id uuid, deployment_id uuid, started_at float8, outcome text,
@@ -40,7 +41,7 @@ WITH stored AS (
         serving_institution_id, server_id, deployment_id, model_id, model_asked, model_served,
         endpoint, stream, priority, prompt_tokens, cached_tokens, completion_tokens,
         reasoning_tokens, usage_source, received_at, first_token_at, finished_at, status,
-        http_status, error_code, attempts, is_demo
+        http_status, error_code, attempts, is_demo, data_class
     )
     SELECT
         u.id, u.client_request_id, u.key_id, u.application_id, u.asking_institution_id,
@@ -51,7 +52,8 @@ WITH stored AS (
         least(greatest(u.completion_tokens, 0), {2**31 - 1}),
         least(greatest(u.reasoning_tokens, 0), {2**31 - 1}),
         u.usage_source, to_timestamp(u.received_at), to_timestamp(u.first_token_at),
-        to_timestamp(u.finished_at), u.status, u.http_status, u.error_code, u.attempts, %s
+        to_timestamp(u.finished_at), u.status, u.http_status, u.error_code, u.attempts, %s,
+        u.data_class
     FROM usage_staging u
     LEFT JOIN {InferenceServer._meta.db_table} server ON server.id = u.server_id
     LEFT JOIN {Site._meta.db_table} site ON site.id = server.site_id
@@ -119,7 +121,8 @@ def _usage_line(ended: Closed) -> str:
         f"{ended.completion_tokens}\t{ended.reasoning_tokens}\t{ended.usage_source}\t"
         f"{asked.received_at}\t{_NULL if ended.first_token_at is None else ended.first_token_at}\t"
         f"{ended.finished_at}\t{ended.status}\t{ended.http_status}\t"
-        f"{_text(ended.error_code, 64)}\t{len(ended.attempts)}\n"
+        f"{_text(ended.error_code, 64)}\t{len(ended.attempts)}\t"
+        f"{_text(','.join(asked.data_class), MAX_DATA_CLASS)}\n"
     )
 
 

@@ -21,6 +21,7 @@ from federation.people.models import User
 from federation.people.scope import institution_ids_for, sees_everything
 from routing.core.enums import RequestStatus, UsageSource
 from routing.core.ids import uuid7
+from routing.core.labels import MAX_LABELS, MAX_LENGTH
 
 FAILED = (
     RequestStatus.CLIENT_ERROR,
@@ -32,6 +33,9 @@ FAILED = (
 
 OUR_TIMES = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 """A moment is a router's word: one that is infinite, or beyond Python's calendar, could not be read back."""
+
+MAX_DATA_CLASS = 2 * MAX_LABELS * (MAX_LENGTH + 1)
+"""Characters: a key's labels and a request's own."""
 
 STATUS_LABELS = {
     RequestStatus.OK.value: _("answered"),
@@ -119,6 +123,13 @@ class UsageRecord(models.Model):
     error_code = models.CharField(_("error"), max_length=64, blank=True)
     attempts = models.SmallIntegerField(_("attempts"))
     is_demo = models.BooleanField(_("demonstration data"), default=False)
+    data_class = models.CharField(
+        _("data class"),
+        max_length=MAX_DATA_CLASS,
+        blank=True,
+        db_default="",
+        help_text=_("labels that every site had to carry which served it, with commas between"),
+    )
 
     objects = UsageRecordQuerySet.as_manager()
 

@@ -58,7 +58,7 @@ _SUMS = {
 _TOLD_AS_STORED = (
     "id", "received_at", "finished_at", "model_asked", "endpoint", "stream", "priority",
     "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "usage_source",
-    "status", "http_status", "error_code", "attempts", "is_demo",
+    "status", "http_status", "error_code", "attempts", "is_demo", "data_class",
 )  # fmt: skip
 
 

@@ -97,6 +97,7 @@ class Request:
     error_code: str
     attempts: int
     is_demo: bool
+    data_class: str
 
     @property
     def is_limited(self) -> bool:

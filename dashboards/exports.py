@@ -45,6 +45,7 @@ _COLUMNS = (
     "first_token_ms",
     "duration_ms",
     "is_demo",
+    "data_class",
 )
 
 

@@ -4,6 +4,7 @@ from django.urls import path
 
 from dashboards.views.about import accessibility, favicon
 from dashboards.views.affected import affected
+from dashboards.views.doctor import doctor
 from dashboards.views.health import portal
 from dashboards.views.home import home
 from dashboards.views.limits import quotas
@@ -23,6 +24,7 @@ urlpatterns = [
     path("servers/", servers, name="servers"),
     path("servers/<uuid:server_id>/affected/", affected, name="affected"),
     path("stops/", stops, name="stops"),
+    path("doctor/", doctor, name="doctor"),
     path("catalogue/", models, name="models"),
     path("catalogue/<path:name>/", model, name="model"),
     path("usage/", usage, name="usage"),

@@ -31,6 +31,7 @@ from federation.catalogue.models import AIModel
 from federation.catalogue.operations import add_alias, add_version, register_model, set_routing
 from federation.fleet.models import InferenceServer
 from federation.fleet.operations.credentials import current_credential, rotate_credential
+from federation.fleet.operations.labels import set_site_labels
 from federation.fleet.operations.publication import Offer, move_server, publish_server
 from federation.fleet.operations.servers import add_site
 from federation.journal.actors import CommandActor
@@ -102,9 +103,10 @@ def _institution(plan: DemoInstitution) -> Institution:
     )
     change_membership_state(by=BY, membership=membership, state=MembershipState.APPROVED)
     if plan.city:
-        add_site(
-            by=BY, institution=institution, name=f"Centre de données de {plan.city}", city=plan.city
-        )
+        name = f"Centre de données de {plan.city}"
+        site = add_site(by=BY, institution=institution, name=name, city=plan.city)
+        if plan.labels:
+            set_site_labels(by=BY, site=site, labels=plan.labels)
     return institution
 
 

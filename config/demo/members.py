@@ -16,6 +16,8 @@ class DemoInstitution(NamedTuple):
     name: str
     short_name: str
     city: str | None
+    labels: tuple[str, ...] = ()
+    """Of its data centre: in the demonstration alone."""
 
 
 class DemoAccount(NamedTuple):
@@ -50,11 +52,11 @@ class DemoApplication(NamedTuple):
 
 
 INSTITUTIONS = (
-    DemoInstitution("rennes", "Université de Rennes", "Rennes", "Rennes"),
+    DemoInstitution("rennes", "Université de Rennes", "Rennes", "Rennes", ("HDS", "SecNumCloud")),
     DemoInstitution("reims", "Université de Reims Champagne-Ardenne", "Reims", "Reims"),
     DemoInstitution("paris1", "Université Paris 1 Panthéon-Sorbonne", "Paris 1", "Paris"),
     DemoInstitution("cotedazur", "Université Côte d’Azur", "Côte d’Azur", "Nice"),
-    DemoInstitution("strasbourg", "Université de Strasbourg", "Strasbourg", "Strasbourg"),
+    DemoInstitution("strasbourg", "Université de Strasbourg", "Strasbourg", "Strasbourg", ("HDS",)),
     DemoInstitution("orleans", "Université d’Orléans", "Orléans", None),
 )
 

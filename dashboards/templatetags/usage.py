@@ -5,6 +5,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import FAILED, STATUS_LABELS
 from billing.usage import Request
+from federation.access.enums import in_words
 from routing.core.enums import RequestStatus
 
 register = template.Library()
@@ -13,6 +14,12 @@ register = template.Library()
 @register.filter
 def status_label(call: Request) -> str:
     return _("refused by a limit") if call.is_limited else str(STATUS_LABELS[call.status])
+
+
+@register.filter
+def data_class(stored: str) -> str:
+    """Return the labels of a data class in words."""
+    return in_words(stored.split(","))
 
 
 @register.filter

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from federation.access.models import ApiKey, Limit
+from federation.access.models import ApiKey, Limit, LimitQuerySet
 from federation.people.guards import signed_in
 from routing.bridge.load import current_quotas
 from routing.core.enums import Measure
@@ -39,17 +39,22 @@ def quotas(request: HttpRequest, key_id: UUID) -> HttpResponse:
     user = signed_in(request)
     visible = ApiKey.objects.for_user(user).select_related("application")
     key = get_object_or_404(visible, pk=key_id)
+    context = what_is_left(key, Limit.objects.for_user(user))
+    return render(request, "dashboards/_quotas.html", context)
+
+
+def what_is_left(key: ApiKey, among: LimitQuerySet) -> dict[str, object]:
+    """Return what `_quotas.html` shows of the limits that bound a key, those of `among`."""
     bounding = Q(key=key) | Q(application=key.application)
     bounding |= Q(institution=key.application.institution_id)
-    limits = Limit.objects.for_user(user).in_force().filter(bounding)
+    limits = among.in_force().filter(bounding)
     limits = limits.select_related("key", "application", "institution")
     left = current_quotas([str(limit.owner.pk) for limit in limits])
     rows = [
         Row(limit, (left or {}).get(str(limit.owner.pk), {}).get(Measure(limit.measure)))
         for limit in sorted(limits, key=_order)
     ]
-    context = {"rows": rows, "router_is_away": left is None}
-    return render(request, "dashboards/_quotas.html", context)
+    return {"rows": rows, "router_is_away": left is None}
 
 
 def _order(limit: Limit) -> tuple[bool, bool, int]:

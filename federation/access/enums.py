@@ -1,8 +1,12 @@
 """Labels of the choices that a key makes. The values are the router's."""
 
+from collections.abc import Iterable
+
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from routing.core.enums import Measure, PriorityClass, RoutingMode
+from routing.core.enums import Endpoint, Measure, PriorityClass, RoutingMode
+from routing.core.labels import OWN
 
 PRIORITY_LABELS = {
     PriorityClass.P5.value: _("P5, served first"),
@@ -17,6 +21,35 @@ ROUTING_MODE_LABELS = {
     RoutingMode.PRIVATE_FIRST.value: _("own servers first"),
     RoutingMode.PRIVATE_ONLY.value: _("own servers only"),
 }
+
+ENDPOINT_LABELS = {
+    Endpoint.CHAT.value: _("conversations (chat/completions)"),
+    Endpoint.COMPLETIONS.value: _("texts to continue (completions)"),
+    Endpoint.RESPONSES.value: _("agents, by OpenAI’s interface (responses)"),
+    Endpoint.MESSAGES.value: _("agents, by Anthropic’s interface (messages)"),
+    Endpoint.EMBEDDINGS.value: _("embeddings (embeddings)"),
+    Endpoint.RERANK.value: _("reranking (rerank)"),
+    Endpoint.TRANSCRIPTIONS.value: _("speech to text (audio/transcriptions)"),
+    Endpoint.TRANSLATIONS.value: _("speech to English text (audio/translations)"),
+    Endpoint.SPEECH.value: _("text to speech (audio/speech)"),
+}
+
+OWN_LABEL = _("the institution’s own sites")
+
+
+def in_words(labels: Iterable[str]) -> str:
+    """Return a data class as it is told to people."""
+    return ", ".join(str(OWN_LABEL) if label == OWN else label for label in labels)
+
+
+class KeyState(models.TextChoices):
+    """By what an institution's keys are looked through."""
+
+    IN_USE = "", _("in use")
+    UNUSED = "unused", _("in use, but not used for 90 days")
+    ENDING = "ending", _("ending within 30 days")
+    ENDED = "ended", _("revoked or expired")
+
 
 MEASURE_LABELS = {
     Measure.REQUESTS_PER_MINUTE.value: _("requests per minute"),

@@ -1,23 +1,24 @@
-"""What people type to make and to revoke a key. The forms parse; the operations decide and write."""
+"""What people type to make a key. The form parses; the operations decide and write."""
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from federation.access.enums import PRIORITY_LABELS, ROUTING_MODE_LABELS
+from federation.access.fields import between, end_of, one_line
 from federation.access.models import ApiKey, Application
 from federation.access.operations import create_application, issue_key
+from federation.access.policies import LONGEST_LIFE, USUAL_LIFE
 from federation.access.queries import applications_to_manage, issuing_institutions
+from federation.access.scope_forms import ScopeFields
 from federation.catalogue.models import AIModel
 from federation.members.models import Institution
 from federation.people.models import User
@@ -28,11 +29,9 @@ ORIGIN = re.compile(r"https?://([a-z0-9.-]{1,180}|\[[0-9a-f:]{2,45}\])(:[0-9]{1,
 MAX_ORIGINS = 20
 NEW = "new"
 """The choice of an application that is made with the key."""
-USUAL_LIFE = timedelta(days=365)
-LONGEST_LIFE = timedelta(days=3660)
 
 
-class KeyForm(forms.Form):
+class KeyForm(ScopeFields):
     """A new key, for an application that is there or for one made with it."""
 
     application = forms.TypedChoiceField(
@@ -74,7 +73,9 @@ class KeyForm(forms.Form):
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         label=gettext_lazy("Last day"),
-        help_text=gettext_lazy("The key works to the end of this day. Empty: until it is revoked."),
+        help_text=gettext_lazy(
+            "The key works to the end of this day, for two years at most. Empty: for a year."
+        ),
     )
     origins = forms.CharField(
         max_length=2000,
@@ -145,6 +146,9 @@ class KeyForm(forms.Form):
                     routing_mode=given["routing_mode"],
                     models=list(given["models"]),
                     origins=given["origins"],
+                    endpoints=given["endpoints"],
+                    networks=given["networks"],
+                    labels=given["labels"],
                     expires_at=end_of(given["expires_on"]) if given["expires_on"] else None,
                 )
         except ValidationError as refusal:
@@ -228,37 +232,4 @@ class KeyForm(forms.Form):
     def _bound_the_last_day(self, today: date) -> None:
         field = self.fields["expires_on"]
         field.initial = today + USUAL_LIFE
-        latest = today + LONGEST_LIFE
-        field.validators += [
-            MinValueValidator(today, _("Today, %(day)s, at the earliest.") % _shown(today)),
-            MaxValueValidator(latest, _("%(day)s at the latest.") % _shown(latest)),
-        ]
-
-
-class RevocationForm(forms.Form):
-    """Why a key ends."""
-
-    reason = forms.CharField(
-        max_length=200,
-        label=gettext_lazy("Reason"),
-        help_text=gettext_lazy("Such as: leaked, replaced, no longer used."),
-    )
-
-    def clean_reason(self) -> str:
-        return one_line(self.cleaned_data["reason"])
-
-
-def one_line(text: str) -> str:
-    """Return `text` if it is printable. Raises `ValidationError` on line breaks and other control characters."""
-    if not text.isprintable():
-        raise ValidationError(_("Letters, digits, spaces and signs only."))
-    return text
-
-
-def _shown(day: date) -> dict[str, str]:
-    return {"day": date_format(day, "SHORT_DATE_FORMAT")}
-
-
-def end_of(day: date) -> datetime:
-    """Return the last moment of `day`, here."""
-    return timezone.make_aware(datetime.combine(day, time.max))
+        field.validators += between(today, today + LONGEST_LIFE)

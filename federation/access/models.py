@@ -19,9 +19,16 @@ from federation.people.enums import Role
 from federation.people.models import User
 from federation.people.scope import institution_ids_for, sees_everything
 from routing.core.enums import LimitScope, PriorityClass, RoutingMode
+from routing.core.labels import MAX_LENGTH
 
 OVERSEERS = (Role.MEMBER_DSI, Role.MEMBER_FINANCE)
 """Roles that see every application of their institution; others see those they own."""
+
+
+def managed_by(user: User) -> Q:
+    """What makes an application a person's own: owning it, or being named among those who manage it."""
+    named = Application.managers.through.objects.filter(user=user).values("application_id")
+    return Q(owner=user) | Q(pk__in=named)
 
 
 class ApplicationQuerySet(models.QuerySet["Application"]):
@@ -30,12 +37,15 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
             return self.none()
         if sees_everything(user):
             return self
-        own = Q(owner=user, institution_id__in=institution_ids_for(user))
+        own = Q(institution_id__in=institution_ids_for(user)) & managed_by(user)
         return self.filter(own | Q(institution_id__in=institution_ids_for(user, *OVERSEERS)))
 
 
 class Application(Row):
-    """The software that consumes: keys, usage and bills are gathered under it."""
+    """The software that consumes, a project: keys, usage and bills are gathered under it.
+
+    Its owner, a person or a service account, and its managers see its keys, make and revoke them.
+    """
 
     institution = models.ForeignKey(
         Institution, models.PROTECT, related_name="applications", verbose_name=_("institution")
@@ -48,6 +58,9 @@ class Application(Row):
         null=True,
         blank=True,
         verbose_name=_("owner"),
+    )
+    managers = models.ManyToManyField(
+        User, related_name="managed_applications", blank=True, verbose_name=_("managers")
     )
     description = models.TextField(_("description"), blank=True)
 
@@ -67,6 +80,10 @@ class Application(Row):
     def __str__(self) -> str:
         return self.name
 
+    def is_managed_by(self, user: User) -> bool:
+        """Whether it is this person's own; no query where the managers are fetched."""
+        return self.owner_id == user.pk or user in self.managers.all()
+
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def for_user(self, user: User | AnonymousUser) -> "ApiKeyQuerySet":
@@ -79,7 +96,11 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
 
 
 class ApiKey(Row):
-    """A key of an application. `models` empty: every model in production; `origins`: web pages allowed (CORS)."""
+    """A key of an application. `models` empty: every model in production; `origins`: web pages allowed (CORS).
+
+    No `endpoints`, `networks` or `labels`: any path, any address, any site. `labels` are its data class, which
+    every site must carry that serves it (`routing.core.labels`).
+    """
 
     application = models.ForeignKey(
         Application, models.PROTECT, related_name="keys", verbose_name=_("application")
@@ -108,8 +129,31 @@ class ApiKey(Row):
         help_text=_("when more wait for a model, its requests are refused at once"),
     )
     answers_200_when_full = models.BooleanField(_("answers 200 when full"), default=False)
+    endpoints = ArrayField(
+        models.CharField(max_length=32), verbose_name=_("endpoints"), default=list, blank=True
+    )
+    networks = ArrayField(
+        models.CharField(max_length=49),
+        verbose_name=_("addresses"),
+        default=list,
+        blank=True,
+    )
+    labels = ArrayField(
+        models.CharField(max_length=MAX_LENGTH),
+        verbose_name=_("data class"),
+        default=list,
+        blank=True,
+    )
     created_by = models.ForeignKey(
         User, models.PROTECT, related_name="+", null=True, blank=True, verbose_name=_("created by")
+    )
+    replaces = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        related_name="successors",
+        null=True,
+        blank=True,
+        verbose_name=_("replaces"),
     )
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)

@@ -1,6 +1,9 @@
-"""Writes about who may ask, and how much: applications, their keys, and limits."""
+"""Writes about who may ask, and how much: applications, their keys, and limits.
 
-from collections.abc import Sequence
+Not here: how a key is replaced and what is done about one that was found somewhere (`keyring`).
+"""
+
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.conf import settings
@@ -19,6 +22,7 @@ from federation.members.models import Institution
 from federation.people.models import User
 from routing.core.enums import Measure, PriorityClass, RoutingMode
 from routing.core.keys import digest
+from routing.core.labels import data_class
 from routing.upstream.credentials import Secret
 
 
@@ -46,6 +50,37 @@ def create_application(
 
 
 @transaction.atomic
+def hand_over(*, by: Actor, application: Application, owner: User) -> Application:
+    """Give an application to another owner, a person or a service account of its institution."""
+    locked = Application.objects.select_for_update().get(pk=application.pk)
+    policies.check_hand_over(by, locked, owner)
+    before, locked.owner = locked.owner, owner
+    locked.save(update_fields=["owner"])
+    locked.managers.remove(owner)
+    diff = {"owner": [before.pseudonym if before else None, owner.pseudonym]}
+    _record_about(by, "access.hand_over", locked, diff)
+    return locked
+
+
+@transaction.atomic
+def add_manager(*, by: Actor, application: Application, manager: User) -> None:
+    """Let somebody else of its institution manage an application, too."""
+    locked = Application.objects.select_for_update().get(pk=application.pk)
+    policies.check_add_manager(by, locked, manager)
+    locked.managers.add(manager)
+    _record_about(by, "access.add_manager", locked, {"manager": manager.pseudonym})
+
+
+@transaction.atomic
+def remove_manager(*, by: Actor, application: Application, manager: User) -> None:
+    """Take an application out of somebody's hands, or one's own."""
+    locked = Application.objects.select_for_update().get(pk=application.pk)
+    policies.check_remove_manager(by, locked, manager)
+    locked.managers.remove(manager)
+    _record_about(by, "access.remove_manager", locked, {"manager": manager.pseudonym})
+
+
+@transaction.atomic
 def issue_key(
     *,
     by: Actor,
@@ -55,18 +90,24 @@ def issue_key(
     routing_mode: RoutingMode = RoutingMode.ANY,
     models: Sequence[AIModel] = (),
     origins: Sequence[str] = (),
+    endpoints: Sequence[str] = (),
+    networks: Sequence[str] = (),
+    labels: Sequence[str] = (),
     threshold: int | None = None,
     answers_200_when_full: bool = False,
     expires_at: datetime | None = None,
+    replaces: ApiKey | None = None,
     text: Secret | None = None,
 ) -> tuple[ApiKey, Secret]:
     """Make a key and return it with its text, which cannot be had again. No `models`: all of them.
 
-    `text` is that of a key which was issued elsewhere and goes on working.
+    Without `expires_at` a person's key ends after a year, an operator's never. `text` is that of a key which was
+    issued elsewhere and goes on working.
     """
-    policies.check_issue_key(by, application, priority)
-    if expires_at is not None and expires_at <= timezone.now():
-        raise ValidationError({"expires_at": _("This date has passed.")})
+    policies.check_issue_key(by, application, priority, replaces)
+    if expires_at is None and isinstance(by, User):
+        expires_at = timezone.now() + policies.USUAL_LIFE
+    policies.check_lifetime(by, expires_at)
     secret = text or new_key()
     prefix, last4 = abbreviate(secret.reveal())
     key = ApiKey(
@@ -78,6 +119,10 @@ def issue_key(
         priority=priority.value,
         routing_mode=routing_mode.value,
         origins=list(origins),
+        endpoints=list(endpoints),
+        networks=list(networks),
+        labels=list(data_class(labels)),
+        replaces=replaces,
         threshold=threshold,
         answers_200_when_full=answers_200_when_full,
         created_by=by if isinstance(by, User) else None,
@@ -97,6 +142,10 @@ def issue_key(
             "priority": priority,
             "routing_mode": routing_mode,
             "models": [model.slug for model in models],
+            "endpoints": list(endpoints),
+            "networks": len(networks),
+            "labels": key.labels,
+            "replaces": replaces.pk if replaces else None,
             "expires_at": expires_at,
         },
     )
@@ -214,6 +263,12 @@ def remove_limit(*, by: Actor, limit: Limit) -> Limit:
         diff={"owner": owner.pk, "measure": locked.measure, "most": [locked.most, None]},
     )
     return locked
+
+
+def _record_about(
+    by: Actor, verb: str, application: Application, diff: Mapping[str, object]
+) -> None:
+    record(by=by, verb=verb, obj=application, institution=application.institution, diff=diff)
 
 
 def _institution_of(owner: LimitOwner) -> Institution:

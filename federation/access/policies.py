@@ -1,10 +1,13 @@
-"""Who may create applications, issue and revoke keys, and up to which class."""
+"""Who may create applications and manage them, issue, replace and revoke keys, up to which class and for how long."""
+
+from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from federation.access.models import ApiKey, Application, LimitOwner
-from federation.journal.actors import Actor
+from federation.journal.actors import Actor, is_operator
 from federation.members.models import Institution
 from federation.members.policies import check_is_member
 from federation.people.enums import Role
@@ -20,6 +23,13 @@ HIGHEST_CLASS = {
 }
 """By role at the institution. An IT department decides which of its applications are interactive; the
 router is fair between institutions of a class, so this takes nothing from the others."""
+
+USUAL_LIFE = timedelta(days=365)
+LONGEST_LIFE = timedelta(days=731)
+"""Of the keys that people make: one that nobody remembers ends by itself. A day more, as it ends with a day."""
+LONGEST_OVERLAP = timedelta(days=30)
+"""For how long a key that is replaced goes on working, at most; a day more, as it ends with a day."""
+MOST_MANAGERS = 20
 
 
 def highest_class(by: Actor, institution: Institution) -> PriorityClass | None:
@@ -46,21 +56,88 @@ def check_create_application(
 
 
 def check_manage_application(by: Actor, application: Application) -> None:
-    """Its owner, as long as the institution still gives that person a role, and the IT department."""
+    """Its owner and managers, as long as the institution still gives them a role, and the IT department."""
     institution_id = application.institution_id
     refuse_unless(
         is_federation_admin(by)
         or holds(by, institution_id, Role.MEMBER_DSI)
-        or (application.owner == by and holds(by, institution_id, *HIGHEST_CLASS))
+        or (
+            isinstance(by, User)
+            and holds(by, institution_id, *HIGHEST_CLASS)
+            and application.is_managed_by(by)
+        )
     )
 
 
+def check_hand_over(by: Actor, application: Application, owner: User) -> None:
+    """Its owner gives an application away, or the IT department does; who gets it has a role there."""
+    check_give_away(by, application)
+    check_works_there(owner, application.institution)
+
+
+def check_give_away(by: Actor, application: Application) -> None:
+    if not is_federation_admin(by) and not holds(by, application.institution_id, Role.MEMBER_DSI):
+        check_manage_application(by, application)
+        refuse_unless(application.owner == by)
+
+
+def check_add_manager(by: Actor, application: Application, manager: User) -> None:
+    check_manage_application(by, application)
+    check_works_there(manager, application.institution)
+    if application.is_managed_by(manager):
+        raise ValidationError(_("This person manages the application already."), code="known")
+    if application.managers.count() >= MOST_MANAGERS:
+        raise ValidationError(
+            _("At most %(count)s people manage an application."),
+            code="many",
+            params={"count": MOST_MANAGERS},
+        )
+
+
+def check_remove_manager(by: Actor, application: Application, manager: User) -> None:
+    """Whoever manages it, also oneself."""
+    check_manage_application(by, application)
+    if not application.managers.filter(pk=manager.pk).exists():
+        raise ValidationError(_("This person does not manage the application."), code="unknown")
+
+
+def check_works_there(person: User, institution: Institution) -> None:
+    """Raise `ValidationError` unless `person` has an open account and a role that goes with keys there."""
+    if not person.is_active or not holds(person, institution.pk, *HIGHEST_CLASS):
+        raise nobody_there(institution)
+
+
+def nobody_there(institution: Institution) -> ValidationError:
+    """Return the refusal that is the same whether an address is unknown or somebody's elsewhere."""
+    return ValidationError(
+        _("Nobody with this address has a role at %(institution)s that goes with keys."),
+        code="elsewhere",
+        params={"institution": institution},
+    )
+
+
+def check_lifetime(by: Actor, expires_at: datetime | None) -> None:
+    """A key ends in the future; one that a person makes within two years."""
+    now = timezone.now()
+    if expires_at is not None and expires_at <= now:
+        raise ValidationError({"expires_at": _("This date has passed.")})
+    if not is_operator(by) and (
+        expires_at is None or expires_at > now + LONGEST_LIFE + timedelta(days=1)
+    ):
+        raise ValidationError({"expires_at": _("A key works for two years at most.")})
+
+
 def check_issue_key(
-    by: Actor, application: Application, priority: PriorityClass = PriorityClass.P1
+    by: Actor,
+    application: Application,
+    priority: PriorityClass = PriorityClass.P1,
+    replaces: ApiKey | None = None,
 ) -> None:
+    """Up to one's highest class; a key that replaces one keeps the class that somebody gave that one."""
     check_manage_application(by, application)
     highest = highest_class(by, application.institution)
-    refuse_unless(highest is not None and priority <= highest)
+    is_kept = replaces is not None and replaces.priority == priority
+    refuse_unless(highest is not None and (is_kept or priority <= highest))
     check_is_member(application.institution)
 
 
@@ -75,6 +152,29 @@ def check_revoke_key(by: Actor, key: ApiKey) -> None:
     check_manage_application(by, key.application)
     if key.revoked_at is not None:
         raise ValidationError(_("This key is revoked already."), code="revoked")
+
+
+def check_replace_key(by: Actor, key: ApiKey, old_until: datetime) -> None:
+    """Who manages the application, as long as the key works; once, unless its successor has ended."""
+    check_manage_application(by, key.application)
+    check_is_member(key.application.institution)
+    if not key.is_usable:
+        raise ValidationError(_("This key has ended: make another one."), code="ended")
+    if key.successors.usable().exists():
+        raise ValidationError(_("This key is being replaced already."), code="replaced")
+    now = timezone.now()
+    if not now < old_until <= now + LONGEST_OVERLAP + timedelta(days=1):
+        raise ValidationError(_("The old key goes on working for 30 days at most."), code="overlap")
+
+
+def check_revoke_all(by: Actor, institution: Institution) -> None:
+    """The IT department, for whichever of its institution's applications."""
+    refuse_unless(is_federation_admin(by) or holds(by, institution.pk, Role.MEMBER_DSI))
+
+
+def check_report_leak(by: Actor) -> None:
+    """Whoever holds a key's text may have it ended; the page acts for them, and does not ask who they are."""
+    refuse_unless(is_operator(by))
 
 
 def check_set_limit(by: Actor, owner: LimitOwner) -> None:

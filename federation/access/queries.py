@@ -1,24 +1,34 @@
 """Reads about applications and keys that pages share: where someone may issue keys, and for what."""
 
-from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
+from datetime import timedelta
 
-from federation.access.models import ApiKey, ApiKeyQuerySet, Application
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
+from django.utils import timezone
+
+from federation.access.enums import KeyState
+from federation.access.models import OVERSEERS, ApiKey, ApiKeyQuerySet, Application, managed_by
 from federation.access.policies import (
+    check_give_away,
     check_manage_application,
+    check_revoke_all,
     check_set_limit,
     highest_class,
 )
-from federation.catalogue.enums import Capability
-from federation.catalogue.models import AIModel
-from federation.fleet.models import Deployment
+from federation.fleet.models import InferenceServer, Site
 from federation.members.enums import MembershipState
 from federation.members.models import Institution, Membership
-from federation.people.models import User
+from federation.people.enums import AccountKind, Role
+from federation.people.models import RoleGrant, User, UserQuerySet
 from federation.policy import asking
-from routing.core.enums import LifecycleStage, PriorityClass, RoutingMode, ServerState
+from routing.core.enums import PriorityClass
+from routing.core.labels import is_label, normal, site_labels
 
 can_manage_application = asking(check_manage_application)
 can_set_limit = asking(check_set_limit)
+can_hand_over = asking(check_give_away)
+can_revoke_all = asking(check_revoke_all)
+UNUSED_FOR = timedelta(days=90)
+ENDS_SOON = timedelta(days=30)
 
 
 def issuing_institutions(by: User) -> dict[Institution, PriorityClass]:
@@ -29,8 +39,9 @@ def issuing_institutions(by: User) -> dict[Institution, PriorityClass]:
 
 
 def applications_to_manage(by: User) -> list[Application]:
-    """Return the applications whose keys `by` may issue and revoke. One query."""
+    """Return the applications whose keys `by` may issue and revoke. Two queries."""
     seen = Application.objects.for_user(by).select_related("institution", "owner")
+    seen = seen.prefetch_related("managers")
     return [application for application in seen if can_manage_application(by, application)]
 
 
@@ -39,12 +50,14 @@ def keys_to_list(user: User) -> ApiKeyQuerySet:
     approved = Membership.objects.filter(
         institution=OuterRef("application__institution"), state=MembershipState.APPROVED
     )
-    is_own = ExpressionWrapper(Q(application__owner=user), output_field=BooleanField())
+    own = Application.objects.filter(managed_by(user)).values("pk")
+    is_own = ExpressionWrapper(Q(application__in=own), output_field=BooleanField())
+    ongoing = ApiKey.objects.usable().filter(replaces=OuterRef("pk"))
     return (
         ApiKey.objects.for_user(user)
         .select_related("application__institution", "application__owner")
-        .prefetch_related("models")
-        .annotate(is_member=Exists(approved), is_own=is_own)
+        .prefetch_related("models", "application__managers")
+        .annotate(is_member=Exists(approved), is_own=is_own, is_replaced=Exists(ongoing))
         .order_by(
             "-is_own",
             "application__institution__short_name",
@@ -55,18 +68,61 @@ def keys_to_list(user: User) -> ApiKeyQuerySet:
     )
 
 
-def model_for_a_first_call(key: ApiKey) -> AIModel | None:
-    """Return a model that `key` may ask and that is served now, a conversational one if there is any."""
-    serving = Deployment.objects.live().filter(
-        version__model=OuterRef("pk"), server__state=ServerState.LIVE
+def colleagues(institution: Institution) -> UserQuerySet:
+    """Return the open accounts with a role at an institution, whichever."""
+    grants = RoleGrant.objects.filter(institution_id=institution.pk)
+    found: UserQuerySet = User.objects.filter(is_active=True, pk__in=grants.values("user_id"))
+    return found
+
+
+def people_behind(application: Application) -> list[User]:
+    """Return who is told what happens to an application's keys: its people, else the IT department."""
+    own = User.objects.filter(Q(applications=application) | Q(managed_applications=application))
+    people = [person for person in own.distinct() if person.is_active and person.email]
+    people = [person for person in people if person.kind == AccountKind.PERSON]
+    if people:
+        return people
+    grants = RoleGrant.objects.filter(
+        role=Role.MEMBER_DSI, institution_id=application.institution_id, user__is_active=True
     )
-    if key.routing_mode == RoutingMode.PRIVATE_ONLY:
-        serving = serving.filter(server__site__institution=key.application.institution_id)
-    models = AIModel.objects.served().filter(Exists(serving))
-    chosen = key.models.values("pk")
-    models = (
-        models.filter(pk__in=chosen) if chosen else models.filter(stage=LifecycleStage.PRODUCTION)
-    )
-    return models.order_by(
-        ExpressionWrapper(~Q(capabilities__contains=[Capability.CHAT]), BooleanField()), "slug"
-    ).first()
+    return list(User.objects.filter(pk__in=grants.values("user_id")).order_by("pk"))
+
+
+def known_labels() -> dict[str, str]:
+    """Return the labels that sites with a server carry: what can be asked for, and how it is written."""
+    sites = Site.objects.filter(servers__in=InferenceServer.objects.present()).distinct()
+    written = [label for labels in sites.values_list("labels", flat=True) for label in labels]
+    asked = site_labels(written)
+    found = {normal(label): label for label in written if normal(label) in asked}
+    return {label: found[label] for label in sorted(found) if is_label(label)}
+
+
+def overseen_institutions(user: User) -> list[Institution]:
+    """Return the institutions all of whose keys one sees: an overseer's own, everybody's for the federation."""
+    institutions = Institution.objects.for_user(user).order_by("short_name")
+    if not user.sees_everything:
+        institutions = institutions.filter(pk__in=user.institution_ids(*OVERSEERS))
+    return list(institutions)
+
+
+def found_keys(user: User, institution: Institution, text: str, state: str) -> ApiKeyQuerySet:
+    """Return the keys of an institution, the latest first, that hold `text` and are in this state (`KeyState`)."""
+    now = timezone.now()
+    found = keys_to_list(user).filter(application__institution=institution).order_by("-created_at")
+    usable = found.usable()
+    match state:
+        case KeyState.ENDED:
+            found = found.exclude(pk__in=usable.order_by().values("pk"))
+        case KeyState.UNUSED:
+            since = timezone.localdate() - UNUSED_FOR
+            never = Q(last_used_on__isnull=True, created_at__lt=now - UNUSED_FOR)
+            found = usable.filter(never | Q(last_used_on__lt=since))
+        case KeyState.ENDING:
+            found = usable.filter(expires_at__lt=now + ENDS_SOON)
+        case _:
+            found = usable
+    if text:
+        named = Q(name__icontains=text) | Q(application__name__icontains=text)
+        named |= Q(prefix__icontains=text) | Q(application__owner__name__icontains=text)
+        found = found.filter(named | Q(application__owner__email__icontains=text))
+    return found

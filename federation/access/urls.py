@@ -1,12 +1,20 @@
-"""My keys: list, make and show once, limit, revoke."""
+"""Keys: list, make and show once, use, limit, replace, revoke; applications' people; an institution's keys; leaks."""
 
 from django.urls import path
 
-from federation.access import views
+from federation.access.views import applications, institution, keys, leaks
 
 urlpatterns = [
-    path("", views.keys, name="keys"),
-    path("new/", views.new_key, name="new_key"),
-    path("<uuid:key_id>/limits/", views.limits, name="key_limits"),
-    path("<uuid:key_id>/revoke/", views.revoke, name="revoke_key"),
+    path("", keys.keys, name="keys"),
+    path("new/", keys.new_key, name="new_key"),
+    path("institutions/", institution.institutions, name="overseen_keys"),
+    path("institutions/<slug:slug>/", institution.institution_keys, name="institution_keys"),
+    path("applications/<uuid:application_id>/", applications.people, name="application"),
+    path("report-leak/", leaks.leak_page, name="report_leak"),
+    path("leaks/", leaks.leak_endpoint, name="leak_endpoint"),
+    path("<uuid:key_id>/", keys.key_page, name="key"),
+    path("<uuid:key_id>/files/<slug:client>/", keys.client_file, name="client_file"),
+    path("<uuid:key_id>/limits/", keys.limits, name="key_limits"),
+    path("<uuid:key_id>/replace/", keys.replace, name="replace_key"),
+    path("<uuid:key_id>/revoke/", keys.revoke, name="revoke_key"),
 ]

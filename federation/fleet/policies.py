@@ -140,3 +140,8 @@ def check_grant_egress(by: Actor) -> None:
 def check_conclude_run(by: Actor) -> None:
     """Only what the router found decides: no person writes a report."""
     refuse_unless(is_operator(by))
+
+
+def check_label_site(by: Actor) -> None:
+    """The federation, which has seen the certificate: whoever gains by a label does not give it."""
+    refuse_unless(is_federation_admin(by))

@@ -35,6 +35,7 @@ from routing.core.enums import (
     ServerState,
     Strategy,
 )
+from routing.core.labels import data_class, site_labels
 from routing.core.table import SECTIONS, NamesSection, PrincipalsSection, Section, ServersSection
 from routing.upstream.engines import engine_named
 
@@ -87,6 +88,9 @@ def build_principals(version: int) -> PrincipalsSection:
             origins=tuple(key.origins),
             answers_200_when_full=key.answers_200_when_full,
             threshold=key.threshold,
+            endpoints=tuple(key.endpoints) or None,
+            networks=tuple(key.networks),
+            labels=data_class(key.labels),
         )
         for key in rows
     }
@@ -264,6 +268,7 @@ def server_row(
         ca_bundle=server.ca_bundle or None,
         grants=grants,
         guests=guests,
+        labels=site_labels(server.site.labels),
     )
 
 

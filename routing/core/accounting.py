@@ -33,6 +33,8 @@ class Opened(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="open"):
     priority: int
     received_at: float
     prompt_estimate: int
+    data_class: tuple[str, ...] = ()
+    """The labels that every site had to carry which served it (`routing.core.labels`)."""
 
 
 class Attempt(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from routing.core.enums import Health, RoutingMode, ServerState
 from routing.core.host import Host
+from routing.core.labels import OWN
 from routing.core.request import RefusalCode
 from routing.core.table import Deployment
 
@@ -50,6 +51,13 @@ class Route:
     def is_own_of(self, institution_id: str) -> bool:
         return self.host.entry.institution_id == institution_id
 
+    def carries(self, labels: Sequence[str], institution_id: str) -> bool:
+        """Say whether its site has every label; that of an institution's own is carried by no other."""
+        return all(
+            self.is_own_of(institution_id) if label == OWN else label in self.host.entry.labels
+            for label in labels
+        )
+
     def offers(self, endpoint: str, now: float) -> bool:
         """Say whether the deployment may know the endpoint: declared, or undeclared and not found missing."""
         declared = self.deployment.endpoints
@@ -90,6 +98,7 @@ class Needs(NamedTuple):
     endpoint: str
     excluded: tuple[str, ...]
     priority: int
+    labels: tuple[str, ...] = ()
 
     def without(self, server_id: str) -> "Needs":
         return self._replace(excluded=(*self.excluded, server_id))
@@ -97,20 +106,22 @@ class Needs(NamedTuple):
 
 def find_candidates(needs: Needs, routes: Sequence[Route], now: float) -> list[Route] | RefusalCode:
     """Return the routes that meet `needs`, now or later; or why there is none."""
-    institution, mode, endpoint, excluded, priority = needs
+    institution, endpoint, excluded = needs.institution_id, needs.endpoint, needs.excluded
     found = [
         route
         for route in routes
         if route.only_for in ("", institution)
-        and (not route.has_rules or route.host.guests.may_come(institution, priority))
+        and (not route.has_rules or route.host.guests.may_come(institution, needs.priority))
     ]
     if not found:
         in_service = any(route.host.entry.state is ServerState.LIVE for route in routes)
         return RefusalCode.RULES if in_service else RefusalCode.NO_SERVER
-    if mode is RoutingMode.PRIVATE_ONLY:
+    if needs.mode is RoutingMode.PRIVATE_ONLY:
         found = [route for route in found if route.is_own_of(institution)]
         if not found:
             return RefusalCode.NOT_HOSTED
+    if not (found := [route for route in found if route.carries(needs.labels, institution)]):
+        return RefusalCode.LABELS
     found = [route for route in found if route.offers(endpoint, now)]
     if not found:
         return RefusalCode.ENDPOINT

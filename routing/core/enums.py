@@ -134,6 +134,9 @@ class Endpoint(StrEnum):
     RERANK = "rerank"
     RESPONSES = "responses"
     MESSAGES = "messages"
+    TRANSCRIPTIONS = "audio/transcriptions"
+    TRANSLATIONS = "audio/translations"
+    SPEECH = "audio/speech"
     OTHER = "other"
 
 

@@ -61,6 +61,7 @@ class Request:
         self.needs = Needs(
             *(ticket.institution_id, ticket.mode, ticket.endpoint, ticket.excluded),
             priority=ticket.priority,
+            labels=ticket.labels,
         )
         self.output = room.outputs.expected(ticket)
         self.cost = cost(ticket.prompt_estimate, self.output)

@@ -40,6 +40,8 @@ class Ticket(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     excluded: tuple[str, ...] = ()
     threshold: int | None = None
     """Refuse at once when more than so many wait for the model."""
+    labels: tuple[str, ...] = ()
+    """What every site that serves it must carry (`routing.core.labels`), at a second attempt too."""
 
 
 class Quota(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -105,6 +107,8 @@ class RefusalCode(StrEnum):
     """The owners of the model's servers do not serve the institution, the class, or guests at this hour."""
     NOT_HOSTED = "not_hosted"
     """Only own servers were allowed, and the institution has none for this model."""
+    LABELS = "labels"
+    """No server of the model stands at a site with the labels that were asked for."""
     ENDPOINT = "endpoint"
     """No server of the model answers this endpoint."""
     ALL_DOWN = "all_down"

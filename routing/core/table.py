@@ -34,6 +34,12 @@ class Principal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     answers_200_when_full: bool = False
     threshold: int | None = None
     """A request is refused at once when more than so many wait for its model."""
+    endpoints: tuple[str, ...] | None = None
+    """Paths below /v1 that it may ask, None for all; `/v1/models` is always among them."""
+    networks: tuple[str, ...] = ()
+    """Where it may come from, such as `192.0.2.0/24`; empty for anywhere."""
+    labels: tuple[str, ...] = ()
+    """What every site that serves it must carry (`routing.core.labels`)."""
 
 
 class Limit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -111,6 +117,8 @@ class Server(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     grants: tuple[tuple[str, int], ...] = ()
     """Addresses (IP, port) beyond the public Internet that the federation allowed for it."""
     guests: GuestRules | None = None
+    labels: frozenset[str] = frozenset()
+    """Of its site, in normal form (`routing.core.labels`)."""
 
 
 class PrincipalsSection(msgspec.Struct, frozen=True, kw_only=True, tag="principals"):

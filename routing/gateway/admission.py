@@ -43,6 +43,7 @@ class Order(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     wants_usage: bool
     priority: int
     mode: RoutingMode
+    labels: tuple[str, ...] = ()
 
 
 def may_use(principal: Principal, model: Model) -> bool:
@@ -53,9 +54,17 @@ def may_use(principal: Principal, model: Model) -> bool:
 
 
 def read_order(
-    table: Table, principal: Principal, endpoint: str, data: bytes, content_type: bytes
+    table: Table,
+    principal: Principal,
+    endpoint: str,
+    data: bytes,
+    content_type: bytes,
+    labels: tuple[str, ...] = (),
 ) -> tuple[Order, Body]:
-    """Return what a request's body orders, and the body, which is dropped earlier. Raises `ApiError`."""
+    """Return what a request's body orders, and the body, which is dropped earlier. Raises `ApiError`.
+
+    `labels` are what every site must carry that serves it.
+    """
     is_form = content_type.lower().startswith(b"multipart/")
     body: Body = FormBody(data, content_type) if is_form else JsonBody(data)
     asked = _model_name(body, endpoint)
@@ -77,6 +86,7 @@ def read_order(
         wants_usage=stream and _wants_usage(body),
         priority=_priority(body, principal),
         mode=mode,
+        labels=labels,
     )
     return order, body
 
@@ -189,6 +199,7 @@ def opening(
         priority=order.priority,
         received_at=received_at,
         prompt_estimate=body.prompt_estimate,
+        data_class=order.labels,
     )
 
 
@@ -220,4 +231,5 @@ def ticket(
         deadline_in_ms=round(_wait_seconds(order.model, wait_seconds) * 1000),
         threshold=order.principal.threshold,
         weight=weight,
+        labels=order.labels,
     )

@@ -21,6 +21,7 @@ from routing.gateway.gateway import Gateway
 from routing.gateway.journey import Journey
 from routing.gateway.paths import endpoint_of, is_api, is_known, model_in
 from routing.gateway.portal import Portal
+from routing.gateway.scopes import DATA_CLASS, check_address, check_endpoint, labels_of
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """What pages may be asked with."""
@@ -81,6 +82,7 @@ class Application:
         principal = self._principal(exchange, origin)
         if not exchange.endpoint:
             raise ApiError(Code.UNKNOWN_PATH)
+        check_endpoint(principal, exchange.endpoint)
         if (name := model_in(exchange.endpoint)) is not None:
             return await self._answer_models(exchange, principal, name)
         if exchange.method != "POST":
@@ -123,6 +125,7 @@ class Application:
         if wait and not wrong_keys.is_known(address, principal.key_id):
             raise _too_many_wrong_keys(wait)
         wrong_keys.note_right(address, principal.key_id)
+        check_address(principal, address)
         return principal
 
     async def _answer_models(self, exchange: Exchange, principal: Principal, name: str) -> None:
@@ -140,8 +143,9 @@ class Application:
         data = await exchange.read_body(gateway.limits.max_body_bytes, gateway.bodies)
         try:
             content_type = exchange.header(b"content-type")
+            labels = labels_of(principal, exchange.header(DATA_CLASS))
             order, body = read_order(
-                gateway.registered, principal, exchange.endpoint, data, content_type
+                gateway.registered, principal, exchange.endpoint, data, content_type, labels
             )
             self._refuse_what_is_stopped(order)
             return Journey(gateway, exchange, order, body, received_at)

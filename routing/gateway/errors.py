@@ -26,8 +26,11 @@ class Code(StrEnum):
     NO_MODEL = "missing_model"
     UNKNOWN_MODEL = "model_not_found"
     MODEL_NOT_ALLOWED = "model_not_allowed"
+    ENDPOINT_NOT_ALLOWED = "endpoint_not_allowed"
+    ADDRESS_NOT_ALLOWED = "address_not_allowed"
     NOT_HOSTED = "not_hosted"
     GUESTS_REFUSED = "guests_refused"
+    NO_LABELLED_SERVER = "no_server_with_labels"
     UNKNOWN_PATH = "unknown_path"
     WRONG_METHOD = "method_not_allowed"
     NO_ENDPOINT = "endpoint_not_served"
@@ -77,6 +80,11 @@ KINDS = {
         403,
         "The owners of this model's servers do not serve your institution, this class, or guests at this hour",
         "model",
+    ),
+    Code.ENDPOINT_NOT_ALLOWED: Kind(403, "This key may not ask this path"),
+    Code.ADDRESS_NOT_ALLOWED: Kind(403, "This key may not be used from this address"),
+    Code.NO_LABELLED_SERVER: Kind(
+        403, "No server of this model stands at a site with all the labels that were asked for"
     ),
     Code.UNKNOWN_PATH: Kind(404, "There is nothing at this path"),
     Code.WRONG_METHOD: Kind(405, "This path does not take this method"),

@@ -37,7 +37,7 @@ CLIENT_CLOSED_REQUEST = 499  # nginx's number for a client that left before ther
 _REFUSALS = frozenset(
     {
         *(Code.BUSY, Code.LIMIT, Code.NO_SERVER),
-        *(Code.NOT_HOSTED, Code.GUESTS_REFUSED, Code.NO_ENDPOINT),
+        *(Code.NOT_HOSTED, Code.GUESTS_REFUSED, Code.NO_ENDPOINT, Code.NO_LABELLED_SERVER),
     }
 )
 _SAID_WITH_200 = frozenset({Code.BUSY, Code.NO_SERVER})
@@ -346,6 +346,7 @@ class Journey:
             "site": self._target.server.site,
             "institution": self._target.server.institution,
             "class": self._ticket.priority,
+            "data_class": self._ticket.labels,
             **msgspec.structs.asdict(explanation),
             "why": explanation.in_words,
             "attempts": self._grant.attempt,

@@ -66,6 +66,8 @@ def refusal_error(refusal: Refusal) -> ApiError:
             code = Code.NOT_HOSTED
         case RefusalCode.RULES:
             code = Code.GUESTS_REFUSED
+        case RefusalCode.LABELS:
+            code = Code.NO_LABELLED_SERVER
         case RefusalCode.ENDPOINT:
             code = Code.NO_ENDPOINT
         case RefusalCode.FULL:

@@ -48,3 +48,13 @@ for (const form of document.querySelectorAll("form[data-once]")) {
 window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-once]")) delete form.dataset.sent;
 });
+
+// A file that holds the key is made here, of what the page shows: nobody else knows the key's text.
+for (const link of document.querySelectorAll("[data-save]")) {
+  link.addEventListener("click", () => {
+    const text = document.getElementById(link.dataset.save).textContent;
+    const address = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+    link.href = address;
+    setTimeout(() => URL.revokeObjectURL(address), LISTEN_MS);
+  });
+}

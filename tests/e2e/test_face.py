@@ -26,7 +26,14 @@ from tests.support.factories import Cast, make_application, make_cast, make_key,
 from tests.support.fake_router import FakeRouter, listening_aside
 from tests.support.processes import wait_for
 
-OF_VISITORS = ["/", "/accessibility/", "/account/login/", "/account/password/reset/"]
+OF_VISITORS = [
+    "/",
+    "/accessibility/",
+    "/doctor/",
+    "/keys/report-leak/",
+    "/account/login/",
+    "/account/password/reset/",
+]
 OF_THE_SIGNED_IN = [
     "/",
     "/servers/",
@@ -36,6 +43,7 @@ OF_THE_SIGNED_IN = [
     "/keys/",
     "/keys/?ended=1",
     "/keys/new/",
+    "/keys/institutions/rennes/",
     "/usage/",
     "/style/",
     "/account/email/",
@@ -58,7 +66,9 @@ def cast(portal: Portal) -> Cast:
 def of_the_signed_in() -> list[str]:
     """Return the pages of an IT department, those of its key and its server with them."""
     key, server = ApiKey.objects.get(), InferenceServer.objects.get()
-    return [*OF_THE_SIGNED_IN, f"/keys/{key.pk}/limits/", f"/servers/{server.pk}/guests/"]
+    of_the_key = [f"/keys/{key.pk}/{part}" for part in ("", "limits/", "replace/")]
+    application = f"/keys/applications/{key.application_id}/"
+    return [*OF_THE_SIGNED_IN, *of_the_key, application, f"/servers/{server.pk}/guests/"]
 
 
 def wait_until_drawn(page: Page) -> None:
@@ -155,7 +165,12 @@ Array.from(document.querySelectorAll(".table-responsive"), (frame) => frame.scro
 
 def test_no_table_hides_a_state_or_a_button_on_a_phone(visit: Visit, cast: Cast) -> None:
     page = visit("/", as_=cast.rennes_dsi, language="fr", size=PHONE)
-    paths = ["/servers/", "/keys/", "/catalogue/mistral-small-3.2-24b/"]
+    paths = [
+        "/servers/",
+        "/keys/",
+        "/keys/institutions/rennes/",
+        "/catalogue/mistral-small-3.2-24b/",
+    ]
 
     cut = {path: page.evaluate(CUT_TABLES) for path in opened(page, [*paths, "/account/sessions/"])}
 

@@ -196,3 +196,68 @@ def test_the_page_with_the_key_is_readable(
     assert accessibility_problems(page) == []
     assert not scrolls_sideways(page)
     leave(page)
+
+
+def test_a_configuration_file_is_saved_with_the_key_in_it(
+    visit: Visit, cast: Cast, deployment: Deployment
+) -> None:
+    page = visit("/keys/new/", as_=cast.rennes_user)
+    text = make_key_in(page)
+
+    page.locator("summary", has_text="Open WebUI").click()
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="open-webui.env").click()
+    page.locator("summary", has_text="opencode").click()
+    with page.expect_download() as without:
+        page.get_by_role("link", name="opencode.json").click()
+
+    assert saved.value.suggested_filename == "open-webui.env"
+    assert f"OPENAI_API_KEY={text}\n" in saved.value.path().read_text()
+    assert without.value.suggested_filename == "opencode.json"
+    assert deployment.version.model.slug in without.value.path().read_text()
+    assert accessibility_problems(page) == []
+    leave(page)
+
+
+def test_a_key_is_replaced_and_the_old_one_shows_until_when_it_works(
+    visit: Visit, cast: Cast
+) -> None:
+    key, old = make_key(make_application(cast.rennes, cast.rennes_user))
+    page = visit("/keys/", as_=cast.rennes_user)
+
+    page.get_by_role("link", name=f"Replace {key.name}").click()
+    page.get_by_role("button", name="Make the new key").click()
+    text = page.locator("#key-text").inner_text()
+    assert is_well_formed(text)
+    assert text != old
+    leave(page)
+
+    expect(page.get_by_role("main")).to_contain_text("being replaced")
+    expect(page.get_by_role("main")).to_contain_text(f"…{text[-4:]}")
+
+
+def test_an_it_department_revokes_the_ticked_keys(visit: Visit, cast: Cast) -> None:
+    application = make_application(cast.rennes, cast.rennes_user, "moodle")
+    make_key(application, name="one"), make_key(application, name="two")
+    page = visit("/keys/", as_=cast.rennes_dsi)
+
+    page.get_by_role("link", name="All keys of the institution").click()
+    page.get_by_label("Choose one of moodle").check()
+    page.get_by_label("Reason").fill("audit")
+    page.get_by_role("button", name="Revoke the ticked keys").click()
+
+    expect(page.get_by_role("status").first).to_contain_text("1 key is revoked")
+    assert [key.name for key in ApiKey.objects.usable()] == ["two"]
+
+
+def test_a_leaked_key_is_handed_in_by_a_visitor(visit: Visit, cast: Cast) -> None:
+    _key, text = make_key(make_application(cast.rennes, cast.rennes_user))
+    page = visit("/keys/report-leak/")
+
+    page.get_by_label("The key, or the text").fill(f"token = '{text}'")
+    page.get_by_role("button", name="Hand it in").click()
+
+    expect(page.get_by_role("main")).to_contain_text("Thank you")
+    assert accessibility_problems(page) == []
+    assert text not in page.content()
+    assert not ApiKey.objects.usable().exists()

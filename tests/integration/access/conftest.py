@@ -2,8 +2,9 @@
 
 import pytest
 
+from federation.access.models import ApiKey
 from federation.fleet.models import Deployment
-from tests.support.factories import Cast, make_cast, serve_model
+from tests.support.factories import Cast, make_application, make_cast, make_key, serve_model
 from tests.support.pages import plain_static
 
 __all__ = ["plain_static"]
@@ -17,3 +18,9 @@ def cast(db: None, plain_static: None) -> Cast:
 @pytest.fixture
 def deployment(cast: Cast) -> Deployment:
     return serve_model(cast.rennes)
+
+
+@pytest.fixture
+def key(cast: Cast) -> ApiKey:
+    """Of an application of Rennes's user."""
+    return make_key(make_application(cast.rennes, cast.rennes_user, "moodle"))[0]

@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from federation.access.forms import LONGEST_LIFE
 from federation.access.keys import KEY_PATTERN, is_well_formed
 from federation.access.models import ApiKey, Application
+from federation.access.policies import LONGEST_LIFE
 from federation.fleet.models import Deployment
 from federation.people.enums import Role
 from federation.people.models import User

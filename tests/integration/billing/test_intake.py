@@ -33,6 +33,16 @@ def test_a_request_stored_again_changes_nothing() -> None:
     assert Attempt.objects.count() == 1
 
 
+def test_a_record_keeps_the_labels_that_its_sites_had_to_carry() -> None:
+    bound = closed(opened(data_class=("hds", "own")))
+    free = closed()
+
+    intake.store([bound, free])
+
+    kept = dict(UsageRecord.objects.values_list("pk", "data_class"))
+    assert kept == {UUID(bound.opened.id): "hds,own", UUID(free.opened.id): ""}
+
+
 def test_nothing_to_store_is_stored() -> None:
     assert intake.store([]) == 0
 

@@ -19,9 +19,10 @@ from federation.catalogue.enums import Capability
 from federation.catalogue.models import Alias
 from federation.catalogue.operations import add_alias, add_version, set_routing
 from federation.fleet.enums import Engine
-from federation.fleet.models import InferenceServer
+from federation.fleet.models import InferenceServer, Site
 from federation.fleet.operations.deployments import deploy_model, retire_deployment
 from federation.fleet.operations.egress import revoke_egress
+from federation.fleet.operations.labels import set_site_labels
 from federation.fleet.operations.servers import change_server_state
 from federation.journal.actors import SYSTEM
 from federation.members.enums import MembershipState
@@ -97,6 +98,9 @@ def test_a_key_is_known_by_its_digest_and_all_that_the_router_needs(rennes: Inst
         routing_mode=RoutingMode.PRIVATE_FIRST,
         models=models,
         origins=["https://chat.example.org"],
+        endpoints=["embeddings"],
+        networks=["192.0.2.0/24"],
+        labels=["SecNumCloud", "HDS", "hds "],
         answers_200_when_full=True,
         expires_at=expires_at,
     )
@@ -111,9 +115,25 @@ def test_a_key_is_known_by_its_digest_and_all_that_the_router_needs(rennes: Inst
             models=tuple(str(model.pk) for model in models),
             expires_at=expires_at.timestamp(),
             origins=("https://chat.example.org",),
+            endpoints=("embeddings",),
+            networks=("192.0.2.0/24",),
+            labels=("hds", "secnumcloud"),
             answers_200_when_full=True,
         )
     }
+
+
+def test_a_server_carries_the_labels_of_its_site_and_never_that_of_an_owner(
+    rennes: Institution,
+) -> None:
+    site = serve_model(rennes).server.site
+    set_site_labels(by=SYSTEM, site=site, labels=["HDS", "hds", " ISO  27001"])
+    (server,) = servers().values()
+    assert server.labels == {"hds", "iso 27001"}
+
+    Site.objects.update(labels=["Own", "HDS"])
+    (server,) = servers().values()
+    assert server.labels == {"hds"}
 
 
 def test_a_key_without_chosen_models_may_ask_for_all(rennes: Institution) -> None:

@@ -3,16 +3,19 @@
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import ModuleType
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 
+from federation.access import keyring
 from federation.access import operations as access
+from federation.access.models import ApiKey
 from federation.catalogue import operations as catalogue
 from federation.fleet.enums import Engine, MaintenanceState
 from federation.fleet.operations import (
@@ -20,6 +23,7 @@ from federation.fleet.operations import (
     deployments,
     egress,
     guests,
+    labels,
     maintenance,
     publication,
     runs,
@@ -32,8 +36,9 @@ from federation.members import operations as members
 from federation.members.enums import MembershipState
 from federation.people import operations as people
 from federation.people.enums import Language, Role
-from federation.people.models import RoleGrant
+from federation.people.models import RoleGrant, User
 from routing.core.enums import LifecycleStage, Measure, PriorityClass, RoutingMode, ServerState
+from routing.core.keys import digest
 from routing.upstream.credentials import Secret
 from tests.integration.federation.world import World
 from tests.support.factories import PASSWORD
@@ -51,6 +56,24 @@ def remove_the_administrator(world: World) -> None:
 def make_link(world: World, by: Actor) -> object:
     remove_the_administrator(world)
     return people.make_first_admin_link(by=by)
+
+
+def soon() -> datetime:
+    return timezone.now() + timedelta(days=7)
+
+
+def leaked(world: World) -> str:
+    """Return a text by which a key is known from now on, without a word in the journal."""
+    text = "found in public"
+    ApiKey.objects.filter(pk=world.key.pk).update(digest=digest(settings.PEPPER.encode(), text))
+    return text
+
+
+def managing(world: World) -> User:
+    """Return somebody who manages the user's application, too."""
+    manager = world.cast.rennes_dsi
+    world.users_application.managers.add(manager)
+    return manager
 
 
 OFFER = publication.Offer
@@ -217,6 +240,48 @@ ACTS: dict[str, tuple[frozenset[str], Act]] = {
             by=by, key=w.users_application.keys.get(), reason="replaced"
         ),
     ),
+    "replace_key": (
+        RENNES_DSI,
+        lambda w, by: keyring.replace_key(by=by, key=w.key, old_until=soon()),
+    ),
+    "replace_key of one's own application": (
+        RENNES_DSI | {"rennes_user"},
+        lambda w, by: keyring.replace_key(
+            by=by, key=w.users_application.keys.get(), old_until=soon()
+        ),
+    ),
+    "revoke_keys": (
+        RENNES_DSI,
+        lambda w, by: keyring.revoke_keys(
+            by=by, institution=w.cast.rennes, key_ids=[w.key.pk], reason="audit"
+        ),
+    ),
+    "report_leak": (
+        NOBODY,
+        lambda w, by: keyring.report_leak(by=by, text=leaked(w)),
+    ),
+    "hand_over": (
+        RENNES_DSI | {"rennes_user"},
+        lambda w, by: access.hand_over(
+            by=by, application=w.users_application, owner=w.cast.rennes_dsi
+        ),
+    ),
+    "add_manager": (
+        RENNES_DSI | {"rennes_user"},
+        lambda w, by: access.add_manager(
+            by=by, application=w.users_application, manager=w.cast.rennes_dsi
+        ),
+    ),
+    "remove_manager": (
+        RENNES_DSI | {"rennes_user"},
+        lambda w, by: access.remove_manager(
+            by=by, application=w.users_application, manager=managing(w)
+        ),
+    ),
+    "set_site_labels": (
+        ADMIN,
+        lambda w, by: labels.set_site_labels(by=by, site=w.site, labels=["HDS"]),
+    ),
     "set_limit of an institution": (
         ADMIN,
         lambda w, by: access.set_limit(
@@ -364,8 +429,8 @@ def undone() -> Iterator[None]:
 
 
 MODULES: tuple[ModuleType, ...] = (
-    *(access, catalogue, members, people),
-    *(credentials, deployments, egress, guests, publication, servers),
+    *(access, keyring, catalogue, members, people),
+    *(credentials, deployments, egress, guests, labels, publication, servers),
     *(maintenance, runs, technical),
 )
 

@@ -30,6 +30,8 @@ from tests.support.decisions import a_model, a_server, a_table, a_ticket
 
 SERVERS = ("rennes-1", "rennes-2", "reims-1")
 MODELS = {"gpt-oss-120b": SERVERS, "llama-3.1-8b": SERVERS[1:], "mistral-small": SERVERS[:1]}
+LABELLED = SERVERS[:2]
+"""Whose sites carry `hds`."""
 servers = st.sampled_from(SERVERS)
 failures = st.sampled_from(Failure)
 states = st.sampled_from(
@@ -77,6 +79,7 @@ class Traffic(RuleBasedStateMachine):
         model=st.sampled_from([*MODELS, "unknown"]),
         institution=st.sampled_from(["orleans", "rennes"]),
         mode=st.sampled_from(RoutingMode),
+        labels=st.sampled_from([(), (), ("hds",), ("own",)]),
         endpoint=st.sampled_from(["chat/completions", "embeddings"]),
         patience=st.integers(0, 30_000),
         count=st.integers(1, 4),
@@ -86,6 +89,7 @@ class Traffic(RuleBasedStateMachine):
         model: str,
         institution: str,
         mode: RoutingMode,
+        labels: tuple[str, ...],
         endpoint: str,
         patience: int,
         count: int,
@@ -96,6 +100,7 @@ class Traffic(RuleBasedStateMachine):
                 model_id=model,
                 institution_id=institution,
                 mode=mode,
+                labels=labels,
                 endpoint=endpoint,
                 deadline_in_ms=patience,
                 key_id=institution,
@@ -210,6 +215,8 @@ class Traffic(RuleBasedStateMachine):
         state, own = self.states[grant.server_id], grant.server_id.startswith(ticket.institution_id)
         assert state is ServerState.LIVE or (state is ServerState.STAGING and own)
         assert own or ticket.mode is not RoutingMode.PRIVATE_ONLY
+        assert own or "own" not in ticket.labels
+        assert grant.server_id in LABELLED or "hds" not in ticket.labels
         limit = self.limits[grant.server_id]
         assert limit is None or self.running_at(grant.server_id) <= limit
         health = self.decider.load(self.now).servers[grant.server_id].health
@@ -254,8 +261,9 @@ class Traffic(RuleBasedStateMachine):
                 free = load.servers[server_id].limit is None
                 live = self.states[server_id] is ServerState.LIVE
                 excluded = server_id in self.failed_at[ticket.id]
-                own_only = ticket.mode is RoutingMode.PRIVATE_ONLY
-                if free and live and not excluded and not own_only:
+                own_only = ticket.mode is RoutingMode.PRIVATE_ONLY or "own" in ticket.labels
+                lacks_label = "hds" in ticket.labels and server_id not in LABELLED
+                if free and live and not excluded and not own_only and not lacks_label:
                     assert self.lacks(server_id, ticket)
 
     @invariant()
@@ -287,7 +295,12 @@ class Traffic(RuleBasedStateMachine):
         self.limits = {server_id: limits.get(server_id) for server_id in SERVERS}
         self.states = {server_id: states.get(server_id, ServerState.LIVE) for server_id in SERVERS}
         entries = [
-            a_server(each, max_parallel=self.limits[each], state=self.states[each])
+            a_server(
+                each,
+                max_parallel=self.limits[each],
+                state=self.states[each],
+                labels=frozenset({"hds"} if each in LABELLED else ()),
+            )
             for each in SERVERS
         ]
         models = [
@@ -313,6 +326,7 @@ class Traffic(RuleBasedStateMachine):
         ticket = self.tickets[ticket_id]
         return (
             *(ticket.model_id, ticket.institution_id, ticket.mode, ticket.endpoint),
+            ticket.labels,
             frozenset(self.failed_at[ticket_id]),
         )
 

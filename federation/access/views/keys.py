@@ -8,15 +8,18 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from federation.access.forms import KeyForm, RevocationForm
+from federation.access.clients import VARIABLE, client_files
+from federation.access.enums import ENDPOINT_LABELS, in_words
+from federation.access.forms import KeyForm
 from federation.access.limit_forms import LimitsForm
 from federation.access.models import ApiKey, scope_of
+from federation.access.offer import Usable, usable_models
 from federation.access.operations import revoke_key
 from federation.access.policies import check_manage_application, check_set_limit
 from federation.access.queries import (
@@ -24,9 +27,10 @@ from federation.access.queries import (
     can_set_limit,
     issuing_institutions,
     keys_to_list,
-    model_for_a_first_call,
+    overseen_institutions,
 )
 from federation.access.snippets import base_url, snippets
+from federation.access.upkeep_forms import ReplacementForm, RevocationForm
 from federation.people.guards import signed_in
 from routing.upstream.credentials import Secret
 
@@ -51,8 +55,39 @@ def keys(request: HttpRequest) -> HttpResponse:
         "page": page,
         "ended": ended,
         "may_issue": bool(issuing_institutions(user)),
+        "oversees": bool(overseen_institutions(user)),
     }
     return render(request, "access/keys.html", context)
+
+
+@require_safe
+@login_required
+def key_page(request: HttpRequest, key_id: UUID) -> HttpResponse:
+    """All that is known of a key, with calls and configuration files that leave a place for its text."""
+    user = signed_in(request)
+    key = get_object_or_404(keys_to_list(user), pk=key_id)
+    models = usable_models(key)
+    context = {
+        "key": key,
+        "may_manage": can_manage_application(user, key.application),
+        "successor": key.successors.usable().first(),
+        "endpoints": [ENDPOINT_LABELS.get(each, each) for each in key.endpoints],
+        "data_class": in_words(key.labels),
+        **_to_use(models, _("YOUR_KEY"), ""),
+    }
+    return render(request, "access/key.html", context)
+
+
+@require_safe
+@login_required
+def client_file(request: HttpRequest, key_id: UUID, client: str) -> HttpResponse:
+    """A configuration file to save. Only a page that has just made a key knows its text: here its place is empty."""
+    key = get_object_or_404(ApiKey.objects.for_user(signed_in(request)), pk=key_id)
+    found = next((file for file in client_files(usable_models(key)) if file.client == client), None)
+    if found is None:
+        raise Http404
+    headers = {"Content-Disposition": f'attachment; filename="{found.name}"'}
+    return HttpResponse(found.code, content_type="text/plain; charset=utf-8", headers=headers)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -66,6 +101,20 @@ def new_key(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and (made := form.issue()):
         return _shown_once(request, *made)
     return render(request, "access/new_key.html", {"form": form})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@never_cache
+def replace(request: HttpRequest, key_id: UUID) -> HttpResponse:
+    """A new key in the place of one, which works for a while yet; the answer alone shows the new one."""
+    user = signed_in(request)
+    key = get_object_or_404(keys_to_list(user), pk=key_id)
+    check_manage_application(user, key.application)
+    form = ReplacementForm(request.POST or None, by=user, key=key)
+    if request.method == "POST" and form.is_valid() and (made := form.replace()):
+        return _shown_once(request, *made)
+    return render(request, "access/replace.html", {"key": key, "form": form})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -120,12 +169,18 @@ def limits(request: HttpRequest, key_id: UUID) -> HttpResponse:
 
 
 def _shown_once(request: HttpRequest, key: ApiKey, secret: Secret) -> HttpResponse:
-    model = model_for_a_first_call(key)
-    context = {
-        "key": key,
-        "text": secret.reveal(),
+    text = secret.reveal()
+    context = {"key": key, "text": text, **_to_use(usable_models(key), text, text)}
+    return render(request, "access/key_made.html", context)
+
+
+def _to_use(models: list[Usable], in_calls: str, in_files: str) -> dict[str, object]:
+    """Return what a page shows to use a key by, whose text stands in calls and in files as is said."""
+    model = models[0] if models else None
+    return {
         "base_url": base_url(),
         "model": model,
-        "snippets": snippets(model.slug, model.capabilities, secret.reveal()) if model else [],
+        "snippets": snippets(model.slug, model.capabilities, in_calls) if model else [],
+        "files": client_files(models, in_files),
+        "variable": VARIABLE,
     }
-    return render(request, "access/key_made.html", context)

@@ -1,0 +1,82 @@
+"""What a key can be used for now: its models that are served at sites where it may go, and how they are spoken to."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from uuid import UUID
+
+from federation.access.models import ApiKey
+from federation.catalogue.enums import Capability
+from federation.catalogue.models import AIModel, ModelVersion
+from federation.fleet.enums import Engine
+from federation.fleet.models import Deployment
+from routing.core.enums import Endpoint, LifecycleStage, RoutingMode, ServerState
+from routing.core.labels import OWN, data_class, site_labels
+
+AGENTS = frozenset({Endpoint.RESPONSES.value, Endpoint.MESSAGES.value})
+"""Interfaces of agents. vLLM has both; of other engines it is believed when it was declared."""
+
+
+@dataclass(frozen=True)
+class Usable:
+    """A model that a key may ask and that is served to it. `context`: tokens, None when unknown."""
+
+    slug: str
+    display_name: str
+    capabilities: tuple[str, ...]
+    context: int | None
+    agents: frozenset[str]
+    """Of `AGENTS`, those that the model's servers speak and the key may ask."""
+
+    def can(self, capability: Capability) -> bool:
+        """Say whether it can; of a model about which nothing is known, conversations are believed."""
+        known = self.capabilities or (Capability.CHAT,)
+        return capability in known
+
+
+def usable_models(key: ApiKey) -> list[Usable]:
+    """Return the models, by name, those for conversations first, in each group the deprecated last. Four queries."""
+    chosen = list(key.models.values_list("pk", flat=True))
+    models = AIModel.objects.served()
+    open_ones = (LifecycleStage.PRODUCTION, LifecycleStage.DEPRECATED)
+    models = models.filter(pk__in=chosen) if chosen else models.filter(stage__in=open_ones)
+    rows = sorted(models.order_by("slug"), key=lambda one: one.stage == LifecycleStage.DEPRECATED)
+    versions = ModelVersion.objects.filter(model__in=rows, current=True)
+    contexts = dict(versions.values_list("model_id", "context_length"))
+    spoken = _agents_by_model(key)
+    found = [
+        Usable(
+            slug=model.slug,
+            display_name=model.display_name,
+            capabilities=tuple(model.capabilities),
+            context=contexts.get(model.pk),
+            agents=spoken[model.pk],
+        )
+        for model in rows
+        if model.pk in spoken
+    ]
+    return sorted(found, key=lambda model: not model.can(Capability.CHAT))
+
+
+def model_for_a_first_call(key: ApiKey) -> Usable | None:
+    """Return a model that `key` may ask and that is served now, a conversational one if there is any."""
+    return next(iter(usable_models(key)), None)
+
+
+def _agents_by_model(key: ApiKey) -> dict[UUID, frozenset[str]]:
+    """Return the models that live servers have where the key may go, with the agents' interfaces of each."""
+    rows = Deployment.objects.live().filter(server__state=ServerState.LIVE)
+    labels = set(data_class(key.labels))
+    if key.routing_mode == RoutingMode.PRIVATE_ONLY or OWN in labels:
+        rows = rows.filter(server__site__institution=key.application.institution_id)
+    allowed = AGENTS & set(key.endpoints) if key.endpoints else AGENTS
+    found: dict[UUID, frozenset[str]] = defaultdict(frozenset)
+    for row in rows.select_related("server__site", "version"):
+        if labels - {OWN} <= site_labels(row.server.site.labels):
+            found[row.version.model_id] |= allowed & _agents_of(row)
+    return found
+
+
+def _agents_of(row: Deployment) -> frozenset[str]:
+    if row.endpoints:
+        return AGENTS & set(row.endpoints)
+    return AGENTS if row.server.engine == Engine.VLLM else frozenset()
