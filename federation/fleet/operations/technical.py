@@ -29,6 +29,7 @@ from federation.fleet.operations.credentials import encryption_keys, rotate_cred
 from federation.fleet.operations.deployments import deploy_model, retire_deployment
 from federation.fleet.operations.egress import revoke_egress
 from federation.fleet.operations.guests import set_guest_rules
+from federation.fleet.operations.labels import set_site_labels
 from federation.fleet.operations.runs import request_run
 from federation.fleet.operations.servers import (
     canonical_url,
@@ -163,6 +164,8 @@ def accept_form(*, by: Actor, form: TechnicalForm) -> InferenceServer:
     for deployment in server.deployments.live().select_related("version__model"):
         if deployment.version.model.stage == LifecycleStage.PROPOSED:
             change_stage(by=by, model=deployment.version.model, stage=LifecycleStage.STAGING)
+    if locked.site_labels and not server.site.labels:  # Who gains by a label does not give it.
+        set_site_labels(by=by, site=server.site, labels=locked.site_labels)
     locked.refresh_from_db(fields=["state"])
     record(
         by=by,
@@ -278,7 +281,6 @@ def _site_of(by: Actor, form: TechnicalForm) -> Site:
             name=form.site_name,
             city=form.site_city,
             pue=form.site_pue,
-            labels=form.site_labels,
         )
         site.full_clean()
         site.save()

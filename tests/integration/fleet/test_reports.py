@@ -124,6 +124,18 @@ def test_a_proposed_model_goes_into_staging_with_its_first_server(
     assert model.stage == LifecycleStage.STAGING
 
 
+def test_the_approver_gives_the_labels_that_a_new_site_asked_for(
+    cast: Cast, checked: TechnicalForm
+) -> None:
+    TechnicalForm.objects.update(site_labels=["HDS"])
+    page = signed_in_as(cast.admin).get(f"/servers/{checked.server_id}/")
+    assert "Labels demandés" in page.content.decode()
+
+    accept_form(by=cast.admin, form=checked)
+
+    assert InferenceServer.objects.get().site.labels == ["HDS"]
+
+
 @pytest.fixture
 def live(cast: Cast, checked: TechnicalForm) -> InferenceServer:
     server = accept_form(by=cast.admin, form=checked)
