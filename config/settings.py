@@ -19,6 +19,9 @@ SITE_LOGO = env.text("SITE_LOGO", "img/logo.svg")
 SITE_CONTACT = env.text("SITE_CONTACT", "")
 SITE_SOURCE = env.text("SITE_SOURCE", "")
 SITE_DOCUMENTATION = env.text("SITE_DOCUMENTATION", "")
+SHOWS_MAIL = env.boolean(
+    "SHOWS_MAIL", default=False
+)  # given by `make run`: /demo/mail reads what was sent
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 PUBLIC_URL = env.public_url()
 
@@ -130,7 +133,11 @@ MFA_ADAPTER = "federation.people.adapter.MFAAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "federation.people.signup.SignupForm"
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+# A code to type rather than a link: programs that inspect mail open links, and the page one came for stays open.
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 600

@@ -34,13 +34,15 @@ from federation.fleet.operations.credentials import current_credential, rotate_c
 from federation.fleet.operations.publication import Offer, move_server, publish_server
 from federation.fleet.operations.servers import add_site
 from federation.journal.actors import CommandActor
-from federation.members.enums import MembershipState
+from federation.members.enums import MembershipState, TextKind
 from federation.members.models import Institution
 from federation.members.operations import (
     add_institution,
     change_membership_state,
     propose_membership,
 )
+from federation.members.operations.texts import accept_charter
+from federation.members.queries import current_text
 from federation.people.models import User
 from federation.people.operations import create_user, grant_role, set_password
 from routing.core.enums import LifecycleStage, ServerState
@@ -122,6 +124,7 @@ def _person(
     user = create_user(by=BY, email=plan.email, name=plan.name, password=password)
     institution_id = institutions[plan.institution].pk if plan.institution else None
     grant_role(by=BY, user=user, role=plan.role, institution_id=institution_id)
+    accept_charter(by=user, number=current_text(TextKind.CHARTER).number)
     return user, password
 
 

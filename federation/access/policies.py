@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from federation.access.models import ApiKey, Application, LimitOwner
 from federation.journal.actors import Actor
 from federation.members.models import Institution
-from federation.members.policies import check_is_member
+from federation.members.policies import check_charter_accepted, check_is_member
 from federation.people.enums import Role
 from federation.people.models import User
 from federation.people.policies import holds, is_federation_admin
@@ -62,6 +62,7 @@ def check_issue_key(
     highest = highest_class(by, application.institution)
     refuse_unless(highest is not None and priority <= highest)
     check_is_member(application.institution)
+    check_charter_accepted(by)
 
 
 def check_change_key(by: Actor, key: ApiKey, priority: PriorityClass) -> None:

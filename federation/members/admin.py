@@ -38,7 +38,8 @@ class MembershipAdmin(ReadOnlyAdmin):
     @for_good(
         _("End for good"),
         _(
-            "The keys of these institutions are refused from now on and their servers get no request."
+            "The keys of these institutions are refused from now on and their servers get no "
+            "request."
         ),
     )
     def end(self, request: HttpRequest, memberships: Memberships) -> None:
