@@ -1,7 +1,7 @@
 """Institutions and their memberships, candidacies, agreements, ballots, texts, and who is invited where."""
 
 from federation.members.models.ballots import Ballot, Vote
-from federation.members.models.candidacies import Candidacy, Contact
+from federation.members.models.candidacies import Candidacy, Contact, MembershipDecision
 from federation.members.models.documents import (
     Agreement,
     CharterAcceptance,
@@ -15,7 +15,6 @@ from federation.members.models.institutions import (
     Institution,
     InstitutionQuerySet,
     Membership,
-    MembershipDecision,
     MembershipQuerySet,
 )
 from federation.members.models.teams import Invitation, Team, TeamPlace

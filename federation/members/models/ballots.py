@@ -30,7 +30,7 @@ class Ballot(Row):
     subject_id = models.UUIDField(_("subject"), db_index=True)
     question = models.CharField(_("question"), max_length=300)
     opened_by = models.ForeignKey(
-        User, models.PROTECT, related_name="+", null=True, verbose_name=_("opened by")
+        User, models.PROTECT, related_name="+", null=True, blank=True, verbose_name=_("opened by")
     )
     opens_at = models.DateTimeField(_("opens"))
     closes_at = models.DateTimeField(_("closes"))

@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from federation.base import Row
-from federation.members.enums import ContactRole, Contribution
+from federation.members.enums import ContactRole, Contribution, MembershipState
 from federation.members.identifiers import plain
 from federation.members.models.institutions import (
     Institution,
@@ -153,3 +153,43 @@ class Contact(Row):
 
     def __str__(self) -> str:
         return self.name
+
+
+class MembershipDecisionQuerySet(models.QuerySet["MembershipDecision"]):
+    def for_user(self, user: User | AnonymousUser) -> "MembershipDecisionQuerySet":
+        """Those of the memberships that one sees, and of the candidacies in which one writes."""
+        seen = Membership.objects.for_user(user).values("pk")
+        written = Candidacy.objects.for_editor(user).values("membership_id")
+        return self.filter(Q(membership__in=seen) | Q(membership__in=written))
+
+
+class MembershipDecision(Row):
+    """A step of a membership from one state to another: when, by whom, why."""
+
+    membership = models.ForeignKey(
+        Membership, models.PROTECT, related_name="decisions", verbose_name=_("membership")
+    )
+    before = models.CharField(_("before"), max_length=10, choices=MembershipState)
+    after = models.CharField(_("after"), max_length=10, choices=MembershipState)
+    reason = models.TextField(_("reason"), max_length=1000, blank=True)
+    decided_by = models.ForeignKey(
+        User, models.PROTECT, related_name="+", null=True, blank=True, verbose_name=_("decided by")
+    )
+
+    objects = MembershipDecisionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("decision")
+        verbose_name_plural = _("decisions")
+        ordering = ("-created_at", "-pk")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(before__in=MembershipState.values)
+                & Q(after__in=MembershipState.values)
+                & ~Q(before=models.F("after")),
+                name="a_decision_leads_from_one_state_to_another",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_before_display()} → {self.get_after_display()}"

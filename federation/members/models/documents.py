@@ -36,7 +36,12 @@ class TextVersion(Row):
     text_fr = models.TextField(_("French text"), max_length=LONGEST_TEXT)
     text_en = models.TextField(_("English text"), max_length=LONGEST_TEXT)
     published_by = models.ForeignKey(
-        User, models.PROTECT, related_name="+", null=True, verbose_name=_("published by")
+        User,
+        models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        verbose_name=_("published by"),
     )
 
     objects = TextVersionQuerySet.as_manager()
@@ -82,7 +87,7 @@ class StoredFile(Row):
     sha256 = models.CharField("SHA-256", max_length=64)
     content = models.BinaryField(max_length=MOST_BYTES)
     stored_by = models.ForeignKey(
-        User, models.PROTECT, related_name="+", null=True, verbose_name=_("stored by")
+        User, models.PROTECT, related_name="+", null=True, blank=True, verbose_name=_("stored by")
     )
 
     objects = StoredFileQuerySet.as_manager()

@@ -1,6 +1,9 @@
 """A register with a row of every kind at Rennes, at Reims and at Orléans, for tests that sweep over all."""
 
 from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
 
 from federation.access.models import ApiKey, Application, Limit
 from federation.access.operations import set_limit
@@ -8,7 +11,14 @@ from federation.catalogue.models import AIModel, Alias
 from federation.catalogue.operations import add_alias, set_routing
 from federation.fleet.models import Deployment, EgressGrant, GuestRules, InferenceServer, Site
 from federation.fleet.operations.guests import set_guest_rules
+from federation.members.enums import SubjectKind
+from federation.members.models import Agreement, Ballot, Candidacy, Invitation, Team
+from federation.members.operations.ballots import open_ballot
+from federation.members.operations.invitations import invite
+from federation.members.operations.teams import add_to_team, create_team
+from federation.people.enums import Role
 from routing.core.enums import LifecycleStage, Measure, RoutingSetting
+from tests.support.candidates import make_candidate
 from tests.support.factories import (
     OPERATOR,
     Cast,
@@ -18,6 +28,7 @@ from tests.support.factories import (
     make_model,
     make_server,
     make_site,
+    make_user,
     serve_model,
 )
 
@@ -39,6 +50,12 @@ class World:
     limit: Limit
     """Of the application."""
     guest_rules: GuestRules
+    candidacy: Candidacy
+    """Of Nantes, begun by a person of her own account, signed, with an open ballot."""
+    agreement: Agreement
+    ballot: Ballot
+    team: Team
+    invitation: Invitation
 
 
 def make_world() -> World:
@@ -57,6 +74,22 @@ def make_world() -> World:
     application = make_application(cast.rennes, name="RAGaRenn")
     users_application = make_application(cast.rennes, cast.rennes_user, "mine")
     key, _text = make_key(application)
+    candidate, agreement = make_candidate(make_user("nantes_applicant"))
+    ballot = open_ballot(
+        by=cast.admin,
+        kind=SubjectKind.MEMBERSHIP,
+        subject_id=agreement.membership_id,
+        question="Shall Nantes become a member?",
+        closes_at=timezone.now() + timedelta(days=7),
+    )
+    teams = {}
+    for institution, dsi, person in (
+        (cast.rennes, cast.rennes_dsi, cast.rennes_user),
+        (cast.reims, cast.reims_dsi, cast.reims_dsi),
+    ):
+        teams[institution] = create_team(by=dsi, institution=institution, name="NLP")
+        add_to_team(by=dsi, team=teams[institution], email=person.email)
+        invite(by=dsi, email="new@example.org", role=Role.USER, institution=institution)
     for other in (
         users_application,
         make_application(cast.reims),
@@ -82,4 +115,9 @@ def make_world() -> World:
         key=key,
         guest_rules=set_guest_rules(by=OPERATOR, server=deployment.server),
         limit=set_limit(by=OPERATOR, owner=application, measure=measure, most=60),
+        candidacy=candidate,
+        agreement=agreement,
+        ballot=ballot,
+        team=teams[cast.rennes],
+        invitation=Invitation.objects.get(institution=cast.rennes),
     )
