@@ -63,7 +63,7 @@ OFFER = publication.Offer
 ACTS: dict[str, tuple[frozenset[str], Act]] = {
     "add_institution": (
         ADMIN,
-        lambda w, by: members.add_institution(by=by, slug="nantes", name="Nantes"),
+        lambda w, by: members.add_institution(by=by, slug="brest", name="Brest"),
     ),
     "propose_membership": (
         ADMIN,
