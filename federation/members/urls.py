@@ -24,7 +24,7 @@ class PartConverter:
         return Part(value)
 
     def to_url(self, value: Part) -> str:
-        return value.value
+        return Part(value).value
 
 
 class TextKindConverter:
