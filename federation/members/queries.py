@@ -3,12 +3,11 @@
 import hashlib
 import json
 from enum import StrEnum
-from typing import NamedTuple
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 
-from federation.members.enums import Choice, ContactRole, Outcome, TextKind
+from federation.members.enums import Choice, ContactRole, TextKind
 from federation.members.models import (
     Ballot,
     Candidacy,
@@ -18,6 +17,7 @@ from federation.members.models import (
 )
 from federation.members.subjects import subject_of
 from federation.members.texts import first_text
+from federation.members.votes import Count
 from federation.people.enums import AccountKind, Language, Role
 from federation.people.models import RoleGrant, User
 
@@ -83,30 +83,6 @@ def seen_of(candidacy: Candidacy, part: Part) -> str:
     """Return a digest of what stands in one part, by which a form tells what its reader has seen."""
     text = json.dumps(values_of(candidacy, part), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-class Count(NamedTuple):
-    """The votes of a ballot. `members` is how many may vote."""
-
-    yes: int
-    no: int
-    abstain: int
-    members: int
-
-    @property
-    def voted(self) -> int:
-        return self.yes + self.no + self.abstain
-
-    @property
-    def is_complete(self) -> bool:
-        return self.voted >= self.members
-
-    @property
-    def outcome(self) -> Outcome:
-        """At least half of the committee has to vote; then more yes than no accepts."""
-        if self.voted == 0 or 2 * self.voted < self.members:
-            return Outcome.NO_QUORUM
-        return Outcome.ACCEPTED if self.yes > self.no else Outcome.DECLINED
 
 
 def committee() -> list[User]:

@@ -11,7 +11,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from federation.journal.actors import Actor
-from federation.members.enums import Outcome, SubjectKind
+from federation.members.enums import SubjectKind
+from federation.members.votes import Count
 
 
 class Subject(Protocol):
@@ -26,7 +27,7 @@ class Subject(Protocol):
     def address(self, subject_id: UUID) -> str:
         """Return the page of this row."""
 
-    def decided(self, *, by: Actor, subject_id: UUID, outcome: Outcome, reason: str) -> None:
+    def decided(self, *, by: Actor, subject_id: UUID, count: Count) -> None:
         """Carry out what was decided, in the transaction that closes the ballot."""
 
 

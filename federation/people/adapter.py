@@ -13,7 +13,7 @@ from django.utils.translation import get_language, override
 
 from federation.people.language import remember_language
 from federation.people.models import User
-from federation.people.operations import note_sign_up
+from federation.people.operations import SERVICE_ACCOUNTS, note_sign_up
 from federation.people.signup import SignupForm
 from routing.upstream.credentials import load_keys
 
@@ -39,7 +39,12 @@ class AccountAdapter(DefaultAccountAdapter):
         return response
 
     def send_mail(self, template_prefix: str, email: str, context: Mapping[str, Any]) -> None:
-        """Write in the addressee's language, which need not be that of whoever caused the e-mail."""
+        """Write in the addressee's language, which need not be that of whoever caused the e-mail.
+
+        A program's account has an address that exists nowhere: nothing that opens it is ever sent.
+        """
+        if email.endswith(f"@{SERVICE_ACCOUNTS}"):
+            return
         addressee = User.objects.filter(email__iexact=email).first()
         safe = {
             name: _at_public_address(value) if name.endswith("_url") else value

@@ -5,15 +5,13 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from federation.journal.actors import SYSTEM, Actor
 from federation.journal.operations import record
 from federation.members import mails, policies
-from federation.members.enums import BALLOT_TRANSITIONS, BallotState, Choice, Outcome, SubjectKind
+from federation.members.enums import BALLOT_TRANSITIONS, BallotState, Choice, SubjectKind
 from federation.members.models import Ballot, Vote
-from federation.members.queries import Count, count_votes
+from federation.members.queries import count_votes
 from federation.members.subjects import subject_of
 from federation.people.models import User
 from federation.transitions import check_transition
@@ -74,9 +72,7 @@ def close_ballot(*, by: Actor, ballot: Ballot) -> Ballot:
         obj=locked,
         diff={"outcome": count.outcome, "yes": count.yes, "no": count.no, "abstain": count.abstain},
     )
-    subject_of(locked.kind).decided(
-        by=by, subject_id=locked.subject_id, outcome=count.outcome, reason=_reason(count)
-    )
+    subject_of(locked.kind).decided(by=by, subject_id=locked.subject_id, count=count)
     return locked
 
 
@@ -103,14 +99,3 @@ def close_due_ballots() -> int:
 
 def _locked(ballot: Ballot) -> Ballot:
     return Ballot.objects.select_for_update().get(pk=ballot.pk)
-
-
-def _reason(count: Count) -> str:
-    """Say what the committee's count was; comments stay the committee's."""
-    if count.outcome == Outcome.NO_QUORUM:
-        return _("Too few members of the committee voted.")
-    return ngettext(
-        "The committee's vote: %(yes)s for, %(no)s against, %(abstain)s abstention.",
-        "The committee's vote: %(yes)s for, %(no)s against, %(abstain)s abstentions.",
-        count.abstain,
-    ) % {"yes": count.yes, "no": count.no, "abstain": count.abstain}
