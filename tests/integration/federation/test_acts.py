@@ -47,7 +47,7 @@ from tests.support.factories import PASSWORD
 ADMIN = frozenset({"admin"})
 RENNES_DSI = ADMIN | {"rennes_dsi"}
 NOBODY = frozenset[str]()
-Act = Callable[[World, Actor], object]
+Act = Callable[[World, Any], object]
 
 
 def remove_the_administrator(world: World) -> None:

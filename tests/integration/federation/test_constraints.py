@@ -20,7 +20,7 @@ from tests.integration.federation.world import World
 Violation = Callable[[World], object]
 
 
-def change(row: models.Model, **fields: Any) -> object:
+def change(row: Any, **fields: Any) -> object:
     """Write straight into the table."""
     return type(row)._default_manager.filter(pk=row.pk).update(**fields)
 
@@ -29,7 +29,7 @@ def key(world: World, **fields: Any) -> object:
     return change(world.key, **fields)
 
 
-def again(row: models.Model, **fields: Any) -> object:
+def again(row: Any, **fields: Any) -> object:
     """Insert a copy of a row, with other values in some fields."""
     copy = type(row)(
         **{f.attname: getattr(row, f.attname) for f in row._meta.concrete_fields if f.name != "id"}
@@ -229,12 +229,17 @@ def test_nothing_that_others_name_can_be_deleted(world: World) -> None:
 def test_a_published_text_and_a_stored_file_never_change(world: World) -> None:
     text, file = world.agreement.text, world.agreement.drawn_up
 
-    for act in (
+    def delete(row: models.Model) -> object:
+        rows: Any = type(row)._default_manager.filter(pk=row.pk)
+        return rows._raw_delete("default")
+
+    acts: tuple[Callable[[], object], ...] = (
         lambda: change(text, text_fr="# Autre"),
         lambda: change(file, content=b"%PDF-other%%EOF"),
-        lambda: type(text).objects.filter(pk=text.pk)._raw_delete("default"),
-        lambda: type(file).objects.filter(pk=file.pk)._raw_delete("default"),
-    ):
+        lambda: delete(text),
+        lambda: delete(file),
+    )
+    for act in acts:
         with pytest.raises(IntegrityError, match="does not change"), transaction.atomic():
             act()
 

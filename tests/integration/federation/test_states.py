@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -116,9 +117,8 @@ def test_a_ballot_moves_along_its_table_only(world: World) -> None:
                 state=current, outcome=outcomes[current]
             )
             move = moves.get(target)
-            moved = move is not None and succeeds(
-                lambda move=move: move(by=OPERATOR, ballot=world.ballot)
-            )
+            act = partial(move, by=OPERATOR, ballot=world.ballot) if move else None
+            moved = act is not None and succeeds(act)
             assert moved == (target in BALLOTS[current]), (current, target)
 
 

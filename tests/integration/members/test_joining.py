@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.core import mail
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from django.db import connection
+from django.utils.datastructures import MultiValueDict
 from django.utils.translation import override
 
 from federation.journal.models import AuditEvent
@@ -174,7 +176,9 @@ def test_what_is_no_whole_pdf_file_is_refused(content: bytes, code: str) -> None
 
 def test_a_file_of_the_largest_size_is_taken() -> None:
     content = b"%PDF-1.7" + b"x" * (MOST_BYTES - 13) + b"%%EOF"
-    form = UploadForm({}, {"file": SimpleUploadedFile("a.pdf", content)})
+    file: UploadedFile[Any] = SimpleUploadedFile("a.pdf", content)
+    files = MultiValueDict({"file": [file]})
+    form = UploadForm({}, files)
 
     assert form.is_valid(), form.errors
     assert len(form.cleaned_data["file"].content) == MOST_BYTES
