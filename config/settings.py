@@ -21,6 +21,8 @@ SITE_SOURCE = env.text("SITE_SOURCE", "")
 SITE_DOCUMENTATION = env.text("SITE_DOCUMENTATION", "")
 # Of the router towards servers, as their firewalls see it; shown to whoever lends one.
 EGRESS_ADDRESSES = env.words("EGRESS_ADDRESSES")
+# Given by the launcher alone, to `make run`: /demo/mail/ shows whatever was sent.
+SHOWS_MAIL = env.boolean("SHOWS_MAIL", default=False)
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 PUBLIC_URL = env.public_url()
 
@@ -132,7 +134,11 @@ MFA_ADAPTER = "federation.people.adapter.MFAAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "federation.people.signup.SignupForm"
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+# A code to type rather than a link: programs that inspect mail open links, and the page one came for stays open.
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
@@ -142,7 +148,16 @@ MFA_TOTP_TOLERANCE = 1  # a telephone's clock may be half a minute off
 LOGIN_REDIRECT_URL = "home"
 LOGIN_URL = "account_login"
 LOGOUT_REDIRECT_URL = "home"
-EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend")
+EMAIL_HOST = env.text("EMAIL_HOST", "")
+EMAIL_PORT = env.integer("EMAIL_PORT", default=25)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = env.boolean("EMAIL_USE_TLS", default=False)
+EMAIL_TIMEOUT = 20
+EMAIL_BACKEND = env.text(
+    "EMAIL_BACKEND",
+    f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend",
+)
 EMAIL_FILE_PATH = VAR / "mail"
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "ilaas@localhost")
 

@@ -25,6 +25,7 @@ def site_facts() -> dict[str, object]:
         "site_source": settings.SITE_SOURCE,
         "site_documentation": settings.SITE_DOCUMENTATION,
         "site_version": settings.VERSION,
+        "shows_mail": settings.SHOWS_MAIL,
     }
 
 

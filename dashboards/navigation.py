@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from federation.members.policies import manages_people
 from federation.people.enums import Role
 from federation.people.models import User
 
@@ -37,6 +38,8 @@ SIGNED_IN = (
     Entry("keys", _("My keys"), "key"),
     Entry("usage", _("My usage"), "chart-bar"),
 )
+PEOPLE = Entry("people", _("People"), "user")
+MEMBERS = Entry("members", _("Members"), "building-community")
 FEDERATION = (
     Entry("admin:index", _("Register"), "table"),
     Entry("stops", _("Stops"), "alert-triangle"),
@@ -54,6 +57,10 @@ def main_entries(user: User | AnonymousUser, path: str) -> list[Shown]:
     entries = [HOME]
     if isinstance(user, User):
         entries += SIGNED_IN
+        if manages_people(user):
+            entries.append(PEOPLE)
+        if user.sees_everything:
+            entries.append(MEMBERS)
         if user.is_staff and user.has_role(Role.FEDERATION_ADMIN):
             entries += FEDERATION
     return [Shown(entry, _lies_under(path, entry.address)) for entry in entries]

@@ -19,9 +19,11 @@ from config.demo.fleet import SERVERS, DemoServer
 from config.demo.members import (
     ACCOUNTS,
     APPLICATIONS,
+    CANDIDATE,
     INSTITUTIONS,
     DemoAccount,
     DemoApplication,
+    DemoCandidate,
     DemoInstitution,
 )
 from config.launch.environment import try_address
@@ -35,13 +37,23 @@ from federation.fleet.operations.labels import set_site_labels
 from federation.fleet.operations.publication import Offer, move_server, publish_server
 from federation.fleet.operations.servers import add_site
 from federation.journal.actors import CommandActor
-from federation.members.enums import MembershipState
-from federation.members.models import Institution
+from federation.members.enums import ContactRole, MembershipState, TextKind
+from federation.members.files import Upload
+from federation.members.models import Agreement, Candidacy, Institution
 from federation.members.operations import (
     add_institution,
     change_membership_state,
     propose_membership,
 )
+from federation.members.operations.agreements import sign_agreement
+from federation.members.operations.candidacies import (
+    begin_candidacy,
+    describe_part,
+    name_contacts,
+    submit_candidacy,
+)
+from federation.members.operations.texts import accept_charter
+from federation.members.queries import Part, current_text, seen_of
 from federation.people.models import User
 from federation.people.operations import create_user, grant_role, set_password
 from routing.core.enums import LifecycleStage, ServerState
@@ -50,6 +62,8 @@ from routing.upstream.credentials import Secret
 from routing.upstream.egress import parse_base_url
 
 BY = CommandActor("demo")
+SIGNATURE = b"% signed, for the demonstration\n%%EOF\n"
+"""After the end of the document: whoever reads it sees what was drawn up."""
 PASSWORD_LENGTH, TOKEN_LENGTH = 16, 40
 """Of letters and digits: 95 and 238 bits."""
 
@@ -79,6 +93,7 @@ def build_register(remembered: Remembered) -> Register:
         secret = _totp_secret(user) if plan.has_totp else None
         people[plan.reference] = user
         accounts[plan.reference] = Account(user.email, password, secret)
+    _candidate(CANDIDATE)
     for model in MODELS:
         _model(model)
     servers = _servers(institutions)
@@ -110,6 +125,36 @@ def _institution(plan: DemoInstitution) -> Institution:
     return institution
 
 
+def _candidate(plan: DemoCandidate) -> None:
+    """Have an institution apply and sign, so that the committee has something to decide."""
+    if Candidacy.objects.filter(slug=plan.facts["slug"]).exists():
+        return
+    password = get_random_string(
+        PASSWORD_LENGTH
+    )  # nobody keeps it: a new one is asked for by e-mail
+    applicant = create_user(by=BY, email=plan.email, name=plan.applicant, password=password)
+    candidacy = begin_candidacy(by=applicant, facts=plan.facts)
+    describe_part(
+        by=applicant, candidacy=candidacy, seen=seen_of(candidacy, Part.ROLE), facts=plan.part
+    )
+    candidacy = name_contacts(
+        by=applicant,
+        candidacy=candidacy,
+        seen=seen_of(candidacy, Part.CONTACTS),
+        contacts=plan.contacts,
+    )
+    submit_candidacy(by=applicant, candidacy=candidacy)
+    agreement = Agreement.objects.select_related("drawn_up").get(membership__candidacy=candidacy)
+    content = bytes(agreement.drawn_up.content) + SIGNATURE
+    sign_agreement(
+        by=applicant,
+        agreement=agreement,
+        upload=Upload("accord-signe.pdf", content),
+        signatory=plan.contacts[ContactRole.GOVERNANCE]["name"],
+        signatory_function=plan.contacts[ContactRole.GOVERNANCE]["function"],
+    )
+
+
 def _person(
     plan: DemoAccount, institutions: Mapping[str, Institution], remembered: Remembered
 ) -> tuple[User, str]:
@@ -124,6 +169,7 @@ def _person(
     user = create_user(by=BY, email=plan.email, name=plan.name, password=password)
     institution_id = institutions[plan.institution].pk if plan.institution else None
     grant_role(by=BY, user=user, role=plan.role, institution_id=institution_id)
+    accept_charter(by=user, number=current_text(TextKind.CHARTER).number)
     return user, password
 
 

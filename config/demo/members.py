@@ -5,6 +5,8 @@ Accounts bear functions rather than people's names, and addresses of a domain th
 
 from typing import NamedTuple
 
+from federation.members.enums import ContactRole, Contribution
+from federation.members.operations.candidacies import ContactFacts, InstitutionFacts, PartFacts
 from federation.people.enums import Role
 from routing.core.enums import PriorityClass
 
@@ -51,6 +53,21 @@ class DemoApplication(NamedTuple):
     owner: str | None = None
 
 
+def _contact(name: str, function: str, mailbox: str) -> ContactFacts:
+    email = f"{mailbox}@tours.example"
+    return ContactFacts(name=name, function=function, email=email, phone="")
+
+
+class DemoCandidate(NamedTuple):
+    """An institution that has applied and signed; the committee has not decided yet."""
+
+    email: str
+    applicant: str
+    facts: InstitutionFacts
+    part: PartFacts
+    contacts: dict[ContactRole, ContactFacts]
+
+
 INSTITUTIONS = (
     DemoInstitution("rennes", "Université de Rennes", "Rennes", "Rennes", ("HDS", "SecNumCloud")),
     DemoInstitution("reims", "Université de Reims Champagne-Ardenne", "Reims", "Reims"),
@@ -77,6 +94,32 @@ ACCOUNTS = (
         Role.USER,
         "orleans",
     ),
+)
+
+CANDIDATE = DemoCandidate(
+    "dsi@tours.example",
+    "DSI de Tours",
+    InstitutionFacts(
+        name="Université de Tours",
+        short_name="Tours",
+        slug="tours",
+        uai="0370800U",
+        siret="19370800500478",
+    ),
+    PartFacts(
+        is_contributor=True,
+        is_consumer=True,
+        contributions=[Contribution.NODE, Contribution.STUDIES],
+        motivation="Deux serveurs de quatre GPU arrivent en janvier ; nous voulons les prêter la nuit et le week-end.",
+    ),
+    {
+        ContactRole.GOVERNANCE: _contact(
+            "Vice-présidence numérique", "vice-présidence numérique", "vp-numerique"
+        ),
+        ContactRole.TECHNICAL: _contact("Pôle infrastructures", "", "infrastructures"),
+        ContactRole.FINANCE: _contact("Agence comptable", "", "agence-comptable"),
+        ContactRole.DPO: _contact("Protection des données", "", "dpo"),
+    },
 )
 
 APPLICATIONS = (

@@ -30,7 +30,11 @@ class Services:
         self._patience = max(patience, self._drain + LAST_SECONDS)
         kept = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
         self._plain = {**kept, **place.variables(), "PYTHONUNBUFFERED": "1"}
-        self._django = {**self._plain, "DATABASE_URL": database_url}
+        self._django = {
+            **self._plain,
+            "DATABASE_URL": database_url,
+            "SHOWS_MAIL": "yes" if command == "run" else "no",
+        }
 
     def router(self) -> Program:
         environment = {**self._plain, "DRAIN_SECONDS": f"{self._drain:g}"}

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from federation.access.models import ApiKey, Application, LimitOwner
 from federation.journal.actors import Actor, is_operator
 from federation.members.models import Institution
-from federation.members.policies import check_is_member
+from federation.members.policies import check_charter_accepted, check_is_member
 from federation.people.enums import Role
 from federation.people.models import User
 from federation.people.policies import holds, is_federation_admin
@@ -139,6 +139,7 @@ def check_issue_key(
     is_kept = replaces is not None and replaces.priority == priority
     refuse_unless(highest is not None and (is_kept or priority <= highest))
     check_is_member(application.institution)
+    check_charter_accepted(by)
 
 
 def check_change_key(by: Actor, key: ApiKey, priority: PriorityClass) -> None:

@@ -3,7 +3,8 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from federation.admin import ReadOnlyAdmin, for_good
 from federation.members.enums import MembershipState
@@ -27,18 +28,19 @@ class MembershipAdmin(ReadOnlyAdmin):
     list_select_related = ("institution",)
     actions = ("approve", "suspend", "end")
 
-    @admin.action(description=_("Approve"))
+    @admin.action(description=gettext_lazy("Approve"))
     def approve(self, request: HttpRequest, memberships: Memberships) -> None:
         self._move(request, memberships, MembershipState.APPROVED)
 
-    @admin.action(description=_("Suspend: its keys and servers stop"))
+    @admin.action(description=gettext_lazy("Suspend: its keys and servers stop"))
     def suspend(self, request: HttpRequest, memberships: Memberships) -> None:
         self._move(request, memberships, MembershipState.SUSPENDED)
 
     @for_good(
-        _("End for good"),
-        _(
-            "The keys of these institutions are refused from now on and their servers get no request."
+        gettext_lazy("End for good"),
+        gettext_lazy(
+            "The keys of these institutions are refused from now on and their servers get no "
+            "request."
         ),
     )
     def end(self, request: HttpRequest, memberships: Memberships) -> None:
@@ -49,5 +51,7 @@ class MembershipAdmin(ReadOnlyAdmin):
         self.call_for_each(
             request,
             memberships,
-            lambda row: change_membership_state(by=by, membership=row, state=state),
+            lambda row: change_membership_state(
+                by=by, membership=row, state=state, reason=_("Decided in the register's tables.")
+            ),
         )

@@ -1,4 +1,4 @@
-"""What allauth asks of this project: no open sign-up, e-mails in the reader's language, sealed one-time secrets."""
+"""What allauth asks of this project: a name at sign-up, e-mails in the reader's language, sealed one-time secrets."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,18 +9,28 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import MultiFernet
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import override
+from django.utils.translation import get_language, override
 
 from federation.people.language import remember_language
 from federation.people.models import User
+from federation.people.operations import SERVICE_ACCOUNTS, note_sign_up
+from federation.people.signup import SignupForm
 from routing.upstream.credentials import load_keys
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Accounts are opened by the federation, so nobody signs up by themselves."""
+    """Anybody may open an account with an address that they prove to read; it gives no right by itself."""
 
-    def is_open_for_signup(self, request: HttpRequest) -> bool:
-        return False
+    def save_user(
+        self, request: HttpRequest, user: User, form: SignupForm, commit: bool = True
+    ) -> User:
+        """Keep the name and the language with the account, and tell the journal."""
+        user.name = " ".join(form.cleaned_data["name"].split())
+        user.language = (get_language() or settings.LANGUAGE_CODE)[:2]
+        saved: User = super().save_user(request, user, form, commit)
+        if commit:
+            note_sign_up(user=saved)
+        return saved
 
     def post_login(self, request: HttpRequest, user: User, **details: Any) -> HttpResponse:
         """Go on in the person's own language, whatever the sign-in page spoke."""
@@ -29,7 +39,12 @@ class AccountAdapter(DefaultAccountAdapter):
         return response
 
     def send_mail(self, template_prefix: str, email: str, context: Mapping[str, Any]) -> None:
-        """Write in the addressee's language, which need not be that of whoever caused the e-mail."""
+        """Write in the addressee's language, which need not be that of whoever caused the e-mail.
+
+        A program's account has an address that exists nowhere: nothing that opens it is ever sent.
+        """
+        if email.endswith(f"@{SERVICE_ACCOUNTS}"):
+            return
         addressee = User.objects.filter(email__iexact=email).first()
         safe = {
             name: _at_public_address(value) if name.endswith("_url") else value

@@ -2,7 +2,7 @@
 
 import secrets
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
@@ -18,6 +18,8 @@ from federation.people.enums import AccountKind, Language, Role
 from federation.people.models import FirstAdminLink, RoleGrant, User
 
 FIRST_ADMIN_LINK_VALIDITY = timedelta(hours=24)
+SERVICE_ACCOUNTS = "service-accounts.invalid"
+"""A domain that can never exist (RFC 2606)."""
 
 
 @transaction.atomic
@@ -53,8 +55,77 @@ def grant_role(
     *, by: Actor, user: User, role: str, institution_id: UUID | None = None
 ) -> RoleGrant:
     """Give a role at an institution, or in the whole federation. An administrator becomes staff."""
-    policies.check_manage_people(by)
+    policies.check_grant_role(by, user, role, institution_id)
     return _give_role(by, user, role, institution_id)
+
+
+@transaction.atomic
+def revoke_role(*, by: Actor, grant: RoleGrant) -> None:
+    """Take a role back. Raises `ValidationError` for the last one who could give it again."""
+    # All of its kind are locked, so that of the last two nobody takes the other's at the same moment.
+    of_its_kind = RoleGrant.objects.filter(role=grant.role, institution_id=grant.institution_id)
+    list(of_its_kind.select_for_update().values_list("pk"))
+    policies.check_revoke_role(by, grant)
+    user, pk = grant.user, grant.pk
+    grant.delete()
+    user.__dict__.pop("grants", None)
+    if grant.role == Role.FEDERATION_ADMIN and user.is_staff:
+        user.is_staff = False
+        user.save(update_fields=["is_staff"])
+    record(
+        by=by,
+        verb="people.revoke_role",
+        obj=user,
+        diff={"grant": pk, "role": grant.role, "institution": grant.institution_id},
+    )
+
+
+@transaction.atomic
+def close_account(*, by: Actor, user: User) -> User:
+    """Close an account: nobody signs in with it any more, and it counts for no decision."""
+    locked: User = User.objects.select_for_update().get(pk=user.pk)
+    policies.check_close_account(by, locked)
+    locked.is_active = False
+    locked.save(update_fields=["is_active"])
+    record(by=by, verb="people.close_account", obj=locked)
+    return locked
+
+
+@transaction.atomic
+def open_account(*, email: str, name: str, password: str, language: str = Language.FRENCH) -> User:
+    """Open the account of somebody who has proved to read this address, by a link that was sent there."""
+    user = _open_account(email=email, name=name, password=password, language=language)
+    record(by=user, verb="people.open_account", obj=user, diff={"language": language})
+    return user
+
+
+@transaction.atomic
+def note_sign_up(*, user: User) -> None:
+    """Tell the journal of an account that its owner has opened; the address is proved before the first sign-in."""
+    record(by=user, verb="people.sign_up", obj=user, diff={"language": user.language})
+
+
+def open_service_account(*, name: str, institution_id: UUID) -> User:
+    """Open a program's account with a role at an institution. The room above has asked its policy and tells of it.
+
+    Its address exists nowhere, so that no e-mail can ever open it.
+    """
+    user = User(
+        email=f"{uuid4().hex}@{SERVICE_ACCOUNTS}",
+        name=" ".join(name.split()),
+        kind=AccountKind.SERVICE,
+    )
+    user.set_unusable_password()
+    user.full_clean()
+    user.save()
+    RoleGrant.objects.create(user=user, role=Role.USER, institution_id=institution_id)
+    return user
+
+
+def take_offered_role(*, user: User, role: str, institution_id: UUID | None) -> None:
+    """Give a role that somebody entitled has offered; the room above has checked the offer. Safe to run twice."""
+    if not user.has_role(role, institution_id):
+        _give_role(user, user, role, institution_id)
 
 
 @transaction.atomic

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from federation.journal.actors import Actor, is_operator
-from federation.people.enums import Role
+from federation.people.enums import INSTITUTION_ROLES, AccountKind, Role
 from federation.people.models import RoleGrant, User
 from federation.policy import asking, refuse_unless
 
@@ -25,6 +25,63 @@ def check_manage_people(by: Actor) -> None:
     refuse_unless(is_federation_admin(by))
 
 
+def check_grant_role(by: Actor, user: User, role: str, institution_id: UUID | None) -> None:
+    """The federation everywhere; an IT department another role to people of its own institution.
+
+    Whoever has no role there yet is invited, so that nobody is drawn in without having agreed.
+    """
+    if is_federation_admin(by):
+        return
+    refuse_unless(
+        institution_id is not None
+        and role in INSTITUTION_ROLES
+        and holds(by, institution_id, Role.MEMBER_DSI)
+        and institution_id in user.institution_ids()
+    )
+
+
+def check_revoke_role(by: Actor, grant: RoleGrant) -> None:
+    """Each level only its own; and the last who could give a role again keeps it."""
+    institution_id = grant.institution_id
+    refuse_unless(
+        is_federation_admin(by)
+        or (institution_id is not None and holds(by, institution_id, Role.MEMBER_DSI))
+    )
+    same = RoleGrant.objects.filter(
+        role=grant.role, institution_id=institution_id, user__is_active=True
+    )
+    is_last = not same.exclude(pk=grant.pk).exists()
+    if grant.role == Role.FEDERATION_ADMIN and is_last:
+        raise ValidationError(
+            _("This is the federation's last administrator: name another one first."),
+            code="last_one",
+        )
+    if grant.role == Role.MEMBER_DSI and is_last and not is_federation_admin(by):
+        raise ValidationError(
+            _("Nobody else speaks for the IT department: invite a successor first."),
+            code="last_one",
+        )
+
+
+def check_close_account(by: Actor, user: User) -> None:
+    """The federation closes accounts; an IT department those of its own programs."""
+    own = user.institution_ids()
+    is_own_program = (
+        user.kind == AccountKind.SERVICE
+        and bool(own)
+        and all(holds(by, institution_id, Role.MEMBER_DSI) for institution_id in own)
+    )
+    refuse_unless(is_federation_admin(by) or is_own_program)
+    if not user.is_active:
+        raise ValidationError(_("This account is closed already."), code="closed")
+    administrators = RoleGrant.objects.filter(role=Role.FEDERATION_ADMIN, user__is_active=True)
+    if user.has_role(Role.FEDERATION_ADMIN) and administrators.count() == 1:
+        raise ValidationError(
+            _("This is the federation's last administrator: name another one first."),
+            code="last_one",
+        )
+
+
 def check_make_first_admin_link(by: Actor) -> None:
     refuse_unless(is_operator(by))
     check_no_federation_admin()
@@ -40,3 +97,5 @@ def check_no_federation_admin() -> None:
 
 
 can_be_first_admin = asking(check_no_federation_admin)
+can_revoke_role = asking(check_revoke_role)
+can_close_account = asking(check_close_account)

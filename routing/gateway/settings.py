@@ -27,8 +27,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: int = 25_000_000
     max_bodies_bytes: int = 256_000_000
     """Of all requests together, and of the answers held until they are complete."""
-    max_form_bytes: int = 5_000_000
-    """Of a request for a page: forms are short, and anybody may send them."""
+    max_form_bytes: int = 11_000_000
+    """Of a request for a page: forms are short, and the largest brings a scanned agreement of 10 MiB."""
     max_forms_bytes: int = 64_000_000
     """Of all requests for pages together, which take nothing from the API's."""
     max_held_answer_bytes: int = 8_000_000

@@ -21,13 +21,15 @@ from federation.fleet.models import Deployment, InferenceServer, Site
 from federation.fleet.operations.publication import Offer, publish_server
 from federation.fleet.operations.servers import add_site, register_server
 from federation.journal.actors import CommandActor
-from federation.members.enums import MembershipState
+from federation.members.enums import MembershipState, TextKind
 from federation.members.models import Institution
 from federation.members.operations import (
     add_institution,
     change_membership_state,
     propose_membership,
 )
+from federation.members.operations.texts import accept_charter
+from federation.members.queries import current_text
 from federation.people.enums import Language, Role
 from federation.people.models import User
 from federation.people.operations import create_user, grant_role
@@ -113,7 +115,7 @@ def make_user(
     *,
     language: Language = Language.FRENCH,
 ) -> User:
-    """An account `name@example.org`, with at most one role; `grant_role` gives more."""
+    """An account `name@example.org` that has accepted the charter, with at most one role; `grant_role` gives more."""
     with override_settings(PASSWORD_HASHERS=[QUICK_HASHER]):
         user = create_user(
             by=OPERATOR,
@@ -122,6 +124,7 @@ def make_user(
             password=PASSWORD,
             language=language,
         )
+    accept_charter(by=user, number=current_text(TextKind.CHARTER).number)
     if role is not None:
         institution_id = institution.pk if institution else None
         grant_role(by=OPERATOR, user=user, role=role, institution_id=institution_id)

@@ -10,6 +10,7 @@ from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -31,6 +32,7 @@ from federation.access.queries import (
 )
 from federation.access.snippets import base_url, snippets
 from federation.access.upkeep_forms import ReplacementForm, RevocationForm
+from federation.members.queries import has_accepted_charter
 from federation.people.guards import signed_in
 from routing.upstream.credentials import Secret
 
@@ -95,7 +97,10 @@ def client_file(request: HttpRequest, key_id: UUID, client: str) -> HttpResponse
 @never_cache
 def new_key(request: HttpRequest) -> HttpResponse:
     """The form; the answer to it is the only page that ever shows the key, so it is kept nowhere."""
-    form = KeyForm(request.POST or None, by=signed_in(request))
+    user = signed_in(request)
+    form = KeyForm(request.POST or None, by=user)
+    if form.may_issue and not has_accepted_charter(user):
+        return redirect(f"{reverse('charter')}?next={request.path}")
     if request.method == "POST" and not form.may_issue:
         raise PermissionDenied
     if request.method == "POST" and form.is_valid() and (made := form.issue()):

@@ -35,7 +35,8 @@ from federation.fleet.models import Deployment, EgressGrant, InferenceServer
 from federation.fleet.operations.servers import change_server_state
 from federation.journal.chain import verify
 from federation.journal.models import AuditEvent
-from federation.members.models import Institution
+from federation.members.models import Agreement, Institution
+from federation.members.policies import can_put_to_the_committee
 from federation.people.enums import Role
 from federation.people.models import User
 from routing.core.enums import RequestStatus, ServerState
@@ -126,7 +127,7 @@ def test_the_federation_is_that_of_the_slides(demonstration: Demonstration) -> N
     demonstration.run()
 
     servers = InferenceServer.objects.select_related("site__institution")
-    contributors = Institution.objects.filter(memberships__is_contributor=True)
+    contributors = Institution.objects.approved().filter(memberships__is_contributor=True)
     assert {server.institution for server in servers} == set(contributors)
     assert {institution.slug for institution in contributors} == {
         *("rennes", "reims", "paris1", "cotedazur", "strasbourg")
@@ -227,7 +228,7 @@ def test_usage_is_marked_lies_in_its_months_and_names_what_is_in_the_register(
     assert partitions.strays() == {}
     served = records.exclude(status=RequestStatus.REFUSED)
     assert not served.filter(serving_institution_id=None).exists()
-    institutions = set(Institution.objects.values_list("pk", flat=True))
+    institutions = set(Institution.objects.approved().values_list("pk", flat=True))
     assert set(records.values_list("asking_institution_id", flat=True)) == institutions
     keys = set(ApiKey.objects.values_list("pk", flat=True))
     assert set(records.values_list("key_id", flat=True)) == keys
@@ -390,7 +391,23 @@ def test_the_journal_tells_how_the_demonstration_came_about(demonstration: Demon
 
     count, _head = verify(AuditEvent.objects.order_by("seq"))
     assert count > 60
-    assert set(AuditEvent.objects.values_list("actor_command", flat=True)) == {"demo"}
+    commands = AuditEvent.objects.exclude(actor_kind="person").values_list(
+        "actor_command", flat=True
+    )
+    assert set(commands) == {"demo"}
+    own = {"members", "people"}  # what only a person can do: accept the charter, apply, sign
+    assert {
+        event.verb.split(".")[0] for event in AuditEvent.objects.filter(actor_kind="person")
+    } <= own
+
+
+def test_a_candidate_waits_for_the_committee(demonstration: Demonstration) -> None:
+    demonstration.run()
+
+    agreement = Agreement.objects.get()
+    assert agreement.membership.institution.slug == "tours"
+    assert (agreement.state, agreement.membership.state) == ("signed", "candidate")
+    assert can_put_to_the_committee(agreement.membership)
 
 
 def test_no_password_and_no_key_is_printed(

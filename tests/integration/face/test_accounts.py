@@ -1,4 +1,7 @@
-"""Every page of accounts stands in the common design, and nobody signs up by themselves."""
+"""Every page of accounts stands in the common design; who signs up proves the address, and has no right by it."""
+
+import re
+from typing import Any
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
@@ -6,6 +9,8 @@ from django.core import mail
 from django.test import Client
 from pytest_django import Settings
 
+from federation.journal.models import AuditEvent
+from federation.people.models import User
 from tests.support.factories import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
@@ -67,12 +72,54 @@ def test_a_page_of_a_protected_account_stands_in_the_design(client: Client, addr
     check_design(response.content.decode())
 
 
-def test_nobody_signs_up(client: Client) -> None:
-    response = client.get("/account/signup/")
+def sign_up(client: Client, **changes: str) -> Any:
+    given = {
+        "name": "Ada Le Goff",
+        "email": "ada@example.org",
+        "password1": PASSWORD,
+        "password2": PASSWORD,
+    }
+    return client.post("/account/signup/?next=/membership/", {**given, **changes})
 
-    check_design(response.content.decode())
-    assert "password1" not in response.content.decode()
-    assert "/account/signup/" not in client.get("/account/login/").content.decode()
+
+def code_in(text: str) -> str:
+    found = re.search(r"^[A-Z0-9-]{6,}$", text, re.MULTILINE)
+    assert found is not None, text
+    return found[0]
+
+
+def test_who_signs_up_proves_the_address_and_goes_on_where_they_wanted_to(client: Client) -> None:
+    check_design(client.get("/account/signup/").content.decode())
+
+    sign_up(client)
+    asked = client.get("/account/confirm-email/")
+    check_design(asked.content.decode())
+    answer = client.post("/account/confirm-email/", {"code": code_in(str(mail.outbox[0].body))})
+
+    assert answer.headers["Location"] == "/membership/"
+    user = User.objects.get()
+    assert (user.name, user.grants, user.is_staff) == ("Ada Le Goff", frozenset(), False)
+    assert AuditEvent.objects.get(verb="people.sign_up").actor_pseudonym == user.pseudonym
+
+
+def test_before_the_code_nobody_is_signed_in(client: Client) -> None:
+    sign_up(client, email="eve@example.org")
+
+    assert client.get("/keys/").status_code == 302
+    wrong = client.post("/account/confirm-email/", {"code": "AAAAAA"})
+    assert wrong.status_code == 200
+    assert client.get("/keys/").status_code == 302
+
+
+def test_an_address_that_has_an_account_is_told_only_by_e_mail(client: Client) -> None:
+    user = make_user("yann")
+
+    known = sign_up(client, email=user.email)
+    new = sign_up(Client(), email="nobody-yet@example.org")
+
+    assert known.headers["Location"] == new.headers["Location"]
+    assert "/account/password/reset/" in mail.outbox[0].body
+    assert User.objects.filter(email=user.email).count() == 1
 
 
 def test_a_wrong_password_is_told_without_saying_which_was_wrong(client: Client) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from federation.catalogue.models import ModelVersion, RoutingPolicy
 from federation.journal.models import AuditEvent
-from federation.members.models import Institution, Membership
+from federation.members.models import Candidacy, Institution, Membership, Vote
 from federation.people.enums import Role
 from federation.people.models import FirstAdminLink, RoleGrant
 from tests.integration.federation.test_scope import ROOMS
@@ -20,7 +20,7 @@ from tests.integration.federation.world import World
 Violation = Callable[[World], object]
 
 
-def change(row: models.Model, **fields: Any) -> object:
+def change(row: Any, **fields: Any) -> object:
     """Write straight into the table."""
     return type(row)._default_manager.filter(pk=row.pk).update(**fields)
 
@@ -29,7 +29,7 @@ def key(world: World, **fields: Any) -> object:
     return change(world.key, **fields)
 
 
-def again(row: models.Model, **fields: Any) -> object:
+def again(row: Any, **fields: Any) -> object:
     """Insert a copy of a row, with other values in some fields."""
     copy = type(row)(
         **{f.attname: getattr(row, f.attname) for f in row._meta.concrete_fields if f.name != "id"}
@@ -51,6 +51,45 @@ def policy(world: World) -> RoutingPolicy:
 VIOLATIONS: dict[str, Violation] = {
     "an_event_names_its_actor_by_kind": lambda w: AuditEvent.objects.create(
         seq=10**6, at=timezone.now(), actor_kind="command", verb="v", hash="h", prev_hash="p"
+    ),
+    "a_decision_leads_from_one_state_to_another": lambda w: change(
+        w.cast.rennes.memberships.get().decisions.get(), after="candidate"
+    ),
+    "one_draft_per_applicant": lambda w: Candidacy.objects.bulk_create(
+        Candidacy(applicant=w.cast.intruder) for _ in range(2)
+    ),
+    "a_submitted_candidacy_has_a_membership": lambda w: change(w.candidacy, submitted_at=None),
+    "one_contact_of_each_kind": lambda w: again(w.candidacy.contacts.first()),
+    "a_contact_has_a_known_role": lambda w: change(w.candidacy.contacts.first(), role="other"),
+    "a_version_has_one_text": lambda w: again(w.agreement.text),
+    "a_published_text_has_a_kind_and_a_number": lambda w: again(w.agreement.text, number=0),
+    "a_file_has_a_bounded_size": lambda w: again(w.agreement.signed, size=0),
+    "a_file_has_a_digest": lambda w: again(w.agreement.signed, sha256="none"),
+    "agreements_of_a_member_are_numbered": lambda w: again(w.agreement, state="void"),
+    "one_live_agreement_per_membership": lambda w: again(w.agreement, number=2),
+    "an_agreement_has_the_files_of_its_state": lambda w: change(w.agreement, signed=None),
+    "a_charter_is_accepted_once": lambda w: again(w.cast.admin.charter_acceptances.get()),
+    "a_ballot_closes_after_it_opens": lambda w: change(w.ballot, closes_at=w.ballot.opens_at),
+    "a_closed_ballot_has_an_outcome": lambda w: change(w.ballot, state="closed"),
+    "a_ballot_is_about_a_known_kind": lambda w: change(w.ballot, kind="weather"),
+    "one_open_ballot_per_subject": lambda w: again(w.ballot),
+    "one_vote_per_voter": lambda w: Vote.objects.bulk_create(
+        Vote(ballot=w.ballot, voter=w.cast.admin, choice="yes") for _ in range(2)
+    ),
+    "a_vote_is_yes_no_or_abstention": lambda w: Vote.objects.create(
+        ballot=w.ballot, voter=w.cast.admin, choice="perhaps"
+    ),
+    "a_team_name_is_unique_in_its_institution": lambda w: again(w.team, name="nlp"),
+    "one_place_per_person_and_team": lambda w: again(w.team.places.get()),
+    "an_invitation_to_a_member_role_names_an_institution": lambda w: change(
+        w.invitation, institution=None
+    ),
+    "one_pending_invitation_per_address_and_role": lambda w: again(
+        w.invitation, digest="0" * 64, email="NEW@example.org"
+    ),
+    "an_accepted_invitation_names_who_accepted": lambda w: change(w.invitation, state="accepted"),
+    "an_invitation_expires_after_it_is_sent": lambda w: change(
+        w.invitation, expires_at=w.invitation.sent_at
     ),
     "one_account_per_address": lambda w: change(w.cast.admin, email="INTRUDER@EXAMPLE.ORG"),
     "an_account_kind_is_known": lambda w: change(w.cast.admin, kind="robot"),
@@ -151,6 +190,8 @@ UNIQUE_FIELDS: dict[str, Violation] = {
     "User.pseudonym": lambda w: change(w.cast.admin, pseudonym=w.cast.intruder.pseudonym),
     "Institution.slug": lambda w: change(w.cast.rennes, slug="reims"),
     "AIModel.slug": lambda w: change(w.model, slug=w.proposed.slug),
+    "Candidacy.membership": lambda w: again(w.candidacy),
+    "Invitation.digest": lambda w: again(w.invitation, email="third@example.org"),
     "InferenceServer.slug": lambda w: change(w.server, slug=w.staging_server.slug),
     "GuestRules.server": lambda w: again(w.guest_rules),
     "TechnicalForm.server": lambda w: again(w.form),
@@ -197,6 +238,24 @@ def test_nothing_that_others_name_can_be_deleted(world: World) -> None:
     for row in (world.cast.rennes, world.site, world.server, world.model, world.application):
         with pytest.raises(models.ProtectedError):
             row.delete()
+
+
+def test_a_published_text_and_a_stored_file_never_change(world: World) -> None:
+    text, file = world.agreement.text, world.agreement.drawn_up
+
+    def delete(row: models.Model) -> object:
+        rows: Any = type(row)._default_manager.filter(pk=row.pk)
+        return rows._raw_delete("default")
+
+    acts: tuple[Callable[[], object], ...] = (
+        lambda: change(text, text_fr="# Autre"),
+        lambda: change(file, content=b"%PDF-other%%EOF"),
+        lambda: delete(text),
+        lambda: delete(file),
+    )
+    for act in acts:
+        with pytest.raises(IntegrityError, match="does not change"), transaction.atomic():
+            act()
 
 
 def test_a_model_version_is_what_it_was_registered_as(world: World) -> None:

@@ -11,7 +11,7 @@ from django.core.management import call_command, get_commands
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = (ROOT / "docs" / "commands.md").read_text()
-OURS = ("config", "federation", "routing", "billing")
+OURS = ("config", "dashboards", "federation", "routing", "billing")
 EXAMPLES = [
     line
     for block in re.findall(r"^```\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)

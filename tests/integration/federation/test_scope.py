@@ -23,10 +23,28 @@ from federation.fleet.models import (
     UpstreamCredential,
 )
 from federation.journal.models import AuditEvent
-from federation.members.models import Institution, Membership
+from federation.members.enums import Choice
+from federation.members.models import (
+    Agreement,
+    Ballot,
+    Candidacy,
+    CharterAcceptance,
+    Contact,
+    Institution,
+    Invitation,
+    Membership,
+    MembershipDecision,
+    StoredFile,
+    Team,
+    TeamPlace,
+    TextVersion,
+    Vote,
+)
+from federation.members.operations.ballots import cast_vote
 from federation.people.models import FirstAdminLink, RoleGrant, User
 from routing.core.enums import LifecycleStage
 from tests.integration.federation.world import World
+from tests.support.factories import make_user
 
 ROOMS = ("journal", "people", "members", "catalogue", "fleet", "access")
 OWNERS: dict[type[Model], Callable[[Any], UUID]] = {
@@ -50,8 +68,15 @@ MODELS_OF: dict[type[Model], Callable[[Any], AIModel]] = {
     RoutingPolicy: lambda row: row.model,
 }
 """Rows of the common catalogue, and the model they belong to."""
+COMMITTEE: tuple[type[Model], ...] = (Ballot, Vote)
+"""Rows of the committee: nobody else sees how it votes."""
+CANDIDATES: tuple[type[Model], ...] = (Candidacy, Contact, Agreement, StoredFile)
+"""Rows of a candidate: its writers see them, before and after they have a role."""
 PERSONAL: tuple[type[Model], ...] = (
     *(Application, ApiKey, Limit, User, RoleGrant, AuditEvent, TechnicalForm),
+    *(Team, TeamPlace, Invitation, CharterAcceptance, MembershipDecision),
+    *COMMITTEE,
+    *CANDIDATES,
 )
 OVERVIEW = ("admin", "auditor")
 
@@ -67,8 +92,8 @@ def everything(model: type[Model]) -> set[Any]:
 def test_every_table_of_the_register_is_swept_here() -> None:
     tables = {model for room in ROOMS for model in apps.get_app_config(room).get_models()}
 
-    # The first administrator's links are secrets: no page lists them.
-    assert tables == {*OWNERS, *MODELS_OF, *PERSONAL, FirstAdminLink}
+    # The first administrator's links are secrets: no page lists them. Published texts are everybody's.
+    assert tables == {*OWNERS, *MODELS_OF, *PERSONAL, FirstAdminLink, TextVersion}
 
 
 def test_one_sees_the_rows_of_ones_institutions_and_no_other(world: World) -> None:
@@ -159,11 +184,59 @@ def test_an_it_department_sees_its_people_and_others_see_themselves(world: World
 def test_the_journal_shows_an_it_department_what_concerns_it_and_others_their_own_acts(
     world: World,
 ) -> None:
-    rennes = set(AuditEvent.objects.filter(institution_id=world.cast.rennes.pk))
+    rennes = AuditEvent.objects.filter(institution_id=world.cast.rennes.pk)
+    own = {
+        person: AuditEvent.objects.filter(actor_pseudonym=person.pseudonym)
+        for person in (world.cast.rennes_dsi, world.cast.rennes_user)
+    }
 
     assert rennes
-    assert seen_by(AuditEvent, world.cast.rennes_dsi) == rennes
-    assert not seen_by(AuditEvent, world.cast.rennes_user)
+    assert seen_by(AuditEvent, world.cast.rennes_dsi) == {*rennes, *own[world.cast.rennes_dsi]}
+    assert seen_by(AuditEvent, world.cast.rennes_user) == set(own[world.cast.rennes_user])
+
+
+def test_only_the_federation_sees_ballots_and_votes(world: World) -> None:
+    cast_vote(by=world.cast.admin, ballot=world.ballot, choice=Choice.YES)
+
+    for name, person in world.cast.people().items():
+        for model in COMMITTEE:
+            assert bool(seen_by(model, person)) == (name in OVERVIEW), (name, model)
+
+
+def test_a_candidate_is_seen_by_who_writes_it_and_by_the_federation(world: World) -> None:
+    governance = make_user("governance")
+    User.objects.filter(pk=governance.pk).update(email="Governance@Nantes.example")
+    finance = make_user("finance")
+    User.objects.filter(pk=finance.pk).update(email="finance@nantes.example")
+    readers = world.cast.people() | {
+        "applicant": world.candidacy.applicant,
+        "governance": User.objects.get(pk=governance.pk),
+        "finance": User.objects.get(pk=finance.pk),
+    }
+
+    for name, person in readers.items():
+        for model in CANDIDATES:
+            expected = name in {*OVERVIEW, "applicant", "governance"}
+            assert bool(seen_by(model, person)) == expected, (name, model)
+
+
+def test_an_it_department_sees_its_teams_and_invitations_and_a_user_the_teams_of_the_user(
+    world: World,
+) -> None:
+    cast = world.cast
+
+    for model in (Team, TeamPlace):
+        assert seen_by(model, cast.rennes_dsi) == seen_by(model, cast.rennes_user)
+        assert len(seen_by(model, cast.rennes_dsi)) == 1
+        assert not seen_by(model, cast.orleans_user)
+    assert seen_by(Invitation, cast.rennes_dsi) == {world.invitation}
+    assert not seen_by(Invitation, cast.rennes_user)
+
+
+def test_who_leaves_an_institution_sees_its_teams_no_more(world: World) -> None:
+    RoleGrant.objects.filter(user=world.cast.rennes_user).delete()
+
+    assert not seen_by(Team, User.objects.get(pk=world.cast.rennes_user.pk))
 
 
 def test_an_it_department_sees_the_technical_forms_of_its_institution_and_nobody_else(

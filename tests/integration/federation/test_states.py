@@ -1,11 +1,14 @@
 """States in the database move along their tables only, whoever asks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from itertools import product
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Model
 
 from federation.catalogue.enums import TRANSITIONS as STAGES
@@ -28,13 +31,37 @@ from federation.fleet.operations.maintenance import (
 from federation.fleet.operations.servers import change_server_state, limit_server
 from federation.fleet.operations.technical import decline_form
 from federation.journal.models import AuditEvent
+from federation.members.enums import AGREEMENT_TRANSITIONS as AGREEMENTS
+from federation.members.enums import BALLOT_TRANSITIONS as BALLOTS
+from federation.members.enums import INVITATION_TRANSITIONS as INVITATIONS
 from federation.members.enums import TRANSITIONS as MEMBERSHIPS
+from federation.members.enums import (
+    AgreementState,
+    BallotState,
+    Choice,
+    InvitationState,
+    Outcome,
+)
+from federation.members.models import Invitation
 from federation.members.operations import change_membership_state, propose_membership
+from federation.members.operations.agreements import (
+    countersign_agreement,
+    send_back_agreement,
+    sign_agreement,
+)
+from federation.members.operations.ballots import cancel_ballot, cast_vote, close_ballot
+from federation.members.operations.candidacies import withdraw_candidacy
+from federation.members.operations.invitations import (
+    accept_invitation,
+    resend_invitation,
+    withdraw_invitation,
+)
 from federation.transitions import ForbiddenTransitionError, Transitions
 from routing.core.enums import LifecycleStage
 from tests.integration.federation.test_acts import undone
 from tests.integration.federation.world import World
-from tests.support.factories import OPERATOR
+from tests.support.candidates import BOTH_SIGNED, SIGNED
+from tests.support.factories import OPERATOR, make_user
 
 Move = Callable[[Any, Any], Any]
 
@@ -58,6 +85,22 @@ def every_step(
     return steps
 
 
+@contextmanager
+def undone() -> Iterator[None]:
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def succeeds(act: Callable[[], object]) -> bool:
+    try:
+        with transaction.atomic():
+            act()
+    except ValidationError:
+        return False
+    return True
+
+
 def allowed(table: Transitions) -> list[tuple[str, str, bool]]:
     return [
         (current, target, target in table[current]) for current, target in product(table, table)
@@ -75,6 +118,76 @@ def test_a_membership_moves_along_its_table_only(world: World) -> None:
     )
 
     assert steps == allowed(MEMBERSHIPS)
+
+
+def test_a_ballot_moves_along_its_table_only(world: World) -> None:
+    moves = {BallotState.CLOSED: close_ballot, BallotState.CANCELLED: cancel_ballot}
+    cast_vote(by=world.cast.admin, ballot=world.ballot, choice=Choice.YES)
+    outcomes = dict.fromkeys(BallotState, "") | {BallotState.CLOSED: Outcome.NO_QUORUM}
+
+    for current, target in product(BallotState, BallotState):
+        with undone():
+            type(world.ballot).objects.filter(pk=world.ballot.pk).update(
+                state=current, outcome=outcomes[current]
+            )
+            move = moves.get(target)
+            act = partial(move, by=OPERATOR, ballot=world.ballot) if move else None
+            moved = act is not None and succeeds(act)
+            assert moved == (target in BALLOTS[current]), (current, target)
+
+
+def test_an_agreement_moves_along_its_table_only(world: World) -> None:
+    applicant, agreement = world.candidacy.applicant, world.agreement
+    filed = agreement.signed
+    files: dict[str, dict[str, object]] = {
+        AgreementState.DRAWN_UP: {"signed": None, "countersigned": None},
+        AgreementState.SIGNED: {"signed": filed, "countersigned": None},
+        AgreementState.COUNTERSIGNED: {"signed": filed, "countersigned": filed},
+        AgreementState.VOID: {"signed": None, "countersigned": None},
+    }
+    moves: dict[str, Callable[[], object]] = {
+        AgreementState.DRAWN_UP: lambda: send_back_agreement(
+            by=OPERATOR, agreement=agreement, remark="unreadable"
+        ),
+        AgreementState.SIGNED: lambda: sign_agreement(
+            by=applicant, agreement=agreement, upload=SIGNED, signatory="A", signatory_function="B"
+        ),
+        AgreementState.COUNTERSIGNED: lambda: countersign_agreement(
+            by=OPERATOR, agreement=agreement, upload=BOTH_SIGNED
+        ),
+        AgreementState.VOID: lambda: withdraw_candidacy(by=applicant, candidacy=world.candidacy),
+    }
+
+    for current, target in product(AgreementState, AgreementState):
+        with undone():
+            rows = type(agreement).objects.filter(pk=agreement.pk)
+            rows.update(state=current, **files[current])
+            succeeds(moves[target])
+            moved = rows.get().state == target and current != target
+            assert moved == (target in AGREEMENTS[current]), (current, target)
+
+
+def test_an_invitation_moves_along_its_table_only(world: World) -> None:
+    person = make_user("invited")
+    rows = type(world.invitation).objects.filter(pk=world.invitation.pk)
+    rows.update(email=person.email, digest=Invitation.digest_of("token"))
+    moves: dict[str, Callable[[], object]] = {
+        InvitationState.PENDING: lambda: resend_invitation(
+            by=world.cast.rennes_dsi, invitation=world.invitation
+        ),
+        InvitationState.ACCEPTED: lambda: accept_invitation(by=person, token="token"),
+        InvitationState.WITHDRAWN: lambda: withdraw_invitation(
+            by=world.cast.rennes_dsi, invitation=world.invitation
+        ),
+    }
+
+    for current, target in product(InvitationState, InvitationState):
+        with undone():
+            accepted = person if current == InvitationState.ACCEPTED else None
+            rows.update(state=current, accepted_by=accepted)
+            succeeds(moves[target])
+            moved = rows.get().state == target and current != target
+            assert moved == (target in INVITATIONS[current]), (current, target)
 
 
 def test_a_model_moves_along_its_stages_only(world: World) -> None:

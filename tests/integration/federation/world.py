@@ -24,9 +24,15 @@ from federation.fleet.operations.guests import set_guest_rules
 from federation.fleet.operations.maintenance import plan_maintenance
 from federation.fleet.operations.runs import request_run
 from federation.fleet.operations.technical import save_draft, submit_form
-from federation.members.models import Institution
+from federation.members.enums import SubjectKind
+from federation.members.models import Agreement, Ballot, Candidacy, Institution, Invitation, Team
+from federation.members.operations.ballots import open_ballot
+from federation.members.operations.invitations import invite
+from federation.members.operations.teams import add_to_team, create_team
+from federation.people.enums import Role
 from routing.core.conformity import RunKind
 from routing.core.enums import LifecycleStage, Measure, RoutingSetting, ServerState
+from tests.support.candidates import make_candidate
 from tests.support.factories import (
     OPERATOR,
     Cast,
@@ -36,6 +42,7 @@ from tests.support.factories import (
     make_model,
     make_server,
     make_site,
+    make_user,
     serve_model,
 )
 
@@ -62,6 +69,13 @@ class World:
     """Of a server in staging, all of whose reports are green."""
     run: ConformityRun
     maintenance: Maintenance
+
+    candidacy: Candidacy
+    """Of Nantes, begun by a person of her own account, signed, with an open ballot."""
+    agreement: Agreement
+    ballot: Ballot
+    team: Team
+    invitation: Invitation
 
 
 DECLARED: dict[str, object] = {
@@ -112,6 +126,22 @@ def make_world() -> World:
     application = make_application(cast.rennes, name="RAGaRenn")
     users_application = make_application(cast.rennes, cast.rennes_user, "mine")
     key, _text = make_key(application)
+    candidate, agreement = make_candidate(make_user("nantes_applicant"))
+    ballot = open_ballot(
+        by=cast.admin,
+        kind=SubjectKind.MEMBERSHIP,
+        subject_id=agreement.membership_id,
+        question="Shall Nantes become a member?",
+        closes_at=timezone.now() + timedelta(days=7),
+    )
+    teams = {}
+    for institution, dsi, person in (
+        (cast.rennes, cast.rennes_dsi, cast.rennes_user),
+        (cast.reims, cast.reims_dsi, cast.reims_dsi),
+    ):
+        teams[institution] = create_team(by=dsi, institution=institution, name="NLP")
+        add_to_team(by=dsi, team=teams[institution], email=person.email)
+        invite(by=dsi, email="new@example.org", role=Role.USER, institution=institution)
     for other in (
         users_application,
         make_application(cast.reims),
@@ -151,4 +181,9 @@ def make_world() -> World:
         key=key,
         guest_rules=set_guest_rules(by=OPERATOR, server=deployment.server),
         limit=set_limit(by=OPERATOR, owner=application, measure=measure, most=60),
+        candidacy=candidate,
+        agreement=agreement,
+        ballot=ballot,
+        team=teams[cast.rennes],
+        invitation=Invitation.objects.get(institution=cast.rennes),
     )

@@ -1,6 +1,7 @@
 """Institutions and their memberships of the federation."""
 
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -8,12 +9,26 @@ from django.utils.translation import gettext_lazy as _
 
 from federation.base import Row
 from federation.members.enums import MembershipState
+from federation.members.identifiers import check_siret, check_uai
 from federation.people.models import User
 from federation.people.scope import institution_ids_for, sees_everything
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 UAI = r"^[0-9]{7}[A-Z]$"
 SIRET = r"^[0-9]{14}$"
+
+
+def check_identifiers(uai: str, siret: str) -> None:
+    """Raise `ValidationError`, by field, for a number that cannot exist; an empty one is not asked."""
+    problems: dict[str, ValidationError] = {}
+    for field, text, check in (("uai", uai, check_uai), ("siret", siret, check_siret)):
+        try:
+            if text:
+                check(text)
+        except ValidationError as problem:
+            problems[field] = problem
+    if problems:
+        raise ValidationError(problems)
 
 
 class InstitutionQuerySet(models.QuerySet["Institution"]):
@@ -58,6 +73,10 @@ class Institution(Row):
 
     def __str__(self) -> str:
         return self.short_name
+
+    def clean(self) -> None:
+        super().clean()
+        check_identifiers(self.uai, self.siret)
 
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
