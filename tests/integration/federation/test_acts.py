@@ -603,9 +603,7 @@ def test_every_operation_is_tried_here() -> None:
         and "by" in inspect.signature(function).parameters
     }
 
-    assert found - OF_ONES_OWN - HANDED_IN == {name.partition(" ")[0] for name in ACTS} - {
-        "take"
-    }
+    assert found - OF_ONES_OWN - HANDED_IN == {name.partition(" ")[0] for name in ACTS} - {"take"}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)

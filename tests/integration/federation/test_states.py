@@ -1,7 +1,6 @@
 """States in the database move along their tables only, whoever asks."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from itertools import product
 from typing import Any
@@ -83,13 +82,6 @@ def every_step(
         steps.append((current, target, moved))
         assert moved or getattr(row, field) == current
     return steps
-
-
-@contextmanager
-def undone() -> Iterator[None]:
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
 
 
 def succeeds(act: Callable[[], object]) -> bool:

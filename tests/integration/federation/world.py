@@ -110,6 +110,32 @@ def make_checked(form: TechnicalForm) -> TechnicalForm:
     return TechnicalForm.objects.get(pk=form.pk)
 
 
+def make_ballot(cast: Cast) -> tuple[Ballot, Agreement, Candidacy]:
+    """The committee is asked about Nantes."""
+    candidate, agreement = make_candidate(make_user("nantes_applicant"))
+    ballot = open_ballot(
+        by=cast.admin,
+        kind=SubjectKind.MEMBERSHIP,
+        subject_id=agreement.membership_id,
+        question="Shall Nantes become a member?",
+        closes_at=timezone.now() + timedelta(days=7),
+    )
+    return ballot, agreement, candidate
+
+
+def make_teams(cast: Cast) -> dict[Institution, Team]:
+    """One at Rennes and one at Reims, each with somebody, and an invitation to each institution."""
+    teams = {}
+    for institution, dsi, person in (
+        (cast.rennes, cast.rennes_dsi, cast.rennes_user),
+        (cast.reims, cast.reims_dsi, cast.reims_dsi),
+    ):
+        teams[institution] = create_team(by=dsi, institution=institution, name="NLP")
+        add_to_team(by=dsi, team=teams[institution], email=person.email)
+        invite(by=dsi, email="new@example.org", role=Role.USER, institution=institution)
+    return teams
+
+
 def make_world() -> World:
     """What is named is Rennes's; Reims serves and asks as well, Orléans asks."""
     cast = make_cast()
@@ -126,22 +152,8 @@ def make_world() -> World:
     application = make_application(cast.rennes, name="RAGaRenn")
     users_application = make_application(cast.rennes, cast.rennes_user, "mine")
     key, _text = make_key(application)
-    candidate, agreement = make_candidate(make_user("nantes_applicant"))
-    ballot = open_ballot(
-        by=cast.admin,
-        kind=SubjectKind.MEMBERSHIP,
-        subject_id=agreement.membership_id,
-        question="Shall Nantes become a member?",
-        closes_at=timezone.now() + timedelta(days=7),
-    )
-    teams = {}
-    for institution, dsi, person in (
-        (cast.rennes, cast.rennes_dsi, cast.rennes_user),
-        (cast.reims, cast.reims_dsi, cast.reims_dsi),
-    ):
-        teams[institution] = create_team(by=dsi, institution=institution, name="NLP")
-        add_to_team(by=dsi, team=teams[institution], email=person.email)
-        invite(by=dsi, email="new@example.org", role=Role.USER, institution=institution)
+    ballot, agreement, candidate = make_ballot(cast)
+    teams = make_teams(cast)
     for other in (
         users_application,
         make_application(cast.reims),
