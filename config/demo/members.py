@@ -54,7 +54,7 @@ class DemoApplication(NamedTuple):
 
 
 def _contact(name: str, function: str, mailbox: str) -> ContactFacts:
-    email = f"{mailbox}@tours.example"
+    email = f"{mailbox}@angers.example"
     return ContactFacts(name=name, function=function, email=email, phone="")
 
 
@@ -97,14 +97,14 @@ ACCOUNTS = (
 )
 
 CANDIDATE = DemoCandidate(
-    "dsi@tours.example",
-    "DSI de Tours",
+    "dsi@angers.example",
+    "DSI d’Angers",
     InstitutionFacts(
-        name="Université de Tours",
-        short_name="Tours",
-        slug="tours",
-        uai="0370800U",
-        siret="19370800500478",
+        name="Université d’Angers",
+        short_name="Angers",
+        slug="angers",
+        uai="0490970N",
+        siret="19490970100303",
     ),
     PartFacts(
         is_contributor=True,

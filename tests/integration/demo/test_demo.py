@@ -405,7 +405,7 @@ def test_a_candidate_waits_for_the_committee(demonstration: Demonstration) -> No
     demonstration.run()
 
     agreement = Agreement.objects.get()
-    assert agreement.membership.institution.slug == "tours"
+    assert agreement.membership.institution.slug == "angers"
     assert (agreement.state, agreement.membership.state) == ("signed", "candidate")
     assert can_put_to_the_committee(agreement.membership)
 

@@ -230,7 +230,7 @@ async def test_guests_go_by_the_hour_in_paris(
         servers(a_server("rennes-1", upstream.url("rennes-1"), TOKEN, guests=rules)),
     ) as router:
         await until(lambda: router.gateway.hour == 24 + 12)
-        assert (await router.post(json=chat())).json()["error"]["code"] == "no_server"
+        assert (await router.post(json=chat())).json()["error"]["code"] == "guests_refused"
         assert (await router.post(key=RENNES_KEY, json=chat())).status_code == 200
 
         clock[0] = evening
