@@ -1,5 +1,6 @@
 """What an applicant fills in, part by part. Whatever somebody else saved meanwhile is shown beside one's own text."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -64,8 +65,9 @@ class PartForm(forms.Form):
                 self._show_the_other()
         return None
 
+    @abstractmethod
     def _write(self) -> Candidacy:
-        raise NotImplementedError
+        """Save this part by its operation. Raises `ValidationError` when that refuses."""
 
     def _show_the_other(self) -> None:
         """Put what was saved meanwhile under each field that differs; saved again, this form replaces it."""
