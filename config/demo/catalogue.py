@@ -6,7 +6,7 @@ Context lengths are those at which the demonstration's servers run them, within 
 from typing import NamedTuple
 
 from federation.catalogue.enums import Capability, Category
-from federation.catalogue.operations import ModelFacts
+from federation.catalogue.operations.registering import ModelFacts
 from routing.core.enums import RoutingSetting
 
 _LLAMA_LANGUAGES = ("en", "de", "fr", "it", "pt", "hi", "es", "th")

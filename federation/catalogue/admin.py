@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from federation.admin import ReadOnlyAdmin, for_good
 from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPolicy
-from federation.catalogue.operations import change_stage
+from federation.catalogue.operations.life import change_stage
 from federation.people.guards import signed_in
 from routing.core.enums import LifecycleStage
 

@@ -2,6 +2,6 @@
 
 from django.urls import path
 
-from federation.catalogue import views
+from federation.catalogue.views.routing import routing
 
-urlpatterns = [path("<path:name>/", views.routing, name="routing")]
+urlpatterns = [path("<path:name>/", routing, name="routing")]

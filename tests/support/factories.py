@@ -15,7 +15,7 @@ from django.test import override_settings
 from federation.access.models import ApiKey, Application
 from federation.access.operations import create_application, issue_key
 from federation.catalogue.models import AIModel
-from federation.catalogue.operations import ModelFacts, add_version, register_model
+from federation.catalogue.operations.registering import ModelFacts, add_version, register_model
 from federation.fleet.enums import Engine
 from federation.fleet.models import Deployment, InferenceServer, Site
 from federation.fleet.operations.publication import Offer, publish_server

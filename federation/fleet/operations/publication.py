@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from federation.catalogue.models import AIModel, ModelVersion
-from federation.catalogue.operations import add_version, register_model
+from federation.catalogue.operations.registering import add_version, register_model
 from federation.fleet import policies
 from federation.fleet.enums import Engine
 from federation.fleet.models import Deployment, EgressGrant, InferenceServer, Site

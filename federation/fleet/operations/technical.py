@@ -13,7 +13,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from federation.catalogue.models import AIModel, ModelVersion
-from federation.catalogue.operations import add_version, change_stage, register_model
+from federation.catalogue.operations.life import change_stage
+from federation.catalogue.operations.registering import add_version, register_model
 from federation.fleet import mails, policies
 from federation.fleet.calendar import HOURS_OF_A_DAY, GuestHours
 from federation.fleet.enums import (

@@ -13,7 +13,8 @@ from federation.access.operations import (
     set_threshold,
 )
 from federation.catalogue.models import AIModel
-from federation.catalogue.operations import Routing, add_version, register_model, set_routing
+from federation.catalogue.operations.registering import add_version, register_model
+from federation.catalogue.operations.routing import Routing, set_routing
 from federation.fleet.operations.publication import Offer, publish_server
 from federation.journal.actors import Actor
 from federation.members.enums import MembershipState

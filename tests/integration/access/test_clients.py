@@ -18,7 +18,7 @@ from federation.access.models import ApiKey
 from federation.access.offer import Usable, usable_models
 from federation.access.operations import issue_key
 from federation.catalogue.enums import Capability
-from federation.catalogue.operations import ModelFacts
+from federation.catalogue.operations.registering import ModelFacts
 from federation.fleet.enums import Engine
 from federation.fleet.models import Deployment
 from federation.fleet.operations.labels import set_site_labels

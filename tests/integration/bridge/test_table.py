@@ -17,7 +17,8 @@ from federation.access.operations import (
 )
 from federation.catalogue.enums import Capability
 from federation.catalogue.models import Alias
-from federation.catalogue.operations import add_alias, add_version, set_routing
+from federation.catalogue.operations.registering import add_alias, add_version
+from federation.catalogue.operations.routing import set_routing
 from federation.fleet.enums import Engine
 from federation.fleet.models import InferenceServer, Site
 from federation.fleet.operations.deployments import deploy_model, retire_deployment

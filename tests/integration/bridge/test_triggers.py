@@ -17,7 +17,9 @@ from federation.access.operations import (
     set_threshold,
 )
 from federation.catalogue.models import AIModel
-from federation.catalogue.operations import add_alias, add_version, change_stage, set_routing
+from federation.catalogue.operations.life import change_stage
+from federation.catalogue.operations.registering import add_alias, add_version
+from federation.catalogue.operations.routing import set_routing
 from federation.fleet.models import Deployment, EgressGrant, InferenceServer, Site
 from federation.fleet.operations.credentials import rotate_credential
 from federation.fleet.operations.deployments import retire_deployment

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from federation.catalogue.enums import Capability
 from federation.catalogue.models import Alias
-from federation.catalogue.operations import ModelFacts
+from federation.catalogue.operations.registering import ModelFacts
 from federation.fleet.models import Deployment
 from federation.people.models import User
 from routing.core.enums import LifecycleStage

@@ -16,7 +16,7 @@ from django.utils import timezone
 from federation.access import keyring
 from federation.access import operations as access
 from federation.access.models import ApiKey
-from federation.catalogue import operations as catalogue
+from federation.catalogue.operations import life, registering, routing
 from federation.fleet.enums import Engine, MaintenanceState
 from federation.fleet.operations import (
     credentials,
@@ -207,19 +207,19 @@ ACTS: dict[str, tuple[frozenset[str], Act]] = {
             by=by, institution=w.cast.rennes, name="nightly indexing"
         ),
     ),
-    "register_model": (ADMIN, lambda w, by: catalogue.register_model(by=by, slug="new-model")),
+    "register_model": (ADMIN, lambda w, by: registering.register_model(by=by, slug="new-model")),
     "add_version": (
         ADMIN,
-        lambda w, by: catalogue.add_version(by=by, model=w.model, revision="other"),
+        lambda w, by: registering.add_version(by=by, model=w.model, revision="other"),
     ),
     "change_stage": (
         ADMIN,
-        lambda w, by: catalogue.change_stage(by=by, model=w.model, stage=LifecycleStage.DEPRECATED),
+        lambda w, by: life.change_stage(by=by, model=w.model, stage=LifecycleStage.DEPRECATED),
     ),
-    "add_alias": (ADMIN, lambda w, by: catalogue.add_alias(by=by, model=w.model, name="another")),
+    "add_alias": (ADMIN, lambda w, by: registering.add_alias(by=by, model=w.model, name="another")),
     "set_routing": (
         ADMIN,
-        lambda w, by: catalogue.set_routing(by=by, model=w.model, settings={"longest_wait": 60}),
+        lambda w, by: routing.set_routing(by=by, model=w.model, settings={"longest_wait": 60}),
     ),
     "add_site": (
         ADMIN,
@@ -586,7 +586,8 @@ def undone() -> Iterator[None]:
 
 
 MODULES: tuple[ModuleType, ...] = (
-    *(access, keyring, catalogue, members, people),
+    *(access, keyring, members, people),
+    *(registering, life, routing),
     *(agreements, ballots, candidacies, invitations, teams, texts),
     *(credentials, deployments, egress, guests, labels, publication, servers),
     *(maintenance, runs, technical),

@@ -11,7 +11,8 @@ from django.utils.translation import override
 
 from federation.catalogue.enums import SETTING_LABELS, SETTING_TEXTS
 from federation.catalogue.models import AIModel, RoutingPolicy
-from federation.catalogue.operations import change_stage, set_routing
+from federation.catalogue.operations.life import change_stage
+from federation.catalogue.operations.routing import set_routing
 from federation.journal.models import AuditEvent
 from federation.people.models import User
 from routing.core.enums import LifecycleStage, RoutingSetting

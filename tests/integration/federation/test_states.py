@@ -11,7 +11,8 @@ from django.db import transaction
 from django.db.models import Model
 
 from federation.catalogue.enums import TRANSITIONS as STAGES
-from federation.catalogue.operations import add_alias, add_version, change_stage, register_model
+from federation.catalogue.operations.life import change_stage
+from federation.catalogue.operations.registering import add_alias, add_version, register_model
 from federation.fleet.enums import (
     FORM_TRANSITIONS,
     MAINTENANCE_TRANSITIONS,

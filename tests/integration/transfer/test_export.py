@@ -10,7 +10,8 @@ from django.core.management.base import CommandError
 from federation.access.models import ApiKey
 from federation.access.operations import revoke_key
 from federation.catalogue.models import AIModel
-from federation.catalogue.operations import add_alias, set_routing
+from federation.catalogue.operations.registering import add_alias
+from federation.catalogue.operations.routing import set_routing
 from federation.fleet.enums import Engine
 from federation.fleet.operations.publication import Offer, publish_server
 from routing.bridge.transfer.meaning import Configuration

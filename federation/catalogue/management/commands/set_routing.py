@@ -6,7 +6,7 @@ from typing import Any, cast
 from django.core.management.base import CommandError
 
 from federation.catalogue.models import AIModel, RoutingPolicy
-from federation.catalogue.operations import Routing, set_routing
+from federation.catalogue.operations.routing import Routing, set_routing
 from federation.command import OperatorCommand
 from federation.journal.actors import CommandActor
 from routing.core.enums import RoutingSetting

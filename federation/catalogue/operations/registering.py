@@ -1,4 +1,4 @@
-"""Writes about models: registering, versions, stages, aliases, how their requests are shared out."""
+"""Writes about what the catalogue holds: models, their versions, their names."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -7,14 +7,11 @@ from typing import TypedDict
 from django.db import transaction
 
 from federation.catalogue import policies
-from federation.catalogue.enums import TRANSITIONS, Category
-from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPolicy
+from federation.catalogue.enums import Category
+from federation.catalogue.models import AIModel, Alias, ModelVersion
 from federation.journal.actors import Actor
 from federation.journal.operations import record
-from federation.people.models import User
-from federation.seen import changed_meanwhile
-from federation.transitions import check_transition
-from routing.core.enums import LifecycleStage, RoutingSetting
+from routing.core.enums import LifecycleStage
 
 
 class ModelFacts(TypedDict, total=False):
@@ -28,18 +25,6 @@ class ModelFacts(TypedDict, total=False):
     languages: Sequence[str]
     capabilities: Sequence[str]
     category: Category
-
-
-class Routing(TypedDict, total=False):
-    """The settings of a routing policy; what is left out stays as it is."""
-
-    setting: RoutingSetting
-    share_p4: int
-    share_p3: int
-    share_p2: int
-    share_p1: int
-    longest_wait: int | None
-    forward_priority: bool
 
 
 @transaction.atomic
@@ -101,19 +86,6 @@ def add_version(
 
 
 @transaction.atomic
-def change_stage(*, by: Actor, model: AIModel, stage: LifecycleStage) -> AIModel:
-    """Move a model along its life. Raises `ForbiddenTransitionError`."""
-    policies.check_write_catalogue(by)
-    locked = AIModel.objects.select_for_update().get(pk=model.pk)
-    before = LifecycleStage(locked.stage)
-    check_transition(TRANSITIONS, before, stage)
-    locked.stage = stage.value
-    locked.save(update_fields=["stage"])
-    record(by=by, verb="catalogue.change_stage", obj=locked, diff={"stage": [before, stage]})
-    return locked
-
-
-@transaction.atomic
 def add_alias(
     *,
     by: Actor,
@@ -140,39 +112,3 @@ def add_alias(
         },
     )
     return alias
-
-
-@transaction.atomic
-def set_routing(
-    *, by: Actor, model: AIModel, settings: Routing, seen: int | None = None
-) -> RoutingPolicy:
-    """Write a new version of a model's routing policy, in force within a second; nothing when nothing changes.
-
-    `seen` is the number of the version that `by` looked at. Raises `ValidationError` when it is not the current
-    one any more, or when a setting is none.
-    """
-    locked = AIModel.objects.select_for_update().get(pk=model.pk)
-    policies.check_set_routing(by, locked)
-    before = RoutingPolicy.objects.current_of(locked)
-    if seen is not None and seen != before.number:
-        raise changed_meanwhile()
-    present = {name: getattr(before, name) for name in Routing.__annotations__}
-    after = RoutingPolicy(
-        **{**present, **settings},
-        model=locked,
-        number=before.number + 1,
-        current=True,
-        set_by=by if isinstance(by, User) else None,
-    )
-    diff = {
-        name: [value, getattr(after, name)]
-        for name, value in present.items()
-        if getattr(after, name) != value
-    }
-    if not diff:
-        return before
-    RoutingPolicy.objects.current().filter(model=locked).update(current=False)
-    after.full_clean()
-    after.save()
-    record(by=by, verb="catalogue.set_routing", obj=after, diff={"model": locked.pk, **diff})
-    return after

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from federation.catalogue.enums import SETTING_LABELS, SETTING_TEXTS
 from federation.catalogue.models import LONGEST_WAIT, MOST_SHARES, RoutingPolicy
-from federation.catalogue.operations import Routing, set_routing
+from federation.catalogue.operations.routing import Routing, set_routing
 from federation.people.models import User
 from routing.core.enums import RoutingSetting
 

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from federation.catalogue.forms import RoutingForm
+from federation.catalogue.forms.routing import RoutingForm
 from federation.catalogue.models import AIModel, RoutingPolicy
 from federation.catalogue.policies import can_set_routing, check_set_routing
 from federation.people.guards import signed_in

@@ -1,0 +1,1 @@
+"""Forms of the catalogue, by what they are about."""

@@ -1,0 +1,14 @@
+"""Models, their immutable versions, public names and routing policies. Which server runs them is the fleet's."""
+
+from federation.catalogue.models.names import PUBLIC_NAME, AIModel, Alias, ModelVersion
+from federation.catalogue.models.routing import LONGEST_WAIT, MOST_SHARES, RoutingPolicy
+
+__all__ = [
+    "LONGEST_WAIT",
+    "MOST_SHARES",
+    "PUBLIC_NAME",
+    "AIModel",
+    "Alias",
+    "ModelVersion",
+    "RoutingPolicy",
+]

@@ -1,0 +1,1 @@
+"""Every write of the catalogue, by what it is about."""
