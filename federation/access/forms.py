@@ -1,8 +1,6 @@
 """What people type to make a key. The form parses; the operations decide and write."""
 
-import re
 from collections.abc import Callable
-from datetime import date
 from typing import Any, cast
 
 from django import forms
@@ -12,26 +10,23 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from federation.access.enums import PRIORITY_LABELS, ROUTING_MODE_LABELS
-from federation.access.fields import between, end_of, one_line
+from federation.access.fields import one_line
+from federation.access.key_fields import KeyFields
 from federation.access.models import ApiKey, Application
 from federation.access.operations import create_application, issue_key
-from federation.access.policies import LONGEST_LIFE, USUAL_LIFE
+from federation.access.policies import USUAL_LIFE
 from federation.access.queries import applications_to_manage, issuing_institutions
-from federation.access.scope_forms import ScopeFields
 from federation.catalogue.models import AIModel
 from federation.members.models import Institution
 from federation.people.models import User
-from routing.core.enums import PriorityClass, RoutingMode
+from routing.core.enums import PriorityClass
 from routing.upstream.credentials import Secret
 
-ORIGIN = re.compile(r"https?://([a-z0-9.-]{1,180}|\[[0-9a-f:]{2,45}\])(:[0-9]{1,5})?")
-MAX_ORIGINS = 20
 NEW = "new"
 """The choice of an application that is made with the key."""
 
 
-class KeyForm(ScopeFields):
+class KeyForm(KeyFields):
     """A new key, for an application that is there or for one made with it."""
 
     application = forms.TypedChoiceField(
@@ -51,55 +46,16 @@ class KeyForm(ScopeFields):
             "What tells it from the others, such as “production” or “my laptop”."
         ),
     )
-    priority = forms.TypedChoiceField(
-        coerce=lambda value: PriorityClass(int(value)),
-        label=gettext_lazy("Class"),
-        help_text=gettext_lazy("When servers are busy, a higher class is served first."),
-    )
-    routing_mode = forms.TypedChoiceField(
-        coerce=RoutingMode,
-        choices=list(ROUTING_MODE_LABELS.items()),
-        initial=RoutingMode.ANY.value,
-        label=gettext_lazy("Servers"),
-    )
-    models = forms.ModelMultipleChoiceField(
-        AIModel.objects.none(),
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        label=gettext_lazy("Models"),
-        help_text=gettext_lazy("None ticked: every model in production, those to come included."),
-    )
-    expires_on = forms.DateField(
-        required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        label=gettext_lazy("Last day"),
-        help_text=gettext_lazy(
-            "The key works to the end of this day, for two years at most. Empty: for a year."
-        ),
-    )
-    origins = forms.CharField(
-        max_length=2000,
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
-        label=gettext_lazy("Web origins"),
-        help_text=gettext_lazy(
-            "Only for a key used inside web pages: their origins, one a line, such as "
-            "https://chat.example.fr."
-        ),
-    )
 
     def __init__(self, *args: Any, by: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._by = by
         self._highest = issuing_institutions(by)
         self._offer_applications()
-        models = cast("forms.ModelMultipleChoiceField[AIModel]", self.fields["models"])
-        models.queryset = AIModel.objects.for_user(by).served()
         highest = max(self._highest.values(), default=PriorityClass.P1)
-        priority = cast(forms.TypedChoiceField, self.fields["priority"])
-        priority.choices = [item for item in PRIORITY_LABELS.items() if item[0] <= highest]
-        priority.initial = min(highest, PriorityClass.P3).value
-        self._bound_the_last_day(timezone.localdate())
+        self.offer(AIModel.objects.for_user(by).served(), highest)
+        self.initial["priority"] = min(highest, PriorityClass.P3).value
+        self.initial["expires_on"] = timezone.localdate() + USUAL_LIFE
 
     @property
     def may_issue(self) -> bool:
@@ -111,19 +67,6 @@ class KeyForm(ScopeFields):
 
     def clean_new_application(self) -> str:
         return one_line(self.cleaned_data["new_application"])
-
-    def clean_origins(self) -> list[str]:
-        lines = self.cleaned_data["origins"].lower().split()
-        origins = list(dict.fromkeys(line.rstrip("/") for line in lines))
-        if len(origins) > MAX_ORIGINS:
-            raise ValidationError(_("At most %(count)s origins."), params={"count": MAX_ORIGINS})
-        for origin in origins:
-            if not ORIGIN.fullmatch(origin):
-                raise ValidationError(
-                    _("“%(origin)s” is no web origin such as https://chat.example.fr."),
-                    params={"origin": origin[:80]},
-                )
-        return origins
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -142,14 +85,7 @@ class KeyForm(ScopeFields):
                     by=self._by,
                     application=self._application_without_such_a_key(),
                     name=given["name"],
-                    priority=given["priority"],
-                    routing_mode=given["routing_mode"],
-                    models=list(given["models"]),
-                    origins=given["origins"],
-                    endpoints=given["endpoints"],
-                    networks=given["networks"],
-                    labels=given["labels"],
-                    expires_at=end_of(given["expires_on"]) if given["expires_on"] else None,
+                    **self.facts(),
                 )
         except ValidationError as refusal:
             self.add_error(None, refusal.messages)
@@ -228,8 +164,3 @@ class KeyForm(ScopeFields):
     ) -> None:
         field = cast(forms.TypedChoiceField, self.fields[name])
         field.choices, field.coerce, field.empty_value = choices, coerce, None
-
-    def _bound_the_last_day(self, today: date) -> None:
-        field = self.fields["expires_on"]
-        field.initial = today + USUAL_LIFE
-        field.validators += between(today, today + LONGEST_LIFE)

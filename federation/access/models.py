@@ -159,6 +159,7 @@ class ApiKey(Row):
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
     revoked_reason = models.CharField(_("reason"), max_length=200, blank=True)
     last_used_on = models.DateField(_("last used"), null=True, blank=True)
+    reminded_of = models.DateTimeField(_("end that was announced"), null=True, blank=True)
     # The last field: from here on `models` is no longer the module inside this class.
     models = models.ManyToManyField(
         AIModel, related_name="keys", blank=True, verbose_name=_("models")

@@ -5,6 +5,7 @@ Not here: how a key is replaced and what is done about one that was found somewh
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TypedDict, Unpack
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -24,6 +25,21 @@ from routing.core.enums import Measure, PriorityClass, RoutingMode
 from routing.core.keys import digest
 from routing.core.labels import data_class
 from routing.upstream.credentials import Secret
+
+
+class KeyFacts(TypedDict, total=False):
+    """How a key is served, as `ApiKey` explains it; a new key has the usual where something is left out."""
+
+    priority: PriorityClass
+    routing_mode: RoutingMode
+    models: Sequence[AIModel]
+    origins: Sequence[str]
+    endpoints: Sequence[str]
+    networks: Sequence[str]
+    labels: Sequence[str]
+    threshold: int | None
+    answers_200_when_full: bool
+    expires_at: datetime | None
 
 
 @transaction.atomic
@@ -86,28 +102,20 @@ def issue_key(
     by: Actor,
     application: Application,
     name: str,
-    priority: PriorityClass = PriorityClass.P3,
-    routing_mode: RoutingMode = RoutingMode.ANY,
-    models: Sequence[AIModel] = (),
-    origins: Sequence[str] = (),
-    endpoints: Sequence[str] = (),
-    networks: Sequence[str] = (),
-    labels: Sequence[str] = (),
-    threshold: int | None = None,
-    answers_200_when_full: bool = False,
-    expires_at: datetime | None = None,
     replaces: ApiKey | None = None,
     text: Secret | None = None,
+    **facts: Unpack[KeyFacts],
 ) -> tuple[ApiKey, Secret]:
     """Make a key and return it with its text, which cannot be had again. No `models`: all of them.
 
     Without `expires_at` a person's key ends after a year, an operator's never. `text` is that of a key which was
     issued elsewhere and goes on working.
     """
+    priority = facts.get("priority", PriorityClass.P3)
     policies.check_issue_key(by, application, priority, replaces)
-    if expires_at is None and isinstance(by, User):
-        expires_at = timezone.now() + policies.USUAL_LIFE
-    policies.check_lifetime(by, expires_at)
+    if facts.get("expires_at") is None and isinstance(by, User):
+        facts["expires_at"] = timezone.now() + policies.USUAL_LIFE
+    policies.check_lifetime(by, facts.get("expires_at"))
     secret = text or new_key()
     prefix, last4 = abbreviate(secret.reveal())
     key = ApiKey(
@@ -116,71 +124,32 @@ def issue_key(
         prefix=prefix,
         last4=last4,
         digest=digest(settings.PEPPER.encode(), secret.reveal()),
-        priority=priority.value,
-        routing_mode=routing_mode.value,
-        origins=list(origins),
-        endpoints=list(endpoints),
-        networks=list(networks),
-        labels=list(data_class(labels)),
         replaces=replaces,
-        threshold=threshold,
-        answers_200_when_full=answers_200_when_full,
         created_by=by if isinstance(by, User) else None,
-        expires_at=expires_at,
     )
-    key.full_clean()
-    key.save()
-    key.models.set(models)
-    record(
-        by=by,
-        verb="access.issue_key",
-        obj=key,
-        institution=application.institution,
-        diff={
-            "application": application.pk,
-            "prefix": prefix,
-            "priority": priority,
-            "routing_mode": routing_mode,
-            "models": [model.slug for model in models],
-            "endpoints": list(endpoints),
-            "networks": len(networks),
-            "labels": key.labels,
-            "replaces": replaces.pk if replaces else None,
-            "expires_at": expires_at,
-        },
-    )
+    diff = {
+        "application": application.pk,
+        "prefix": prefix,
+        "replaces": replaces.pk if replaces else None,
+        **_write(key, facts),
+    }
+    record(by=by, verb="access.issue_key", obj=key, institution=application.institution, diff=diff)
     return key, secret
 
 
 @transaction.atomic
-def change_key(
-    *,
-    by: Actor,
-    key: ApiKey,
-    priority: PriorityClass,
-    routing_mode: RoutingMode,
-    answers_200_when_full: bool,
-) -> ApiKey:
-    """Say anew how a key is served. Raises `ValidationError` when it is revoked."""
+def change_key(*, by: Actor, key: ApiKey, **facts: Unpack[KeyFacts]) -> ApiKey:
+    """Say anew how a key is served; what is left out stays. Raises `ValidationError` when it has ended."""
     locked = ApiKey.objects.select_for_update().get(pk=key.pk)
-    policies.check_change_key(by, locked, priority)
-    changed = {
-        "priority": priority.value,
-        "routing_mode": routing_mode.value,
-        "answers_200_when_full": answers_200_when_full,
-    }
-    diff = {name: [getattr(locked, name), value] for name, value in changed.items()}
-    for name, value in changed.items():
-        setattr(locked, name, value)
-    locked.full_clean()
-    locked.save(update_fields=list(changed))
-    record(
-        by=by,
-        verb="access.change_key",
-        obj=locked,
-        institution=locked.application.institution,
-        diff=diff,
-    )
+    policies.check_change_key(by, locked, facts.get("priority", PriorityClass(locked.priority)))
+    if facts.get("expires_at", locked.expires_at) != locked.expires_at:
+        policies.check_lifetime(by, facts["expires_at"])
+    before = _told(locked, tuple(facts))
+    after = _write(locked, facts)
+    diff = {name: [before[name], value] for name, value in after.items() if before[name] != value}
+    if diff:
+        institution = locked.application.institution
+        record(by=by, verb="access.change_key", obj=locked, institution=institution, diff=diff)
     return locked
 
 
@@ -263,6 +232,30 @@ def remove_limit(*, by: Actor, limit: Limit) -> Limit:
         diff={"owner": owner.pk, "measure": locked.measure, "most": [locked.most, None]},
     )
     return locked
+
+
+def _write(key: ApiKey, facts: KeyFacts) -> dict[str, object]:
+    """Write these of a key's facts, and return what the journal tells of them."""
+    for name, value in facts.items():
+        if name == "labels":
+            key.labels = list(data_class(facts["labels"]))
+        elif name != "models":
+            setattr(key, name, list(value) if isinstance(value, tuple) else value)
+    key.full_clean()
+    key.save()
+    if "models" in facts:
+        key.models.set(facts["models"])
+    return _told(key, tuple(facts))
+
+
+def _told(key: ApiKey, names: Sequence[str]) -> dict[str, object]:
+    """Return what the journal may know of these facts of a key: of addresses only how many there are."""
+    present: dict[str, object] = {name: getattr(key, name) for name in names if name != "models"}
+    if "models" in names:
+        present["models"] = sorted(key.models.values_list("slug", flat=True))
+    return present | {
+        name: len(getattr(key, name)) for name in ("networks", "origins") if name in names
+    }
 
 
 def _record_about(

@@ -143,10 +143,14 @@ def check_issue_key(
 
 
 def check_change_key(by: Actor, key: ApiKey, priority: PriorityClass) -> None:
-    """Who may issue it as it shall be may change it, until it is revoked."""
-    check_issue_key(by, key.application, priority)
+    """Who may issue it as it shall be may change it, as long as it works and no other takes its place."""
+    check_issue_key(by, key.application, priority, key)
     if key.revoked_at is not None:
         raise ValidationError(_("This key is revoked already."), code="revoked")
+    if not key.is_usable and not is_operator(by):
+        raise ValidationError(_("This key has ended: make another one."), code="ended")
+    if key.successors.usable().exists():
+        raise ValidationError(_("This key is being replaced already."), code="replaced")
 
 
 def check_revoke_key(by: Actor, key: ApiKey) -> None:

@@ -1,22 +1,33 @@
-"""What people type about keys that are there: to replace, find and revoke them, and to say who manages them."""
+"""What people type about keys that are there: to change, replace, find and revoke them, and to say who manages them."""
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from federation.access.enums import KeyState
 from federation.access.fields import between, end_of, one_line
+from federation.access.key_fields import KeyFields
 from federation.access.keyring import MOST_TEXT, replace_key
 from federation.access.models import ApiKey, Application
-from federation.access.operations import add_manager, hand_over
-from federation.access.policies import LONGEST_LIFE, LONGEST_OVERLAP, USUAL_LIFE, nobody_there
+from federation.access.operations import add_manager, change_key, hand_over
+from federation.access.policies import (
+    LONGEST_LIFE,
+    LONGEST_OVERLAP,
+    USUAL_LIFE,
+    highest_class,
+    nobody_there,
+)
 from federation.access.queries import colleagues
+from federation.catalogue.models import AIModel
 from federation.people.models import User
+from federation.seen import SeenField, changed_meanwhile
+from routing.core.enums import PriorityClass
 from routing.upstream.credentials import Secret
 
 USUAL_OVERLAP = timedelta(days=7)
@@ -60,6 +71,51 @@ class ReplacementForm(forms.Form):
                 old_until=end_of(given["old_until"]),
                 expires_at=end_of(given["expires_on"]) if given["expires_on"] else None,
             )
+        except ValidationError as refusal:
+            self.add_error(None, refusal.messages)
+        return None
+
+
+class KeyChangeForm(KeyFields):
+    """How a key is served from now on. It shows what was last saved, unless somebody has saved since."""
+
+    def __init__(self, *args: Any, by: User, key: ApiKey, **kwargs: Any) -> None:
+        chosen = list(key.models.all())
+        present = {
+            "priority": key.priority,
+            "routing_mode": key.routing_mode,
+            "models": chosen,
+            "origins": "\n".join(key.origins),
+            "endpoints": key.endpoints,
+            "networks": "\n".join(key.networks),
+            "labels": key.labels,
+            "expires_on": timezone.localdate(key.expires_at) if key.expires_at else None,
+        }
+        super().__init__(*args, initial=present, **kwargs)
+        self._by, self._key = by, key
+        self._seen = SeenField({**present, "models": sorted(model.slug for model in chosen)})
+        self.fields["seen"] = self._seen
+        self.fields["expires_on"].help_text = _("The key works to the end of this day.")
+        labels = cast(forms.MultipleChoiceField, self.fields["labels"])
+        offered = dict(cast(list[tuple[str, str]], labels.choices))
+        labels.choices = list(({label: label for label in key.labels} | offered).items())
+        highest = highest_class(by, key.application.institution) or PriorityClass.P1
+        visible = AIModel.objects.for_user(by).served() | AIModel.objects.filter(keys=key)
+        self.offer(visible.distinct(), max(highest, key.priority))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self._seen.is_current(cleaned.get("seen", "")):
+            raise changed_meanwhile()
+        return cleaned
+
+    def change(self) -> ApiKey | None:
+        """Write it. None, with the reason in the form, when it is refused."""
+        facts = self.facts()
+        if self.cleaned_data["expires_on"] == self.initial["expires_on"]:
+            del facts["expires_at"]
+        try:
+            return change_key(by=self._by, key=self._key, **facts)
         except ValidationError as refusal:
             self.add_error(None, refusal.messages)
         return None

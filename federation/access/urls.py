@@ -15,6 +15,7 @@ urlpatterns = [
     path("<uuid:key_id>/", keys.key_page, name="key"),
     path("<uuid:key_id>/files/<slug:client>/", keys.client_file, name="client_file"),
     path("<uuid:key_id>/limits/", keys.limits, name="key_limits"),
+    path("<uuid:key_id>/change/", keys.change, name="change_key"),
     path("<uuid:key_id>/replace/", keys.replace, name="replace_key"),
     path("<uuid:key_id>/revoke/", keys.revoke, name="revoke_key"),
 ]

@@ -1,4 +1,4 @@
-"""What is told by mail about servers, to the IT department of their institution, in each reader's language.
+"""What is told by mail about servers, to who runs them and to who decides, each in their own language.
 
 Not here: what goes wrong on the way, which must not undo what is told: the log has it.
 """
@@ -15,6 +15,7 @@ from django.utils.translation import override
 from federation.fleet.models import ConformityRun, InferenceServer, TechnicalForm
 from federation.fleet.reports import red_lines
 from federation.members.models import Institution
+from federation.members.queries import committee
 from federation.people.enums import Role
 from federation.people.models import RoleGrant, User
 
@@ -27,6 +28,12 @@ def tell_sent_back(run: ConformityRun) -> None:
         with override(reader.language):
             lines = red_lines(run)
             _send(reader, "sent_back", run.server, {"lines": lines})
+
+
+def tell_checked(server: InferenceServer) -> None:
+    """Its reports are green: an administrator who has not registered it may put it into service."""
+    readers = [reader for reader in committee() if reader.pk != server.registered_by_id]
+    _tell(readers, "checked", server, {})
 
 
 def tell_accepted(form: TechnicalForm) -> None:

@@ -1,4 +1,4 @@
-"""My keys: list, make, show once, limit, revoke. The operations decide; a key's text is only ever in one answer."""
+"""My keys: list, make, change, limit, replace, revoke. A key's text is only ever in one answer."""
 
 from itertools import groupby
 from uuid import UUID
@@ -31,7 +31,7 @@ from federation.access.queries import (
     overseen_institutions,
 )
 from federation.access.snippets import base_url, snippets
-from federation.access.upkeep_forms import ReplacementForm, RevocationForm
+from federation.access.upkeep_forms import KeyChangeForm, ReplacementForm, RevocationForm
 from federation.members.queries import has_accepted_charter
 from federation.people.guards import signed_in
 from routing.upstream.credentials import Secret
@@ -106,6 +106,20 @@ def new_key(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and (made := form.issue()):
         return _shown_once(request, *made)
     return render(request, "access/new_key.html", {"form": form})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def change(request: HttpRequest, key_id: UUID) -> HttpResponse:
+    """Say anew how a key is served; its text stays, so that no software has to be touched."""
+    user = signed_in(request)
+    key = get_object_or_404(keys_to_list(user), pk=key_id)
+    check_manage_application(user, key.application)
+    form = KeyChangeForm(request.POST or None, by=user, key=key)
+    if request.method == "POST" and form.is_valid() and form.change():
+        messages.success(request, _("The key is changed. Routers go by it within a second."))
+        return redirect("key", key_id)
+    return render(request, "access/change.html", {"key": key, "form": form})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -74,6 +74,8 @@ def conclude_run(*, by: Actor, run: ConformityRun) -> ConformityRun:
     locked.server = server
     if locked.kind == RunKind.CONFORMITY:
         _draw(locked)
+    elif locked.state == RunState.PASSED and server.state == ServerState.STAGING:
+        transaction.on_commit(lambda: mails.tell_checked(server))
     record(
         by=by,
         verb="fleet.conclude_run",

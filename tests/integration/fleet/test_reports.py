@@ -136,6 +136,25 @@ def test_the_approver_gives_the_labels_that_a_new_site_asked_for(
     assert InferenceServer.objects.get().site.labels == ["HDS"]
 
 
+def test_who_may_put_it_into_service_is_told_when_both_reports_are_green(
+    cast: Cast,
+    checked: TechnicalForm,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    assert checked.server is not None
+    replay = request_run(
+        by=SYSTEM, server=checked.server, kind=RunKind.REPLAY, trigger=RunTrigger.PERSON
+    )
+    mail.outbox.clear()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        conclude_run(by=SYSTEM, run=lined(replay))
+
+    (told,) = mail.outbox
+    assert told.to == [cast.admin.email]
+    assert f"/servers/{checked.server_id}/" in told.body
+
+
 @pytest.fixture
 def live(cast: Cast, checked: TechnicalForm) -> InferenceServer:
     server = accept_form(by=cast.admin, form=checked)
