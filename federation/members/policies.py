@@ -28,7 +28,12 @@ from federation.members.models import (
     StoredFile,
     Team,
 )
-from federation.members.queries import count_votes, has_accepted_charter, voters_about
+from federation.members.queries import (
+    Part,
+    count_votes,
+    has_accepted_charter,
+    voters_about,
+)
 from federation.members.subjects import subject_of
 from federation.people.enums import FEDERATION_ROLES, AccountKind, Role
 from federation.people.models import User
@@ -146,6 +151,16 @@ def check_edit_candidacy(by: User, candidacy: Candidacy) -> None:
         )
 
 
+def check_edit_part(by: User, candidacy: Candidacy, part: Part) -> None:
+    """Contacts change also later, as people do: by its writers and by the institution's IT department."""
+    if part is not Part.CONTACTS:
+        return check_edit_candidacy(by, candidacy)
+    membership = candidacy.membership
+    if membership and holds(by, membership.institution_id, Role.MEMBER_DSI):
+        return _check_goes_on(candidacy)
+    return _check_writes(by, candidacy)
+
+
 def check_submit(by: User, candidacy: Candidacy) -> None:
     """Raise `ValidationError` with all that is missing before a candidacy can be handed in."""
     _check_writes(by, candidacy)
@@ -182,6 +197,10 @@ def check_withdraw(by: User, candidacy: Candidacy) -> None:
 
 def _check_writes(by: User, candidacy: Candidacy) -> None:
     refuse_unless(Candidacy.objects.for_editor(by).filter(pk=candidacy.pk).exists())
+    _check_goes_on(candidacy)
+
+
+def _check_goes_on(candidacy: Candidacy) -> None:
     membership = candidacy.membership
     if candidacy.discarded_at or (membership and membership.state == MembershipState.LEFT):
         raise ValidationError(
@@ -351,7 +370,7 @@ def manages_people(by: User) -> bool:
     return by.sees_everything or bool(by.institution_ids(*roles))
 
 
-can_edit_candidacy = asking(check_edit_candidacy)
+can_edit_part = asking(check_edit_part)
 can_withdraw = asking(check_withdraw)
 can_sign = asking(check_sign)
 can_vote = asking(check_vote)

@@ -66,7 +66,7 @@ def cast(portal: Portal) -> Cast:
 def of_the_signed_in() -> list[str]:
     """Return the pages of an IT department, those of its key and its server with them."""
     key, server = ApiKey.objects.get(), InferenceServer.objects.get()
-    of_the_key = [f"/keys/{key.pk}/{part}" for part in ("", "limits/", "replace/")]
+    of_the_key = [f"/keys/{key.pk}/{part}" for part in ("", "change/", "limits/", "replace/")]
     application = f"/keys/applications/{key.application_id}/"
     return [*OF_THE_SIGNED_IN, *of_the_key, application, f"/servers/{server.pk}/guests/"]
 

@@ -92,7 +92,7 @@ def name_contacts(
             setattr(contact, name, value)
         contact.full_clean()
         contact.save()
-    return _keep(by, locked, [])
+    return _noted(by, locked, ["contacts"])
 
 
 @transaction.atomic
@@ -141,7 +141,7 @@ def withdraw_candidacy(*, by: User, candidacy: Candidacy, reason: str = "") -> N
 
 def _locked(by: User, candidacy: Candidacy, part: Part, seen: str) -> Candidacy:
     locked = Candidacy.objects.select_for_update().get(pk=candidacy.pk)
-    policies.check_edit_candidacy(by, locked)
+    policies.check_edit_part(by, locked, part)
     if seen != seen_of(locked, part):
         raise ValidationError(
             _(
@@ -159,7 +159,6 @@ def _keep(by: User, locked: Candidacy, changed: list[str]) -> Candidacy:
     locked.full_clean()
     policies.check_may_apply(locked)
     locked.save()
-    institution = None
     if membership := locked.membership:
         institution = membership.institution
         membership.is_contributor = locked.is_contributor
@@ -167,18 +166,23 @@ def _keep(by: User, locked: Candidacy, changed: list[str]) -> Candidacy:
         membership.save(update_fields=["is_contributor", "is_consumer"])
         if institution.memberships.count() == 1:
             take_over_facts(locked, institution)
+    return _noted(by, locked, changed)
+
+
+def _noted(by: User, locked: Candidacy, changed: list[str]) -> Candidacy:
+    """Tell the journal, and draw the agreement up anew unless it is signed."""
+    membership = locked.membership
     record(
         by=by,
         verb="members.change_candidacy",
         obj=locked,
-        institution=institution,
-        diff={"fields": changed or ["contacts"]},
+        institution=membership.institution if membership else None,
+        diff={"fields": changed},
     )
-    if locked.membership:
-        locked.membership.agreements.filter(state=AgreementState.DRAWN_UP).update(
-            state=AgreementState.VOID
-        )
-        draw_up(by=by, candidacy=locked)
+    if membership:
+        unsigned = membership.agreements.filter(state=AgreementState.DRAWN_UP)
+        if unsigned.update(state=AgreementState.VOID):
+            draw_up(by=by, candidacy=locked)
     return locked
 
 

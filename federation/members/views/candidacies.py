@@ -16,10 +16,10 @@ from federation.members.forms.committee import SignatureForm
 from federation.members.models import Candidacy, MembershipDecision
 from federation.members.operations.candidacies import submit_candidacy, withdraw_candidacy
 from federation.members.policies import (
-    can_edit_candidacy,
+    can_edit_part,
     can_sign,
     can_withdraw,
-    check_edit_candidacy,
+    check_edit_part,
 )
 from federation.members.queries import Part
 from federation.members.steps import next_part, standing_of
@@ -59,7 +59,7 @@ def fill_in(request: HttpRequest, pk: UUID, part: Part) -> HttpResponse:
     """One part; saved, it leads to the next that is not filled in, or back."""
     user, candidacy = signed_in(request), _seen(request, pk)
     try:
-        check_edit_candidacy(user, candidacy)
+        check_edit_part(user, candidacy, part)
     except ValidationError as refusal:
         tell_refused(request, refusal)
         return redirect("candidacy", pk)
@@ -89,7 +89,8 @@ def candidacy(request: HttpRequest, pk: UUID) -> HttpResponse:
         "contacts": row.contacts.all(),
         "agreement": agreement,
         "decisions": decisions if membership else (),
-        "may_edit": can_edit_candidacy(user, row),
+        "may_edit": can_edit_part(user, row, Part.INSTITUTION),
+        "may_name_contacts": can_edit_part(user, row, Part.CONTACTS),
         "may_submit": membership is None and next_part(row) is None and can_withdraw(user, row),
         "may_withdraw": can_withdraw(user, row),
         "form": SignatureForm(initial=_signatory(row))

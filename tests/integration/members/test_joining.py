@@ -13,7 +13,7 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.translation import override
 
 from federation.journal.models import AuditEvent
-from federation.members.enums import AgreementState, MembershipState
+from federation.members.enums import AgreementState, ContactRole, MembershipState
 from federation.members.files import Upload, check_pdf
 from federation.members.forms.committee import UploadForm
 from federation.members.models import Agreement, Candidacy, Institution, Membership, StoredFile
@@ -26,6 +26,7 @@ from federation.members.operations.agreements import (
 from federation.members.operations.candidacies import (
     begin_candidacy,
     describe_institution,
+    name_contacts,
     submit_candidacy,
     withdraw_candidacy,
 )
@@ -34,9 +35,11 @@ from federation.members.queries import Part, seen_of
 from federation.members.steps import When, standing_of
 from federation.people.enums import Role
 from federation.people.models import User
+from federation.people.operations import grant_role
 from tests.integration.federation.crowd import at_once
 from tests.support.candidates import (
     BOTH_SIGNED,
+    CONTACTS,
     NANTES,
     PDF,
     SIGNED,
@@ -158,6 +161,38 @@ def test_signed_facts_are_not_changed(applicant: User) -> None:
     )
 
     assert code == "signed"
+
+
+def test_contacts_change_when_people_do_and_nothing_is_signed_anew(
+    cast: Cast, applicant: User
+) -> None:
+    candidacy, agreement = make_candidate(applicant)
+    institution = Institution.objects.get(slug="nantes")
+    dsi = make_user("nantes_dsi")
+    grant_role(by=OPERATOR, user=dsi, role=Role.MEMBER_DSI, institution_id=institution.pk)
+    changed = CONTACTS[ContactRole.DPO].copy()
+    changed["name"] = "Ada Lovelace"
+    for person in (dsi, applicant):
+        name_contacts(
+            by=person,
+            candidacy=candidacy,
+            seen=seen_of(candidacy, Part.CONTACTS),
+            contacts={ContactRole.DPO: changed},
+        )
+    with pytest.raises(PermissionDenied):
+        name_contacts(
+            by=cast.reims_dsi,
+            candidacy=candidacy,
+            seen=seen_of(candidacy, Part.CONTACTS),
+            contacts=CONTACTS,
+        )
+
+    agreement.refresh_from_db()
+    assert agreement.state == AgreementState.SIGNED
+    assert candidacy.contacts.get(role=ContactRole.DPO).name == "Ada Lovelace"
+    page = signed_in_as(dsi).get(f"/membership/{candidacy.pk}/").content.decode()
+    assert f"/membership/{candidacy.pk}/contacts/" in page
+    assert f"/membership/{candidacy.pk}/role/" not in page
 
 
 @pytest.mark.parametrize(
