@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.enums import Scope
 from billing.periods import Period
-from federation.access.models import OVERSEERS, ApiKey
+from federation.access.models import OVERSEERS, ApiKey, Application, managed_by
 from federation.people.enums import Role
 from federation.people.models import User
 from federation.people.scope import institution_ids_for, sees_everything
@@ -73,7 +73,8 @@ class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
         institutions = user.institution_ids(*OVERSEERS)
         match scope:
             case Scope.MINE:
-                return self.of_keys(ApiKey.objects.for_user(user).filter(application__owner=user))
+                own = Application.objects.filter(managed_by(user))
+                return self.of_keys(ApiKey.objects.for_user(user).filter(application__in=own))
             case Scope.INSTITUTION:
                 return self.filter(asking_institution_id__in=institutions)
             case Scope.SERVED:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from federation.access.enums import MEASURE_LABELS, PRIORITY_LABELS, ROUTING_MODE_LABELS
 from federation.base import Row
 from federation.catalogue.models import AIModel
-from federation.members.models import Institution
+from federation.members.models import Institution, Team, TeamPlace
 from federation.people.enums import Role
 from federation.people.models import User
 from federation.people.scope import institution_ids_for, sees_everything
@@ -26,9 +26,10 @@ OVERSEERS = (Role.MEMBER_DSI, Role.MEMBER_FINANCE)
 
 
 def managed_by(user: User) -> Q:
-    """What makes an application a person's own: owning it, or being named among those who manage it."""
+    """What makes an application a person's own: owning it, managing it, or being in the team that does."""
     named = Application.managers.through.objects.filter(user=user).values("application_id")
-    return Q(owner=user) | Q(pk__in=named)
+    teams = TeamPlace.objects.filter(user=user, team__closed_at=None).values("team_id")
+    return Q(owner=user) | Q(pk__in=named) | Q(team__in=teams)
 
 
 class ApplicationQuerySet(models.QuerySet["Application"]):
@@ -44,7 +45,7 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
 class Application(Row):
     """The software that consumes, a project: keys, usage and bills are gathered under it.
 
-    Its owner, a person or a service account, and its managers see its keys, make and revoke them.
+    Its owner, a person or a service account, its managers and its team see its keys, make and revoke them.
     """
 
     institution = models.ForeignKey(
@@ -61,6 +62,14 @@ class Application(Row):
     )
     managers = models.ManyToManyField(
         User, related_name="managed_applications", blank=True, verbose_name=_("managers")
+    )
+    team = models.ForeignKey(
+        Team,
+        models.PROTECT,
+        related_name="applications",
+        null=True,
+        blank=True,
+        verbose_name=_("team"),
     )
     description = models.TextField(_("description"), blank=True)
 
@@ -81,8 +90,12 @@ class Application(Row):
         return self.name
 
     def is_managed_by(self, user: User) -> bool:
-        """Whether it is this person's own; no query where the managers are fetched."""
-        return self.owner_id == user.pk or user in self.managers.all()
+        """Whether it is this person's own; no query where managers and the team's places are fetched."""
+        if self.owner_id == user.pk or user in self.managers.all():
+            return True
+        if self.team is None or self.team.closed_at is not None:
+            return False
+        return any(place.user_id == user.pk for place in self.team.places.all())
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):

@@ -19,7 +19,7 @@ from federation.access.models import ApiKey, Application, Limit, LimitOwner, sco
 from federation.catalogue.models import AIModel
 from federation.journal.actors import Actor
 from federation.journal.operations import record
-from federation.members.models import Institution
+from federation.members.models import Institution, Team
 from federation.people.models import User
 from routing.core.enums import Measure, PriorityClass, RoutingMode
 from routing.core.keys import digest
@@ -75,6 +75,18 @@ def hand_over(*, by: Actor, application: Application, owner: User) -> Applicatio
     locked.managers.remove(owner)
     diff = {"owner": [before.pseudonym if before else None, owner.pseudonym]}
     _record_about(by, "access.hand_over", locked, diff)
+    return locked
+
+
+@transaction.atomic
+def give_to_team(*, by: Actor, application: Application, team: Team | None) -> Application:
+    """Let a team of its institution manage an application; None for no team any more."""
+    locked = Application.objects.select_for_update().get(pk=application.pk)
+    policies.check_give_to_team(by, locked, team)
+    before, locked.team = locked.team_id, team
+    locked.save(update_fields=["team"])
+    diff = {"team": [before, team.pk if team else None]}
+    _record_about(by, "access.give_to_team", locked, diff)
     return locked
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from federation.access.models import ApiKey, Application, LimitOwner
 from federation.journal.actors import Actor, is_operator
-from federation.members.models import Institution
+from federation.members.models import Institution, Team
 from federation.members.policies import check_charter_accepted, check_is_member
 from federation.people.enums import Role
 from federation.people.models import User
@@ -56,7 +56,7 @@ def check_create_application(
 
 
 def check_manage_application(by: Actor, application: Application) -> None:
-    """Its owner and managers, as long as the institution still gives them a role, and the IT department."""
+    """Its owner, managers and team, as long as the institution still gives them a role, and the IT department."""
     institution_id = application.institution_id
     refuse_unless(
         is_federation_admin(by)
@@ -73,6 +73,17 @@ def check_hand_over(by: Actor, application: Application, owner: User) -> None:
     """Its owner gives an application away, or the IT department does; who gets it has a role there."""
     check_give_away(by, application)
     check_works_there(owner, application.institution)
+
+
+def check_give_to_team(by: Actor, application: Application, team: Team | None) -> None:
+    """Who could give it away may let an open team of its institution manage it that they see."""
+    check_give_away(by, application)
+    if team is None:
+        return
+    if team.institution_id != application.institution_id or team.closed_at is not None:
+        raise ValidationError(_("This is no team of the institution."), code="team")
+    if isinstance(by, User):
+        refuse_unless(Team.objects.for_user(by).filter(pk=team.pk).exists())
 
 
 def check_give_away(by: Actor, application: Application) -> None:

@@ -41,7 +41,7 @@ def issuing_institutions(by: User) -> dict[Institution, PriorityClass]:
 def applications_to_manage(by: User) -> list[Application]:
     """Return the applications whose keys `by` may issue and revoke. Two queries."""
     seen = Application.objects.for_user(by).select_related("institution", "owner")
-    seen = seen.prefetch_related("managers")
+    seen = seen.prefetch_related("managers", "team__places")
     return [application for application in seen if can_manage_application(by, application)]
 
 
@@ -56,7 +56,7 @@ def keys_to_list(user: User) -> ApiKeyQuerySet:
     return (
         ApiKey.objects.for_user(user)
         .select_related("application__institution", "application__owner")
-        .prefetch_related("models", "application__managers")
+        .prefetch_related("models", "application__managers", "application__team__places")
         .annotate(is_member=Exists(approved), is_own=is_own, is_replaced=Exists(ongoing))
         .order_by(
             "-is_own",
@@ -77,7 +77,11 @@ def colleagues(institution: Institution) -> UserQuerySet:
 
 def people_behind(application: Application) -> list[User]:
     """Return who is told what happens to an application's keys: its people, else the IT department."""
-    own = User.objects.filter(Q(applications=application) | Q(managed_applications=application))
+    own = User.objects.filter(
+        Q(applications=application)
+        | Q(managed_applications=application)
+        | Q(team_places__team__applications=application, team_places__team__closed_at=None)
+    )
     people = [person for person in own.distinct() if person.is_active and person.email]
     people = [person for person in people if person.kind == AccountKind.PERSON]
     if people:

@@ -15,7 +15,7 @@ from federation.access.fields import between, end_of, one_line
 from federation.access.key_fields import KeyFields
 from federation.access.keyring import MOST_TEXT, replace_key
 from federation.access.models import ApiKey, Application
-from federation.access.operations import add_manager, change_key, hand_over
+from federation.access.operations import add_manager, change_key, give_to_team, hand_over
 from federation.access.policies import (
     LONGEST_LIFE,
     LONGEST_OVERLAP,
@@ -25,6 +25,7 @@ from federation.access.policies import (
 )
 from federation.access.queries import colleagues
 from federation.catalogue.models import AIModel
+from federation.members.models import Team
 from federation.people.models import User
 from federation.seen import SeenField, changed_meanwhile
 from routing.core.enums import PriorityClass
@@ -187,6 +188,34 @@ class PersonForm(forms.Form):
             self.add_error("email", refusal.messages)
             return None
         return person
+
+
+class TeamForm(forms.Form):
+    """Which team manages an application, too."""
+
+    team = forms.ModelChoiceField(
+        Team.objects.none(),
+        required=False,
+        empty_label=gettext_lazy("no team"),
+        label=gettext_lazy("Team"),
+        help_text=gettext_lazy("Everybody in it manages the keys, whoever comes and goes."),
+    )
+
+    def __init__(self, *args: Any, by: User, application: Application, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["team"] = application.team
+        self._by, self._application = by, application
+        team = cast("forms.ModelChoiceField[Team]", self.fields["team"])
+        team.queryset = Team.objects.for_user(by).open().filter(institution=application.institution)
+
+    def give(self) -> bool:
+        """Let it; False, with the reason in the form, when refused."""
+        try:
+            give_to_team(by=self._by, application=self._application, team=self.cleaned_data["team"])
+        except ValidationError as refusal:
+            self.add_error("team", refusal.messages)
+            return False
+        return True
 
 
 class Unshown(forms.Textarea):

@@ -10,6 +10,7 @@ urlpatterns = [
     path("institutions/", institution.institutions, name="overseen_keys"),
     path("institutions/<slug:slug>/", institution.institution_keys, name="institution_keys"),
     path("applications/<uuid:application_id>/", applications.people, name="application"),
+    path("teams/<uuid:team_id>/", applications.of_team, name="team_applications"),
     path("report-leak/", leaks.leak_page, name="report_leak"),
     path("leaks/", leaks.leak_endpoint, name="leak_endpoint"),
     path("<uuid:key_id>/", keys.key_page, name="key"),

@@ -1,4 +1,4 @@
-"""An application's people: who owns it, who manages it, and how that changes hands."""
+"""An application's people: who owns it, who manages it, which team does, and how that changes hands."""
 
 from uuid import UUID
 
@@ -8,17 +8,18 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from federation.access.models import Application
 from federation.access.operations import remove_manager
 from federation.access.policies import check_manage_application
 from federation.access.queries import can_hand_over, can_manage_application
-from federation.access.upkeep_forms import PersonForm
+from federation.access.upkeep_forms import PersonForm, TeamForm
+from federation.members.models import Team
 from federation.people.guards import signed_in
 from federation.people.models import User
 
-ADD, GIVE, REMOVE = "add", "give", "remove"
+ADD, GIVE, REMOVE, TEAM = "add", "give", "remove", "team"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -26,7 +27,7 @@ ADD, GIVE, REMOVE = "add", "give", "remove"
 def people(request: HttpRequest, application_id: UUID) -> HttpResponse:
     """Show who is behind an application; whoever manages it names others, its owner gives it away."""
     user = signed_in(request)
-    visible = Application.objects.for_user(user).select_related("institution", "owner")
+    visible = Application.objects.for_user(user).select_related("institution", "owner", "team")
     application = get_object_or_404(visible, pk=application_id)
     act = request.POST.get("act") if request.method == "POST" else None
     add = PersonForm(
@@ -35,9 +36,12 @@ def people(request: HttpRequest, application_id: UUID) -> HttpResponse:
     give = PersonForm(
         request.POST if act == GIVE else None, by=user, application=application, prefix=GIVE
     )
+    team = TeamForm(
+        request.POST if act == TEAM else None, by=user, application=application, prefix=TEAM
+    )
     if request.method == "POST":
         check_manage_application(user, application)
-        if done := _carry_out(request, user, application, add, give):
+        if done := _carry_out(request, user, application, add, give, team):
             messages.success(request, done)
             return _next_page(user, application)
     context = {
@@ -47,19 +51,30 @@ def people(request: HttpRequest, application_id: UUID) -> HttpResponse:
         "may_hand_over": can_hand_over(user, application),
         "add": add,
         "give": give,
+        "team": team,
     }
     return render(request, "access/application.html", context)
 
 
 def _carry_out(
-    request: HttpRequest, user: User, application: Application, add: PersonForm, give: PersonForm
+    request: HttpRequest,
+    user: User,
+    application: Application,
+    add: PersonForm,
+    give: PersonForm,
+    team: TeamForm,
 ) -> str:
     """Do what was asked; return what is said of it, nothing when a form has its reason against it."""
-    names = {"application": application.name}
+    names: dict[str, object] = {"application": application.name}
     if add.is_bound and add.is_valid() and (person := add.add()):
         return _("%(person)s now manages “%(application)s”, too.") % {**names, "person": person}
     if give.is_bound and give.is_valid() and (person := give.give()):
         return _("“%(application)s” now belongs to %(person)s.") % {**names, "person": person}
+    if team.is_bound and team.is_valid() and team.give():
+        if chosen := team.cleaned_data["team"]:
+            names["team"] = chosen
+            return _("The team %(team)s now manages “%(application)s”, too.") % names
+        return _("No team manages “%(application)s” any more.") % names
     if request.POST.get("act") == REMOVE:
         return _remove(request, user, application)
     return ""
@@ -86,3 +101,13 @@ def _next_page(user: User, application: Application) -> HttpResponse:
     except PermissionDenied:
         return redirect("keys")
     return redirect("application", application.pk)
+
+
+@require_safe
+@login_required
+def of_team(request: HttpRequest, team_id: UUID) -> HttpResponse:
+    """What a team manages: a part of the team's own page."""
+    user = signed_in(request)
+    team = get_object_or_404(Team.objects.for_user(user), pk=team_id)
+    applications = Application.objects.for_user(user).filter(team=team)
+    return render(request, "access/_team.html", {"applications": applications})

@@ -1,9 +1,12 @@
 """Several people manage an application; it changes hands within its institution."""
 
 import pytest
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 
-from federation.access.operations import add_manager, hand_over, issue_key
+from federation.access.models import Application
+from federation.access.operations import add_manager, give_to_team, hand_over, issue_key
+from federation.access.queries import can_manage_application, people_behind
+from federation.members.operations.teams import add_to_team, close_team, create_team
 from federation.people.enums import Role
 from federation.people.models import User
 from tests.support.factories import (
@@ -102,3 +105,41 @@ def test_a_stranger_s_application_is_not_there(cast: Cast) -> None:
         page = f"/keys/applications/{application.pk}/"
         assert browser.get(page).status_code == 404
         assert browser.post(page, {"act": "add", "add-email": person.email}).status_code == 404
+
+
+def test_a_team_manages_what_it_was_given_as_long_as_one_is_in_it(cast: Cast) -> None:
+    application = make_application(cast.rennes, cast.rennes_dsi)
+    colleague = make_user("colleague", Role.USER, cast.rennes)
+    team = create_team(by=OPERATOR, institution=cast.rennes, name="Moodle")
+    add_to_team(by=OPERATOR, team=team, email=colleague.email, is_lead=False)
+    assert not can_manage_application(colleague, application)
+
+    browser = signed_in_as(cast.rennes_dsi)
+    page = f"/keys/applications/{application.pk}/"
+    browser.post(page, {"act": "team", "team-team": str(team.pk)})
+
+    colleague, application = User.objects.get(pk=colleague.pk), Application.objects.get()
+    assert can_manage_application(colleague, application)
+    assert list(Application.objects.for_user(colleague)) == [application]
+    assert colleague in people_behind(application)
+    assert (
+        application.name in signed_in_as(colleague).get(f"/keys/teams/{team.pk}/").content.decode()
+    )
+    close_team(by=OPERATOR, team=team)
+    assert not can_manage_application(colleague, Application.objects.get())
+    assert not Application.objects.for_user(colleague).exists()
+
+
+def test_an_application_goes_to_no_other_institutions_team(cast: Cast) -> None:
+    application = make_application(cast.rennes, cast.rennes_user)
+    foreign = create_team(by=OPERATOR, institution=cast.reims, name="Moodle")
+    own = create_team(by=OPERATOR, institution=cast.rennes, name="Moodle")
+
+    for by in (cast.rennes_user, OPERATOR):
+        with pytest.raises(ValidationError):
+            give_to_team(by=by, application=application, team=foreign)
+    with pytest.raises(PermissionDenied):  # a team in which one is not
+        give_to_team(by=cast.rennes_user, application=application, team=own)
+    page = signed_in_as(cast.rennes_user).get(f"/keys/applications/{application.pk}/")
+    assert "Moodle" not in page.content.decode()
+    assert signed_in_as(cast.rennes_user).get(f"/keys/teams/{foreign.pk}/").status_code == 404

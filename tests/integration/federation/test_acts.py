@@ -361,6 +361,10 @@ ACTS: dict[str, tuple[frozenset[str], Act]] = {
             by=by, application=w.users_application, owner=w.cast.rennes_dsi
         ),
     ),
+    "give_to_team": (
+        RENNES_DSI | {"rennes_user"},
+        lambda w, by: access.give_to_team(by=by, application=w.users_application, team=None),
+    ),
     "add_manager": (
         RENNES_DSI | {"rennes_user"},
         lambda w, by: access.add_manager(

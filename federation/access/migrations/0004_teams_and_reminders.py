@@ -1,4 +1,4 @@
-"""Of which end of a key its people were told; they are, every morning, two weeks before."""
+"""Applications of teams; of which end of a key its people were told, as they are two weeks before."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -31,9 +31,22 @@ def unschedule(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("access", "0003_scopes_and_people"),
+        ("members", "0002_committee"),
         ("django_q", "0019_alter_task_options_alter_ormq_key_alter_ormq_lock_and_more"),
     ]
     operations = [
+        migrations.AddField(
+            "application",
+            "team",
+            models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=models.deletion.PROTECT,
+                related_name="applications",
+                to="members.team",
+                verbose_name="team",
+            ),
+        ),
         migrations.AddField(
             "apikey",
             "reminded_of",
