@@ -617,4 +617,4 @@ def test_operations_take_keywords_only(module: ModuleType) -> None:
         parameters = inspect.signature(function).parameters
         if function.__module__ == module.__name__ and "by" in parameters and name[0] != "_":
             named = {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD}
-        assert {p.kind for p in parameters.values()} <= named, name
+            assert {p.kind for p in parameters.values()} <= named, name
