@@ -1,9 +1,7 @@
 """The catalogue: what can be asked for, by whom it is served, and a way to each model by every name it has."""
 
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from federation.catalogue.enums import Capability
@@ -15,7 +13,7 @@ from routing.core.enums import LifecycleStage
 from routing.dispatch.messages import ModelLoad
 from tests.support.factories import MODEL, Cast, make_model, serve_model
 from tests.support.load_feed import LoadFeed
-from tests.support.pages import signed_in_as
+from tests.support.pages import queries_of, signed_in_as
 
 
 def shown(user: User, address: str = "/catalogue/") -> str:
@@ -157,13 +155,9 @@ def test_three_models_take_as_many_queries_as_one(
     cast: Cast, at_rennes: Deployment, address: str
 ) -> None:
     browser = signed_in_as(cast.rennes_dsi)
-    with CaptureQueriesContext(connection) as one:
-        browser.get(address)
+    one = queries_of(browser, address)
     serve_model(cast.reims, MODEL)
     serve_model(cast.reims, "qwen-3-30b")
     serve_model(cast.rennes, "llama-3.1-8b")
 
-    with CaptureQueriesContext(connection) as three:
-        browser.get(address)
-
-    assert len(three) == len(one)
+    assert queries_of(browser, address) == one

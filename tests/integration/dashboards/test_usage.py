@@ -5,9 +5,7 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from federation.access.models import ApiKey
@@ -16,7 +14,7 @@ from federation.people.models import User
 from routing.core.enums import RequestStatus
 from tests.support.calls import store_calls
 from tests.support.factories import Cast, make_application, make_key, serve_model
-from tests.support.pages import signed_in_as
+from tests.support.pages import queries_of, signed_in_as
 
 NARROW_SPACE = "\u202f"
 
@@ -240,17 +238,12 @@ def test_three_of_each_take_as_many_queries_as_one(
     cast: Cast, of_orleans: ApiKey, at_rennes: Deployment
 ) -> None:
     browser = signed_in_as(cast.admin)
-    browser.get("/usage/")  # asks once and for all whether this is a demonstration
-    with CaptureQueriesContext(connection) as one:
-        browser.get("/usage/")
+    one = queries_of(browser, "/usage/")
     for number in range(2):
         key, _text = make_key(make_application(cast.reims, cast.reims_dsi))
         store_calls(key, serve_model(cast.reims, f"model-{number}"), count=3)
 
-    with CaptureQueriesContext(connection) as three:
-        browser.get("/usage/")
-
-    assert len(three) == len(one)
+    assert queries_of(browser, "/usage/") == one
 
 
 def test_the_page_of_a_new_key_turns_green_with_the_first_answer(

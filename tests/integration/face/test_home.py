@@ -2,9 +2,7 @@
 
 import pytest
 from django.core.cache import cache
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from federation.access.operations import revoke_key
@@ -21,7 +19,7 @@ from tests.support.factories import (
     serve_model,
 )
 from tests.support.load_feed import LoadFeed, feed, run_dir, server_load
-from tests.support.pages import signed_in_as
+from tests.support.pages import queries_of, signed_in_as
 
 pytestmark = pytest.mark.django_db
 __all__ = ["feed", "run_dir"]
@@ -174,16 +172,11 @@ def test_a_name_with_markup_is_shown_as_text(cast: Cast) -> None:
 def test_the_page_costs_the_same_however_many_members_there_are(cast: Cast) -> None:
     client = signed_in_as(cast.admin)
     serve_model(cast.rennes)
-    page(client)
-
-    with CaptureQueriesContext(connection) as few:
-        page(client)
+    few = queries_of(client, "/")
     for name in ("nantes", "angers", "tours"):
         serve_model(make_institution(name))
-    with CaptureQueriesContext(connection) as many:
-        page(client)
 
-    assert len(many) == len(few)
+    assert queries_of(client, "/") == few
 
 
 def test_ones_own_usage_is_summed_up(cast: Cast) -> None:
