@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("dashboards.urls")),
     path("keys/", include("federation.access.urls")),
     path("routing/", include("federation.catalogue.urls")),
+    path("lifecycle/", include("federation.catalogue.life_urls")),
     path("servers/", include("federation.fleet.urls")),
     path("", include("federation.members.urls")),
     path("people/", include("federation.people.urls")),

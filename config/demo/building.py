@@ -30,7 +30,8 @@ from config.launch.environment import try_address
 from federation.access.models import ApiKey, Application
 from federation.access.operations import create_application, issue_key, revoke_key
 from federation.catalogue.models import AIModel
-from federation.catalogue.operations.registering import add_alias, add_version, register_model
+from federation.catalogue.operations.aliases import add_alias
+from federation.catalogue.operations.registering import add_version, register_model
 from federation.catalogue.operations.routing import set_routing
 from federation.fleet.models import InferenceServer
 from federation.fleet.operations.credentials import current_credential, rotate_credential

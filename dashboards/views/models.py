@@ -11,12 +11,14 @@ from django.views.decorators.http import require_safe
 
 from dashboards.observed import ServerRow, health_texts, is_stopped, observed
 from dashboards.queries import model_cards
+from federation.access.policies import can_see_trials
 from federation.access.snippets import base_url, snippets
 from federation.catalogue.enums import SETTING_TEXTS
-from federation.catalogue.models import PUBLIC_NAME, AIModel, Alias, RoutingPolicy
+from federation.catalogue.models import PUBLIC_NAME, AIModel, Alias, RoutingPolicy, StageChange
 from federation.people.guards import signed_in
 from federation.people.models import User
 from routing.bridge.load import current_load
+from routing.core.enums import LifecycleStage
 from routing.dispatch.frames import Load
 from routing.dispatch.messages import ModelLoad
 
@@ -59,7 +61,14 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
         "setting_text": SETTING_TEXTS[policy.setting],
         "load": _load_of(found, load),
         "router_is_away": load is None,
-        "aliases": Alias.objects.for_user(user).filter(model=found).select_related("successor"),
+        "aliases": Alias.objects.for_user(user)
+        .in_force()
+        .filter(model=found)
+        .select_related("successor"),
+        "history": StageChange.objects.for_user(user)
+        .filter(model=found)
+        .select_related("decided_by", "ballot"),
+        "may_see_trials": found.stage == LifecycleStage.STAGING and can_see_trials(user, found),
         "base_url": base_url(),
         "snippets": snippets(found.slug, found.capabilities, _("YOUR_KEY")),
     }
@@ -70,7 +79,7 @@ def _named(name: str, user: User) -> AIModel:
     """Return the model that clients reach by `name`. Raises `Http404`."""
     if re.fullmatch(PUBLIC_NAME, name):
         visible = AIModel.objects.for_user(user)
-        aliases = Alias.objects.filter(name__iexact=name)
+        aliases = Alias.objects.in_force().filter(name__iexact=name)
         found = visible.filter(Q(slug__iexact=name) | Q(pk__in=aliases.values("model"))).first()
         if found:
             return found

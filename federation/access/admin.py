@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from federation.access.models import ApiKey, Application, Limit
+from federation.access.models import ApiKey, Application, Limit, Trial
 from federation.access.operations import remove_limit, revoke_key
 from federation.admin import ReadOnlyAdmin, for_good
 from federation.people.guards import signed_in
@@ -51,6 +51,12 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
         by, reason = signed_in(request), _("revoked by an administrator")
         self.call_for_each(request, keys, lambda key: revoke_key(by=by, key=key, reason=reason))
+
+
+@admin.register(Trial)
+class TrialAdmin(ReadOnlyAdmin):
+    list_display = ("key", "model", "named_by", "created_at", "ended_at")
+    list_select_related = ("key__application", "model", "named_by")
 
 
 @admin.register(Limit)

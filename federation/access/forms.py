@@ -53,7 +53,7 @@ class KeyForm(KeyFields):
         self._highest = issuing_institutions(by)
         self._offer_applications()
         highest = max(self._highest.values(), default=PriorityClass.P1)
-        self.offer(AIModel.objects.for_user(by).served(), highest)
+        self.offer(AIModel.objects.for_user(by).open_to_all(), highest)
         self.initial["priority"] = min(highest, PriorityClass.P3).value
         self.initial["expires_on"] = timezone.localdate() + USUAL_LIFE
 

@@ -16,6 +16,7 @@ from federation.access import policies
 from federation.access.keys import KEY_PATTERN
 from federation.access.models import ApiKey, Limit
 from federation.access.operations import issue_key, revoke_key, set_limit
+from federation.access.trials import carry_over
 from federation.journal.actors import SYSTEM, Actor
 from federation.journal.operations import record
 from federation.members.models import Institution
@@ -56,6 +57,7 @@ def replace_key(
         expires_at=expires_at,
         replaces=old,
     )
+    carry_over(old=old, new=new)
     for limit in Limit.objects.in_force().filter(key=old):
         set_limit(by=by, owner=new, measure=Measure(limit.measure), most=limit.most)
     before = old.expires_at

@@ -218,6 +218,48 @@ class ApiKey(Row):
         return self.revoked_at is None and not expired
 
 
+class TrialQuerySet(models.QuerySet["Trial"]):
+    def for_user(self, user: User | AnonymousUser) -> "TrialQuerySet":
+        return self.filter(key__in=ApiKey.objects.for_user(user))
+
+    def in_force(self) -> "TrialQuerySet":
+        return self.filter(ended_at__isnull=True)
+
+
+class Trial(Row):
+    """That a key may ask a model while it is on trial, besides what the key may ask anyway.
+
+    It holds on when the model goes into production: what was tried goes on working.
+    """
+
+    key = models.ForeignKey(
+        ApiKey, models.PROTECT, related_name="trials", verbose_name=_("API key")
+    )
+    model = models.ForeignKey(
+        AIModel, models.PROTECT, related_name="trials", verbose_name=_("model")
+    )
+    named_by = models.ForeignKey(
+        User, models.PROTECT, related_name="+", null=True, blank=True, verbose_name=_("named by")
+    )
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+
+    objects = TrialQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("trial")
+        verbose_name_plural = _("trials")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("key", "model"),
+                condition=Q(ended_at__isnull=True),
+                name="a_key_is_named_for_a_trial_once",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.model}"
+
+
 class LimitQuerySet(models.QuerySet["Limit"]):
     def for_user(self, user: User | AnonymousUser) -> "LimitQuerySet":
         """Those that bound the keys that one sees."""

@@ -4,9 +4,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import Q
+
 from federation.access.models import ApiKey
 from federation.catalogue.enums import Capability
 from federation.catalogue.models import AIModel, ModelVersion
+from federation.catalogue.models.names import OPEN_TO_ALL
 from federation.fleet.enums import Engine
 from federation.fleet.models import Deployment
 from routing.core.enums import Endpoint, LifecycleStage, RoutingMode, ServerState
@@ -36,9 +39,9 @@ class Usable:
 def usable_models(key: ApiKey) -> list[Usable]:
     """Return the models, by name, those for conversations first, in each group the deprecated last. Four queries."""
     chosen = list(key.models.values_list("pk", flat=True))
-    models = AIModel.objects.served()
-    open_ones = (LifecycleStage.PRODUCTION, LifecycleStage.DEPRECATED)
-    models = models.filter(pk__in=chosen) if chosen else models.filter(stage__in=open_ones)
+    trials = Q(pk__in=key.trials.in_force().values("model_id"))
+    usual = Q(pk__in=chosen) if chosen else Q(stage__in=OPEN_TO_ALL)
+    models = AIModel.objects.served().filter(usual | trials)
     rows = sorted(models.order_by("slug"), key=lambda one: one.stage == LifecycleStage.DEPRECATED)
     versions = ModelVersion.objects.filter(model__in=rows, current=True)
     contexts = dict(versions.values_list("model_id", "context_length"))

@@ -125,6 +125,7 @@ def issue_key(
     """
     priority = facts.get("priority", PriorityClass.P3)
     policies.check_issue_key(by, application, priority, replaces)
+    policies.check_models(by, facts.get("models", ()), replaces)
     if facts.get("expires_at") is None and isinstance(by, User):
         facts["expires_at"] = timezone.now() + policies.USUAL_LIFE
     policies.check_lifetime(by, facts.get("expires_at"))
@@ -154,6 +155,7 @@ def change_key(*, by: Actor, key: ApiKey, **facts: Unpack[KeyFacts]) -> ApiKey:
     """Say anew how a key is served; what is left out stays. Raises `ValidationError` when it has ended."""
     locked = ApiKey.objects.select_for_update().get(pk=key.pk)
     policies.check_change_key(by, locked, facts.get("priority", PriorityClass(locked.priority)))
+    policies.check_models(by, facts.get("models", ()), locked)
     if facts.get("expires_at", locked.expires_at) != locked.expires_at:
         policies.check_lifetime(by, facts["expires_at"])
     before = _told(locked, tuple(facts))

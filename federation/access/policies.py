@@ -1,20 +1,24 @@
 """Who may create applications and manage them, issue, replace and revoke keys, up to which class and for how long."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from federation.access.models import ApiKey, Application, LimitOwner
+from federation.access.models import ApiKey, Application, LimitOwner, Trial
+from federation.catalogue.models import AIModel
+from federation.fleet.models import Deployment, InferenceServer
 from federation.journal.actors import Actor, is_operator
 from federation.members.models import Institution, Team
 from federation.members.policies import check_charter_accepted, check_is_member
 from federation.people.enums import Role
 from federation.people.models import User
 from federation.people.policies import holds, is_federation_admin
-from federation.policy import refuse_unless
-from routing.core.enums import PriorityClass
+from federation.policy import asking, refuse_unless
+from routing.core.enums import LifecycleStage, PriorityClass
+from routing.core.table import OPEN_STAGES
 
 HIGHEST_CLASS = {
     Role.MEMBER_DSI: PriorityClass.P5,
@@ -138,6 +142,57 @@ def check_lifetime(by: Actor, expires_at: datetime | None) -> None:
         raise ValidationError({"expires_at": _("A key works for two years at most.")})
 
 
+def check_models(by: Actor, models: Collection[AIModel], known: ApiKey | None = None) -> None:
+    """A model on trial is not for whoever knows its name: keys are named for it (`trials`).
+
+    What a key has already, or the one whose place it takes, it keeps.
+    """
+    if is_operator(by):
+        return
+    kept = set(known.models.values_list("pk", flat=True)) if known else set()
+    if any(model.stage not in OPEN_STAGES and model.pk not in kept for model in models):
+        raise ValidationError(
+            {"models": _("A key can be bound to models in production only.")}, code="on_trial"
+        )
+
+
+def check_see_trials(by: Actor, model: AIModel) -> None:
+    """The federation, auditors too, and the IT departments that host the model."""
+    overview = isinstance(by, User) and by.sees_everything
+    refuse_unless(overview or is_federation_admin(by) or bool(hosting_institutions(by, model)))
+
+
+def check_name_for_trial(by: Actor, model: AIModel, key: ApiKey) -> None:
+    """The federation for any key; an IT department that hosts the model for those of its institution."""
+    hosts = {each.pk for each in hosting_institutions(by, model)}
+    refuse_unless(is_federation_admin(by) or key.application.institution_id in hosts)
+    if model.stage != LifecycleStage.STAGING:
+        raise ValidationError(
+            _("This model is not on trial: no key has to be named for it."), code="no_trial"
+        )
+    if not key.is_usable:
+        raise ValidationError(_("This key has ended: make another one."), code="ended")
+    if key.trials.in_force().filter(model=model).exists():
+        raise ValidationError(_("This key is named for the trial already."), code="named")
+
+
+def check_end_trial(by: Actor, trial: Trial) -> None:
+    hosts = {each.pk for each in hosting_institutions(by, trial.model)}
+    refuse_unless(is_federation_admin(by) or trial.key.application.institution_id in hosts)
+    if trial.ended_at is not None:
+        raise ValidationError(_("This trial has ended already."), code="ended")
+
+
+def hosting_institutions(by: Actor, model: AIModel) -> list[Institution]:
+    """Return the institutions that serve a model and whose IT department `by` is."""
+    if not isinstance(by, User):
+        return []
+    servers = Deployment.objects.live().filter(version__model=model).values("server_id")
+    present = InferenceServer.objects.present().filter(pk__in=servers)
+    own = Institution.objects.filter(pk__in=by.institution_ids(Role.MEMBER_DSI))
+    return list(own.filter(pk__in=present.values("site__institution_id")))
+
+
 def check_issue_key(
     by: Actor,
     application: Application,
@@ -207,3 +262,7 @@ def check_set_limit(by: Actor, owner: LimitOwner) -> None:
             )
         case Institution():
             refuse_unless(is_federation_admin(by))
+
+
+can_see_trials = asking(check_see_trials)
+can_end_trial = asking(check_end_trial)

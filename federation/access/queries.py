@@ -6,19 +6,30 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, 
 from django.utils import timezone
 
 from federation.access.enums import KeyState
-from federation.access.models import OVERSEERS, ApiKey, ApiKeyQuerySet, Application, managed_by
+from federation.access.models import (
+    OVERSEERS,
+    ApiKey,
+    ApiKeyQuerySet,
+    Application,
+    Trial,
+    managed_by,
+)
 from federation.access.policies import (
+    HIGHEST_CLASS,
     check_give_away,
     check_manage_application,
     check_revoke_all,
     check_set_limit,
     highest_class,
+    hosting_institutions,
 )
+from federation.catalogue.models import AIModel
 from federation.fleet.models import InferenceServer, Site
 from federation.members.enums import MembershipState
 from federation.members.models import Institution, Membership
 from federation.people.enums import AccountKind, Role
 from federation.people.models import RoleGrant, User, UserQuerySet
+from federation.people.policies import holds, is_federation_admin
 from federation.policy import asking
 from routing.core.enums import PriorityClass
 from routing.core.labels import is_label, normal, site_labels
@@ -76,20 +87,44 @@ def colleagues(institution: Institution) -> UserQuerySet:
 
 
 def people_behind(application: Application) -> list[User]:
-    """Return who is told what happens to an application's keys: its people, else the IT department."""
+    """Return who is told what happens to an application's keys: its people, else the IT department.
+
+    Who has no role at the institution any more is not among them: its keys are nothing of theirs.
+    """
     own = User.objects.filter(
         Q(applications=application)
         | Q(managed_applications=application)
         | Q(team_places__team__applications=application, team_places__team__closed_at=None)
     )
     people = [person for person in own.distinct() if person.is_active and person.email]
-    people = [person for person in people if person.kind == AccountKind.PERSON]
+    people = [
+        person
+        for person in people
+        if person.kind == AccountKind.PERSON
+        and holds(person, application.institution_id, *HIGHEST_CLASS)
+    ]
     if people:
         return people
     grants = RoleGrant.objects.filter(
         role=Role.MEMBER_DSI, institution_id=application.institution_id, user__is_active=True
     )
     return list(User.objects.filter(pk__in=grants.values("user_id")).order_by("pk"))
+
+
+def keys_to_try(user: User, model: AIModel, text: str) -> ApiKeyQuerySet:
+    """Return the usable keys that `user` may name for a model's trial and that hold `text`, by whose they are."""
+    keys = ApiKey.objects.for_user(user).usable()
+    if not is_federation_admin(user):
+        keys = keys.filter(application__institution__in=hosting_institutions(user, model))
+    named = Trial.objects.in_force().filter(model=model)
+    keys = keys.exclude(pk__in=named.values("key_id"))
+    if text:
+        found = Q(name__icontains=text) | Q(application__name__icontains=text)
+        found |= Q(prefix__icontains=text)
+        keys = keys.filter(found | Q(application__institution__short_name__icontains=text))
+    return keys.select_related("application__institution", "application__owner").order_by(
+        "application__institution__short_name", "application__name", "name", "pk"
+    )
 
 
 def known_labels() -> dict[str, str]:

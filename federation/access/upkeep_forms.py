@@ -34,6 +34,17 @@ from routing.upstream.credentials import Secret
 USUAL_OVERLAP = timedelta(days=7)
 
 
+class TrialSearchForm(forms.Form):
+    """Which keys to offer for a trial."""
+
+    text = forms.CharField(
+        max_length=100,
+        required=False,
+        label=gettext_lazy("Key, application or institution"),
+        help_text=gettext_lazy("A part of its name, or how the key begins."),
+    )
+
+
 class ReplacementForm(forms.Form):
     """Until when the old key works, and the new one."""
 
@@ -101,7 +112,7 @@ class KeyChangeForm(KeyFields):
         offered = dict(cast(list[tuple[str, str]], labels.choices))
         labels.choices = list(({label: label for label in key.labels} | offered).items())
         highest = highest_class(by, key.application.institution) or PriorityClass.P1
-        visible = AIModel.objects.for_user(by).served() | AIModel.objects.filter(keys=key)
+        visible = AIModel.objects.for_user(by).open_to_all() | AIModel.objects.filter(keys=key)
         self.offer(visible.distinct(), max(highest, key.priority))
 
     def clean(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from federation.access.views import applications, institution, keys, leaks
+from federation.access.views import applications, institution, keys, leaks, trials
 
 urlpatterns = [
     path("", keys.keys, name="keys"),
@@ -13,6 +13,8 @@ urlpatterns = [
     path("teams/<uuid:team_id>/", applications.of_team, name="team_applications"),
     path("report-leak/", leaks.leak_page, name="report_leak"),
     path("leaks/", leaks.leak_endpoint, name="leak_endpoint"),
+    path("trials/<uuid:model_id>/", trials.trials, name="trials"),
+    path("trials/<uuid:model_id>/<uuid:trial_id>/end/", trials.end, name="end_trial"),
     path("<uuid:key_id>/", keys.key_page, name="key"),
     path("<uuid:key_id>/files/<slug:client>/", keys.client_file, name="client_file"),
     path("<uuid:key_id>/limits/", keys.limits, name="key_limits"),

@@ -1,17 +1,18 @@
-"""Models, versions, aliases and routing policies in Django's admin; its actions move models along their life."""
+"""The catalogue in Django's admin, to read: models move along their life on pages of their own."""
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
 
-from federation.admin import ReadOnlyAdmin, for_good
-from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPolicy
-from federation.catalogue.operations.life import change_stage
-from federation.people.guards import signed_in
-from routing.core.enums import LifecycleStage
-
-Models = QuerySet[AIModel]
+from federation.admin import ReadOnlyAdmin
+from federation.catalogue.models import (
+    AIModel,
+    Alias,
+    Announcement,
+    ModelVersion,
+    Notice,
+    Proposal,
+    RoutingPolicy,
+    StageChange,
+)
 
 
 @admin.register(AIModel)
@@ -19,30 +20,32 @@ class AIModelAdmin(ReadOnlyAdmin):
     list_display = ("slug", "display_name", "publisher", "licence", "category", "stage")
     list_filter = ("stage", "category")
     search_fields = ("slug", "display_name")
-    actions = ("try_out", "put_into_production", "deprecate", "retire")
 
-    @admin.action(description=_("Try out: into staging"))
-    def try_out(self, request: HttpRequest, models: Models) -> None:
-        self._move(request, models, LifecycleStage.STAGING)
 
-    @admin.action(description=_("Put into production"))
-    def put_into_production(self, request: HttpRequest, models: Models) -> None:
-        self._move(request, models, LifecycleStage.PRODUCTION)
+@admin.register(Proposal)
+class ProposalAdmin(ReadOnlyAdmin):
+    list_display = ("model", "proposed_by", "institution", "created_at", "withdrawn_at")
+    list_select_related = ("model", "proposed_by", "institution")
 
-    @admin.action(description=_("Deprecate: still served, no longer recommended"))
-    def deprecate(self, request: HttpRequest, models: Models) -> None:
-        self._move(request, models, LifecycleStage.DEPRECATED)
 
-    @for_good(
-        _("Retire for good"),
-        _("Nobody can ask these models any more, and they do not come back into the catalogue."),
-    )
-    def retire(self, request: HttpRequest, models: Models) -> None:
-        self._move(request, models, LifecycleStage.RETIRED)
+@admin.register(StageChange)
+class StageChangeAdmin(ReadOnlyAdmin):
+    list_display = ("model", "before", "after", "decided_by", "created_at")
+    list_filter = ("after",)
+    list_select_related = ("model", "decided_by")
 
-    def _move(self, request: HttpRequest, models: Models, stage: LifecycleStage) -> None:
-        by = signed_in(request)
-        self.call_for_each(request, models, lambda row: change_stage(by=by, model=row, stage=stage))
+
+@admin.register(Announcement)
+class AnnouncementAdmin(ReadOnlyAdmin):
+    list_display = ("model", "alias", "kind", "ends_on", "created_at")
+    list_filter = ("kind",)
+    list_select_related = ("model", "alias")
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyAdmin):
+    list_display = ("announcement", "person", "created_at", "sent_at")
+    list_select_related = ("announcement__model", "announcement__alias", "person")
 
 
 @admin.register(ModelVersion)
@@ -54,7 +57,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
 @admin.register(Alias)
 class AliasAdmin(ReadOnlyAdmin):
-    list_display = ("name", "model", "successor", "sunset")
+    list_display = ("name", "model", "successor", "sunset", "removed_at")
     list_select_related = ("model", "successor")
 
 

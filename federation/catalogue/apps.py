@@ -5,3 +5,11 @@ from django.utils.translation import gettext_lazy as _
 class CatalogueConfig(AppConfig):
     name = "federation.catalogue"
     verbose_name = _("catalogue")
+
+    def ready(self) -> None:
+        """Imported here: they need the models, which are loaded by now."""
+        from federation.catalogue.adoption import Adoption  # noqa: PLC0415
+        from federation.members.enums import SubjectKind  # noqa: PLC0415
+        from federation.members.subjects import register  # noqa: PLC0415
+
+        register(SubjectKind.MODEL, Adoption())

@@ -28,6 +28,16 @@ class Capability(models.TextChoices):
     RERANK = "rerank", _("reranking")
 
 
+class AnnouncementKind(models.TextChoices):
+    """What is told to the people whose keys used a model."""
+
+    DEPRECATED = "deprecated", _("deprecation")
+    MOVED = "moved", _("new date")
+    KEPT = "kept", _("stays in production")
+    REMINDER = "reminder", _("reminder")
+    ALIAS = "alias", _("end of an alias")
+
+
 STAGE_LABELS = {
     LifecycleStage.PROPOSED.value: _("proposed"),
     LifecycleStage.STAGING.value: _("staging"),

@@ -1,13 +1,30 @@
-"""Who may write the catalogue: the federation decides which models it offers."""
+"""Who may write the catalogue: members propose, the committee takes on trial, the federation decides the rest."""
+
+from datetime import date, timedelta
 
 from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from federation.catalogue.models import AIModel, Alias
+from federation.catalogue.enums import TRANSITIONS
+from federation.catalogue.models import AIModel, Alias, Proposal
+from federation.catalogue.readiness import what_is_missing
 from federation.journal.actors import Actor
-from federation.people.policies import is_federation_admin
+from federation.members.enums import BallotState, SubjectKind
+from federation.members.models import Ballot, Institution
+from federation.members.policies import check_is_member, check_reason
+from federation.people.models import User
+from federation.people.policies import holds, is_federation_admin
 from federation.policy import asking, refuse_unless
+from federation.transitions import check_transition
 from routing.core.enums import LifecycleStage
+
+MOST_PROPOSALS = 5
+"""Of one person that wait for the committee."""
+LATEST_END = timedelta(days=731)
+SHORT_NOTICE = timedelta(days=30)
+"""An end that is nearer surprises people who look after software in their spare time: the page warns."""
 
 
 def check_write_catalogue(by: Actor) -> None:
@@ -18,16 +35,182 @@ def check_set_routing(by: Actor, model: AIModel) -> None:
     """The federation decides how what it shares is shared out; a retired model is asked for no more."""
     check_write_catalogue(by)
     if model.stage == LifecycleStage.RETIRED:
-        raise ValidationError(_("This model is retired."), code="retired")
+        raise is_retired(model)
 
 
 def check_name_is_free(name: str) -> None:
     """Raise unless no model and no alias bears this public name, in any case of letters."""
     taken = AIModel.objects.filter(slug__iexact=name).exists()
-    if taken or Alias.objects.filter(name__iexact=name).exists():
+    if taken or Alias.objects.in_force().filter(name__iexact=name).exists():
         raise ValidationError(
             _("The name “%(name)s” is taken by a model."), code="name_taken", params={"name": name}
         )
 
 
+def is_retired(model: AIModel) -> ValidationError:
+    return ValidationError(_("This model is retired."), code="retired")
+
+
+# Proposals
+
+
+def check_propose(by: Actor, institution: Institution | None) -> None:
+    """Anybody with a role at a member, in its name; the federation in its own."""
+    if institution is None:
+        refuse_unless(is_federation_admin(by))
+    else:
+        refuse_unless(is_federation_admin(by) or holds(by, institution.pk))
+        check_is_member(institution)
+    own = Proposal.objects.standing().filter(model__stage=LifecycleStage.PROPOSED)
+    if isinstance(by, User) and own.filter(proposed_by=by).count() >= MOST_PROPOSALS:
+        raise ValidationError(
+            _("%(count)s of your proposals wait for the committee: withdraw one first."),
+            code="many",
+            params={"count": MOST_PROPOSALS},
+        )
+
+
+def may_be_proposed(model: AIModel) -> bool:
+    """Whether this name is of a proposal that was withdrawn."""
+    is_proposed = model.stage == LifecycleStage.PROPOSED
+    return is_proposed and not model.proposals.standing().exists()
+
+
+def check_may_be_proposed(model: AIModel) -> None:
+    if may_be_proposed(model):
+        return
+    told = {
+        LifecycleStage.PROPOSED: _("“%(model)s” is proposed already: the committee will decide."),
+        LifecycleStage.RETIRED: _("“%(model)s” is retired, and its name is not given again."),
+    }
+    raise ValidationError(
+        {
+            "slug": told.get(
+                LifecycleStage(model.stage), _("“%(model)s” is in the catalogue already.")
+            )
+            % {"model": model.slug}
+        }
+    )
+
+
+def check_withdraw_proposal(by: Actor, proposal: Proposal) -> None:
+    """Who has proposed it, and the federation; not while the committee votes."""
+    refuse_unless(is_federation_admin(by) or (by == proposal.proposed_by and by is not None))
+    _check_waits(proposal.model)
+    if proposal.withdrawn_at is not None:
+        raise ValidationError(_("This proposal is withdrawn already."), code="withdrawn")
+    _check_no_open_ballot(proposal.model)
+
+
+def check_adopt(by: Actor, model: AIModel, reason: str) -> None:
+    """An administrator who says where the committee has decided, as long as no ballot asks it."""
+    check_write_catalogue(by)
+    check_transition(TRANSITIONS, LifecycleStage(model.stage), LifecycleStage.STAGING)
+    check_reason(reason)
+    _check_no_open_ballot(model)
+
+
+def check_ready_for_the_committee(model: AIModel) -> None:
+    """Raise unless a ballot about this model is due: proposed, by somebody who stands by it."""
+    _check_waits(model)
+    if model.proposals.exists() and not model.proposals.standing().exists():
+        raise ValidationError(_("This proposal is withdrawn already."), code="withdrawn")
+
+
+def _check_waits(model: AIModel) -> None:
+    if model.stage != LifecycleStage.PROPOSED:
+        raise ValidationError(_("This model is not a proposal any more."), code="decided")
+
+
+def _check_no_open_ballot(model: AIModel) -> None:
+    ballots = Ballot.objects.about(SubjectKind.MODEL, model.pk)
+    if ballots.filter(state=BallotState.OPEN).exists():
+        raise ValidationError(
+            _("The committee votes about this model: close or cancel the ballot first."),
+            code="ballot_open",
+        )
+
+
+# From trial to the end
+
+
+def check_put_into_production(by: Actor, model: AIModel) -> None:
+    check_write_catalogue(by)
+    if model.stage == LifecycleStage.DEPRECATED:
+        raise ValidationError(
+            _("A deprecated model is kept with a reason, which its users are told."), code="keep"
+        )
+    check_transition(TRANSITIONS, LifecycleStage(model.stage), LifecycleStage.PRODUCTION)
+    if missing := what_is_missing(model):
+        raise ValidationError(missing, code="not_ready")
+
+
+def check_change_deprecation(by: Actor, model: AIModel) -> None:
+    check_write_catalogue(by)
+    if model.stage != LifecycleStage.DEPRECATED:
+        raise ValidationError(_("This model is not deprecated."), code="not_deprecated")
+
+
+def check_end(model: AIModel, retires_on: date, successor: AIModel | None) -> None:
+    """An end lies ahead, and what follows is there to be used."""
+    today = timezone.localdate()
+    if not today < retires_on <= today + LATEST_END:
+        raise ValidationError({"retires_on": _("Choose a day from tomorrow on, within two years.")})
+    _check_successor(successor, model)
+
+
+def check_retire(by: Actor, model: AIModel, reason: str) -> None:
+    """A deprecated model at its date, by anybody in charge or by the clock; another with a reason."""
+    check_write_catalogue(by)
+    check_transition(TRANSITIONS, LifecycleStage(model.stage), LifecycleStage.RETIRED)
+    if model.stage != LifecycleStage.DEPRECATED:
+        check_reason(reason)
+        _check_no_open_ballot(model)
+    elif model.retires_on is None:
+        raise ValidationError(_("Say first when it ends, so that its users are told."), code="date")
+    elif model.retires_on > timezone.localdate():
+        raise ValidationError(
+            _("It was announced until %(day)s: before, only the date can be changed."),
+            code="not_yet",
+            params={"day": date_format(model.retires_on)},
+        )
+
+
+# Aliases
+
+
+def check_name_alias(by: Actor, model: AIModel, name: str) -> None:
+    check_write_catalogue(by)
+    if model.stage == LifecycleStage.RETIRED:
+        raise is_retired(model)
+    check_name_is_free(name)
+
+
+def check_change_alias(by: Actor, alias: Alias) -> None:
+    check_write_catalogue(by)
+    if alias.removed_at is not None:
+        raise ValidationError(_("This alias is removed already."), code="removed")
+
+
+def check_alias_end(alias: Alias, sunset: date | None, successor: AIModel | None) -> None:
+    today = timezone.localdate()
+    if sunset is not None and sunset != alias.sunset and not today < sunset <= today + LATEST_END:
+        raise ValidationError({"sunset": _("Choose a day from tomorrow on, within two years.")})
+    if sunset is None and successor is not None:
+        raise ValidationError({"sunset": _("Say from when on the successor is to be used.")})
+    _check_successor(successor, alias.model)
+
+
+def _check_successor(successor: AIModel | None, model: AIModel) -> None:
+    if successor is None:
+        return
+    if successor.pk == model.pk or successor.stage != LifecycleStage.PRODUCTION:
+        raise ValidationError(
+            {"successor": _("The successor is another model, and one in production.")}
+        )
+
+
 can_set_routing = asking(check_set_routing)
+can_write = asking(check_write_catalogue)
+can_withdraw_proposal = asking(check_withdraw_proposal)
+can_put_to_the_committee = asking(check_ready_for_the_committee)

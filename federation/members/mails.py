@@ -29,9 +29,9 @@ class Letter(NamedTuple):
 def tell_submission(candidacy: Candidacy) -> None:
     """Tell the committee that somebody has applied."""
     assert candidacy.membership is not None  # it is submitted
-    page = _page("member", candidacy.membership.pk)
+    page = page_address("member", candidacy.membership.pk)
     for member in committee():
-        _write(
+        write(
             member.email,
             member.language,
             lambda: Letter(
@@ -50,9 +50,12 @@ def tell_submission(candidacy: Candidacy) -> None:
 
 def tell_signature(agreement: Agreement) -> None:
     """Tell the committee that an agreement has come back signed."""
-    institution, page = agreement.membership.institution, _page("member", agreement.membership_id)
+    institution, page = (
+        agreement.membership.institution,
+        page_address("member", agreement.membership_id),
+    )
     for member in committee():
-        _write(
+        write(
             member.email,
             member.language,
             lambda: Letter(
@@ -65,8 +68,8 @@ def tell_signature(agreement: Agreement) -> None:
 def tell_sent_back(agreement: Agreement) -> None:
     """Tell the applicant that another signed copy is needed, and why."""
     applicant = agreement.membership.candidacy.applicant
-    page = _page("candidacy", agreement.membership.candidacy.pk)
-    _write(
+    page = page_address("candidacy", agreement.membership.candidacy.pk)
+    write(
         applicant.email,
         applicant.language,
         lambda: Letter(
@@ -78,9 +81,9 @@ def tell_sent_back(agreement: Agreement) -> None:
 
 def tell_ballot(ballot: Ballot) -> None:
     """Tell the voters that they are asked."""
-    page = _page("ballot", ballot.pk)
+    page = page_address("ballot", ballot.pk)
     for member in voters_about(ballot.kind, ballot.subject_id):
-        _write(
+        write(
             member.email,
             member.language,
             lambda: Letter(
@@ -100,8 +103,8 @@ def tell_decision(decision: MembershipDecision) -> None:
     candidacy = Candidacy.objects.filter(membership=decision.membership).first()
     if candidacy is None or decision.decided_by == candidacy.applicant:
         return
-    applicant, page = candidacy.applicant, _page("candidacy", candidacy.pk)
-    _write(
+    applicant, page = candidacy.applicant, page_address("candidacy", candidacy.pk)
+    write(
         applicant.email,
         applicant.language,
         lambda: Letter(
@@ -114,10 +117,10 @@ def tell_decision(decision: MembershipDecision) -> None:
 
 def send_invitation(invitation: Invitation, token: str) -> None:
     """Send the link that accepts an invitation; nobody else ever holds it."""
-    link = _page("accept_invitation", token)
+    link = page_address("accept_invitation", token)
     known: User | None = User.objects.filter(email__iexact=invitation.email).first()
     language = known.language if known else invitation.invited_by.language
-    _write(
+    write(
         invitation.email,
         language,
         lambda: Letter(
@@ -158,14 +161,20 @@ def _what_it_means(decision: MembershipDecision) -> str:
             return _("The candidacy or membership has ended.")
 
 
-def _page(name: str, argument: object) -> str:
+def page_address(name: str, argument: object) -> str:
+    """Return the whole address of a page, by its name."""
     return f"{settings.PUBLIC_URL}{reverse(name, args=[argument])}"
 
 
-def _write(address: str, language: str, letter: Callable[[], Letter]) -> None:
-    """Put the letter into words now, in the reader's language, and send it once the transaction holds."""
+def worded(language: str, letter: Callable[[], Letter]) -> tuple[str, str]:
+    """Return a letter's heading and text, in the reader's language."""
     with override(language):
         subject, paragraphs = letter()
         text = "\n\n".join([_("Hello,"), *paragraphs, f"-- \n{settings.SITE_NAME}"]) + "\n"
-    heading = f"[{settings.SITE_NAME}] {' '.join(subject.split())}"
+    return f"[{settings.SITE_NAME}] {' '.join(subject.split())}", text
+
+
+def write(address: str, language: str, letter: Callable[[], Letter]) -> None:
+    """Put the letter into words now, and send it once the transaction holds."""
+    heading, text = worded(language, letter)
     transaction.on_commit(lambda: send_mail(heading, text, None, [address]), robust=True)

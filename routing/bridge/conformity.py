@@ -207,7 +207,7 @@ def _other_models(deployment: Deployment) -> tuple[str, ...]:
     """Return the names under which other models are known, in lower case, that are not this one's too."""
     own = deployment.version.model
     others = AIModel.objects.exclude(pk=own.pk).values_list("slug", flat=True)
-    aliases = Alias.objects.exclude(model=own).values_list("name", flat=True)
+    aliases = Alias.objects.in_force().exclude(model=own).values_list("name", flat=True)
     live = Deployment.objects.live()
     served = live.exclude(version__model=own).values_list("served_name", flat=True)
     mine = set(live.filter(version__model=own).values_list("served_name", flat=True))

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 
-from federation.access.models import ApiKey, Limit, scope_of
+from federation.access.models import ApiKey, Limit, Trial, scope_of
 from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPolicy
 from federation.fleet.calendar import GuestHours, ceilings
 from federation.fleet.models import (
@@ -24,6 +24,7 @@ from federation.fleet.models import (
 )
 from federation.members.enums import MembershipState
 from federation.members.models import Institution, Membership
+from routing.bridge.ends import end_of, ends_of_aliases, names_gone
 from routing.bridge.models import RoutingChange
 from routing.core import table
 from routing.core.enums import (
@@ -75,6 +76,8 @@ def build_principals(version: int) -> PrincipalsSection:
         .order_by("aimodel_id")
         .values_list("apikey_id", "aimodel_id")
     )
+    tried = Trial.objects.in_force().filter(key__in=keys).order_by("model_id")
+    trials = _gathered(tried.values_list("key_id", "model_id"))
     rows = list(keys.select_related("application__institution").order_by("pk"))
     found = {
         key.digest: table.Principal(
@@ -91,6 +94,7 @@ def build_principals(version: int) -> PrincipalsSection:
             endpoints=tuple(key.endpoints) or None,
             networks=tuple(key.networks),
             labels=data_class(key.labels),
+            trials=tuple(map(str, trials.get(key.pk, ()))),
         )
         for key in rows
     }
@@ -147,12 +151,17 @@ def build_names(version: int) -> NamesSection:
             policies.get(model.pk) or RoutingPolicy(model=model),
             tuple(running[model.pk]),
         )
-        for model in served.order_by("pk")
+        for model in served.select_related("successor").order_by("pk")
     }
-    aliases = Alias.objects.filter(model__in=served).order_by("pk").values_list("name", "model_id")
-    names = {name.lower(): str(model_id) for name, model_id in aliases}
+    aliases = Alias.objects.in_force().filter(model__in=served).order_by("pk")
+    names = {name.lower(): str(pk) for name, pk in aliases.values_list("name", "model_id")}
     names |= {model.name.lower(): key for key, model in models.items()}
-    return NamesSection(version=version, names=table.Names(models=models, aliases=names))
+    return NamesSection(
+        version=version,
+        names=table.Names(
+            models=models, aliases=names, ends=ends_of_aliases(aliases), gone=names_gone()
+        ),
+    )
 
 
 def build_servers(version: int) -> ServersSection:
@@ -244,6 +253,7 @@ def _model(
         max_model_len=context,
         capabilities=tuple(model.capabilities),
         deployments=deployments,
+        end=end_of(model),
     )
 
 

@@ -18,6 +18,9 @@ from routing.core.enums import (
 )
 
 HOURS_OF_A_WEEK = 168
+OPEN_STAGES = frozenset({LifecycleStage.PRODUCTION, LifecycleStage.DEPRECATED})
+"""In which a model is every key's that names none; on trial it is only theirs that were named for it."""
+SERVED_STAGES = OPEN_STAGES | {LifecycleStage.STAGING}
 
 
 class Principal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -40,6 +43,14 @@ class Principal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Where it may come from, such as `192.0.2.0/24`; empty for anywhere."""
     labels: tuple[str, ...] = ()
     """What every site that serves it must carry (`routing.core.labels`)."""
+    trials: tuple[str, ...] = ()
+    """Models that it may ask besides, as they were given to it for a trial."""
+
+    def may_use(self, model: "Model") -> bool:
+        """Say whether the key may use a model: those that it names, else every model open to all; and its trials."""
+        if self.models is None and model.stage in OPEN_STAGES:
+            return True
+        return model.id in self.trials or (self.models is not None and model.id in self.models)
 
 
 class Limit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -61,6 +72,14 @@ class Deployment(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Paths below /v1 that the server was declared to answer; empty when unknown."""
 
 
+class End(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """That a name is on its way out, or gone. Moments are epoch seconds; `successor` is a public name."""
+
+    announced_at: int | None = None
+    at: int | None = None
+    successor: str | None = None
+
+
 class Model(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A public model and where it runs. `name` is what clients put in `model`."""
 
@@ -79,6 +98,7 @@ class Model(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     max_model_len: int | None = None
     capabilities: tuple[str, ...] = ()
     deployments: tuple[Deployment, ...] = ()
+    end: End | None = None
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +106,10 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
 
     models: dict[str, Model]
     aliases: dict[str, str]
+    ends: dict[str, End] = {}
+    """Of aliases, in lower case, that end before their model does."""
+    gone: dict[str, End] = {}
+    """Names, in lower case, that were answered once."""
 
 
 class GuestRules(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -180,6 +204,3 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EMPTY = Table()
-SERVED_STAGES = frozenset(
-    {LifecycleStage.STAGING, LifecycleStage.PRODUCTION, LifecycleStage.DEPRECATED}
-)

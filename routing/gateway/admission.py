@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 
 from routing.core.accounting import Opened
-from routing.core.enums import LifecycleStage, PriorityClass, RoutingMode
+from routing.core.enums import PriorityClass, RoutingMode
 from routing.core.table import Model, Principal, Server, Table
 from routing.core.usage import READING, WRITING
 from routing.dispatch.messages import Ticket
 from routing.gateway.errors import ApiError, Code
+from routing.gateway.lifecycle import model_named
 from routing.gateway.multipart import FormBody
 from routing.gateway.paths import is_known
 from routing.gateway.schemas import (
@@ -27,8 +28,6 @@ from routing.upstream.engines.vllm import VLLM
 
 Body = JsonBody | FormBody
 JSON_TYPE = b"application/json"
-_OPEN_TO_ALL = frozenset({LifecycleStage.PRODUCTION, LifecycleStage.DEPRECATED})
-_SHOWN = 100  # characters of a client's own words repeated to it
 
 
 class Order(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -46,30 +45,24 @@ class Order(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     labels: tuple[str, ...] = ()
 
 
-def may_use(principal: Principal, model: Model) -> bool:
-    """Say whether a key may use a model: those that it names, else every model open to all."""
-    if principal.models is None:
-        return model.stage in _OPEN_TO_ALL
-    return model.id in principal.models
-
-
 def read_order(
     table: Table,
     principal: Principal,
     endpoint: str,
     data: bytes,
     content_type: bytes,
+    now: float,
     labels: tuple[str, ...] = (),
 ) -> tuple[Order, Body]:
     """Return what a request's body orders, and the body, which is dropped earlier. Raises `ApiError`.
 
-    `labels` are what every site must carry that serves it.
+    `labels` are what every site must carry that serves it; `now` is in epoch seconds.
     """
     is_form = content_type.lower().startswith(b"multipart/")
     body: Body = FormBody(data, content_type) if is_form else JsonBody(data)
     asked = _model_name(body, endpoint)
     stream = _stream(body)
-    model = _model(table, principal, asked)
+    model = _model(table, principal, asked, now)
     mode = _mode(body, principal)
     if mode is not RoutingMode.ANY and not _is_hosted(table, model, principal.institution_id):
         raise ApiError(
@@ -100,14 +93,9 @@ def _model_name(body: Body, endpoint: str) -> str:
     return asked
 
 
-def _model(table: Table, principal: Principal, asked: str) -> Model:
-    model = table.model_named(asked)
-    if model is None:
-        raise ApiError(
-            Code.UNKNOWN_MODEL,
-            f"Unknown model `{asked[:_SHOWN]}`; GET /v1/models lists those of this key",
-        )
-    if not may_use(principal, model):
+def _model(table: Table, principal: Principal, asked: str, now: float) -> Model:
+    model = model_named(table, asked, now)
+    if not principal.may_use(model):
         raise ApiError(Code.MODEL_NOT_ALLOWED, f"This key may not use the model `{model.name}`")
     return model
 

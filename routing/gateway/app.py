@@ -8,17 +8,19 @@ import asyncio
 import logging
 import time
 
-from routing.core.table import Principal
+from routing.core.table import Model, Principal
 from routing.gateway.addresses import client_address
 from routing.gateway.admission import Order, read_order
 from routing.gateway.auth import authenticate
 from routing.gateway.connection import Send
+from routing.gateway.cors import HeaderList
 from routing.gateway.endpoints.health import LIVE, readiness
 from routing.gateway.endpoints.models import list_models, one_model
 from routing.gateway.errors import ApiError, Code
 from routing.gateway.exchange import Exchange, Receive, Scope
 from routing.gateway.gateway import Gateway
 from routing.gateway.journey import Journey
+from routing.gateway.lifecycle import lifecycle_headers
 from routing.gateway.paths import endpoint_of, is_api, is_known, model_in
 from routing.gateway.portal import Portal
 from routing.gateway.scopes import DATA_CLASS, check_address, check_endpoint, labels_of
@@ -134,7 +136,9 @@ class Application:
             raise ApiError(Code.WRONG_METHOD)
         table, load = self._gateway.table, self._gateway.dispatcher.load()
         if name:
-            return await exchange.answer(200, one_model(table, principal, load, name))
+            body, model = one_model(table, principal, load, name, time.time())
+            exchange.add_headers(self._lifecycle_headers(model, name))
+            return await exchange.answer(200, body)
         return await exchange.answer(200, list_models(table, principal, load))
 
     async def _begin_journey(self, exchange: Exchange, principal: Principal) -> Journey:
@@ -145,13 +149,24 @@ class Application:
             content_type = exchange.header(b"content-type")
             labels = labels_of(principal, exchange.header(DATA_CLASS))
             order, body = read_order(
-                gateway.registered, principal, exchange.endpoint, data, content_type, labels
+                gateway.registered,
+                principal,
+                exchange.endpoint,
+                data,
+                content_type,
+                received_at,
+                labels,
             )
+            exchange.add_headers(self._lifecycle_headers(order.model, order.model_asked))
             self._refuse_what_is_stopped(order)
             return Journey(gateway, exchange, order, body, received_at)
         except BaseException:
             gateway.bodies.give_back(len(data))
             raise
+
+    def _lifecycle_headers(self, model: Model, asked: str) -> HeaderList:
+        gateway = self._gateway
+        return lifecycle_headers(gateway.registered, model, asked, gateway.settings.public_url)
 
     def _refuse_what_is_stopped(self, order: Order) -> None:
         """The key once more: a body may have taken long."""

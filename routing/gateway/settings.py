@@ -69,6 +69,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     run_dir: Path
     pepper: Secret
     encryption_keys: tuple[Fernet, ...]
+    public_url: str = ""
+    """Of the portal, without a slash at its end: answers about models that leave link to its pages."""
     trusted_proxies: tuple[IPNetwork, ...] = ()
     cors_origins: frozenset[str] = frozenset()
     """Web origins that may use any key; `*` stands for all."""
@@ -81,9 +83,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Return the settings in `environ`. Raises `SettingsError`."""
     var = Path(_required(environ, "VAR")).absolute()
+    port = _port(environ.get("PORT") or "8000", "PORT")
     return Settings(
         host=environ.get("HOST") or "127.0.0.1",
-        port=_port(environ.get("PORT") or "8000", "PORT"),
+        port=port,
+        public_url=_public_url(environ, port),
         var=var,
         run_dir=Path(_required(environ, "RUN_DIR")).absolute(),
         pepper=Secret(read_secret(environ, "PEPPER", var)),
@@ -91,7 +95,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         trusted_proxies=tuple(_network(word) for word in _words(environ, "TRUSTED_PROXIES")),
         cors_origins=frozenset(_words(environ, "CORS_ORIGINS")),
         metrics_host=environ.get("METRICS_HOST") or "127.0.0.1",
-        metrics_port=_port(port, "METRICS_PORT") if (port := environ.get("METRICS_PORT")) else None,
+        metrics_port=_port(text, "METRICS_PORT") if (text := environ.get("METRICS_PORT")) else None,
         log_level=_log_level(environ.get("LOG_LEVEL") or "INFO"),
         limits=read_limits(environ),
     )
@@ -150,6 +154,10 @@ def _port(text: str, name: str) -> int:
     if not 0 < port < 65536:
         raise SettingsError(f"{name} is {text!r}; it takes a number from 1 to 65535")
     return port
+
+
+def _public_url(environ: Mapping[str, str], port: int) -> str:
+    return environ.get("PUBLIC_URL", "").strip().rstrip("/") or f"http://127.0.0.1:{port}"
 
 
 def _words(environ: Mapping[str, str], name: str) -> list[str]:

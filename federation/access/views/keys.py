@@ -32,6 +32,7 @@ from federation.access.queries import (
 )
 from federation.access.snippets import base_url, snippets
 from federation.access.upkeep_forms import KeyChangeForm, ReplacementForm, RevocationForm
+from federation.catalogue.models import AIModel
 from federation.members.queries import has_accepted_charter
 from federation.people.guards import signed_in
 from routing.upstream.credentials import Secret
@@ -75,6 +76,7 @@ def key_page(request: HttpRequest, key_id: UUID) -> HttpResponse:
         "successor": key.successors.usable().first(),
         "endpoints": [ENDPOINT_LABELS.get(each, each) for each in key.endpoints],
         "data_class": in_words(key.labels),
+        "tried": AIModel.objects.filter(trials__in=key.trials.in_force()),
         **_to_use(models, _("YOUR_KEY"), ""),
     }
     return render(request, "access/key.html", context)

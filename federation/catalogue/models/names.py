@@ -18,11 +18,14 @@ from federation.catalogue.enums import (
 from federation.people.models import User
 from federation.people.scope import sees_everything
 from routing.core.enums import LifecycleStage
-from routing.core.table import SERVED_STAGES
+from routing.core.table import OPEN_STAGES, SERVED_STAGES
 
 PUBLIC_NAME = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$"
 """What clients put in `model`: names of the engines' world hold dots, colons and slashes."""
+MOST_NOTE = 1000
 SERVED = sorted(stage.value for stage in SERVED_STAGES)
+OPEN_TO_ALL = sorted(stage.value for stage in OPEN_STAGES)
+LEAVING = sorted((LifecycleStage.DEPRECATED.value, LifecycleStage.RETIRED.value))
 
 
 class AIModelQuerySet(models.QuerySet["AIModel"]):
@@ -34,6 +37,10 @@ class AIModelQuerySet(models.QuerySet["AIModel"]):
 
     def served(self) -> "AIModelQuerySet":
         return self.filter(stage__in=SERVED)
+
+    def open_to_all(self) -> "AIModelQuerySet":
+        """Those that a key may ask without being named for a trial."""
+        return self.filter(stage__in=OPEN_TO_ALL)
 
 
 class AIModel(Row):
@@ -65,6 +72,22 @@ class AIModel(Row):
         choices=STAGE_LABELS,
         default=LifecycleStage.PROPOSED.value,
     )
+    deprecated_at = models.DateTimeField(_("deprecated"), null=True, blank=True)
+    retires_on = models.DateField(_("retirement"), null=True, blank=True)
+    successor = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        related_name="predecessors",
+        null=True,
+        blank=True,
+        verbose_name=_("successor"),
+    )
+    deprecation_note_fr = models.TextField(
+        _("note in French"), max_length=MOST_NOTE, blank=True, db_default=""
+    )
+    deprecation_note_en = models.TextField(
+        _("note in English"), max_length=MOST_NOTE, blank=True, db_default=""
+    )
 
     objects = AIModelQuerySet.as_manager()
 
@@ -89,6 +112,15 @@ class AIModel(Row):
                 condition=Q(capabilities__contained_by=Capability.values),
                 name="capabilities_are_known",
             ),
+            models.CheckConstraint(
+                condition=Q(stage__in=LEAVING)
+                | Q(deprecated_at__isnull=True, retires_on__isnull=True, successor__isnull=True),
+                name="only_a_model_that_leaves_has_an_end",
+            ),
+            models.CheckConstraint(
+                condition=Q(successor__isnull=True) | ~Q(successor=F("id")),
+                name="a_model_is_succeeded_by_another",
+            ),
         )
 
     def __str__(self) -> str:
@@ -99,6 +131,13 @@ class AIModel(Row):
         """The description in the reader's language, else in French."""
         english = (get_language() or "").startswith("en") and self.description_en
         return self.description_en if english else self.description_fr
+
+    @property
+    def deprecation_note(self) -> str:
+        """The note on its deprecation in the reader's language, else in the other."""
+        notes = (self.deprecation_note_fr, self.deprecation_note_en)
+        english = (get_language() or "").startswith("en")
+        return next(filter(None, reversed(notes) if english else notes), "")
 
 
 class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
@@ -150,9 +189,14 @@ class AliasQuerySet(models.QuerySet["Alias"]):
     def for_user(self, user: User | AnonymousUser) -> "AliasQuerySet":
         return self.filter(model__in=AIModel.objects.for_user(user))
 
+    def in_force(self) -> "AliasQuerySet":
+        return self.filter(removed_at__isnull=True)
+
 
 class Alias(Row):
-    """Another public name of a model; from `sunset` on its users should take `successor`."""
+    """Another public name of a model. From the first moment of `sunset`, in Paris, it is answered no more, and
+    who asks for it is told the `successor`: a name never stands for another model than it stood for.
+    """
 
     name = models.CharField(_("name"), max_length=128, validators=[RegexValidator(PUBLIC_NAME)])
     model = models.ForeignKey(
@@ -167,6 +211,8 @@ class Alias(Row):
         verbose_name=_("successor"),
     )
     sunset = models.DateField(_("announced end"), null=True, blank=True)
+    announced_at = models.DateTimeField(_("announced"), null=True, blank=True)
+    removed_at = models.DateTimeField(_("removed"), null=True, blank=True)
 
     objects = AliasQuerySet.as_manager()
 
@@ -174,7 +220,11 @@ class Alias(Row):
         verbose_name = _("alias")
         verbose_name_plural = _("aliases")
         constraints = (
-            models.UniqueConstraint(Lower("name"), name="an_alias_is_one_model_whatever_its_case"),
+            models.UniqueConstraint(
+                Lower("name"),
+                condition=Q(removed_at__isnull=True),
+                name="an_alias_is_one_model_whatever_its_case",
+            ),
             models.CheckConstraint(
                 condition=Q(name__regex=PUBLIC_NAME), name="an_alias_has_no_odd_character"
             ),

@@ -1,14 +1,15 @@
-"""Writes about what the catalogue holds: models, their versions, their names."""
+"""Writes about what the catalogue holds: models and their versions."""
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 from django.db import transaction
+from django.utils import timezone
 
 from federation.catalogue import policies
 from federation.catalogue.enums import Category
-from federation.catalogue.models import AIModel, Alias, ModelVersion
+from federation.catalogue.models import AIModel, ModelVersion
+from federation.catalogue.operations.life import note_stage
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from routing.core.enums import LifecycleStage
@@ -37,10 +38,18 @@ def register_model(
 ) -> AIModel:
     """Write a model under its public name. Raises `ValidationError` when the name is taken or odd."""
     policies.check_write_catalogue(by)
+    return enter(by=by, slug=slug, stage=stage, facts=facts or {})
+
+
+def enter(*, by: Actor, slug: str, stage: LifecycleStage, facts: Mapping[str, object]) -> AIModel:
+    """Write a model and the first stage of its life. The caller has asked the policy."""
     policies.check_name_is_free(slug)
-    model = AIModel(**{"slug": slug, "display_name": slug, "stage": stage.value, **(facts or {})})
+    model = AIModel(**{"slug": slug, "display_name": slug, "stage": stage.value, **facts})
+    if stage == LifecycleStage.DEPRECATED:
+        model.deprecated_at = timezone.now()
     model.full_clean()
     model.save()
+    note_stage(by=by, model=model)
     record(by=by, verb="catalogue.register_model", obj=model, diff={"slug": slug, "stage": stage})
     return model
 
@@ -83,32 +92,3 @@ def add_version(
         },
     )
     return version
-
-
-@transaction.atomic
-def add_alias(
-    *,
-    by: Actor,
-    model: AIModel,
-    name: str,
-    successor: AIModel | None = None,
-    sunset: date | None = None,
-) -> Alias:
-    """Give a model another public name. Raises `ValidationError` when it is taken or odd."""
-    policies.check_write_catalogue(by)
-    policies.check_name_is_free(name)
-    alias = Alias(model=model, name=name, successor=successor, sunset=sunset)
-    alias.full_clean()
-    alias.save()
-    record(
-        by=by,
-        verb="catalogue.add_alias",
-        obj=alias,
-        diff={
-            "name": name,
-            "model": model.pk,
-            "successor": successor.pk if successor else None,
-            "sunset": sunset,
-        },
-    )
-    return alias

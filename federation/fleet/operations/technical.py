@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from federation.catalogue.models import AIModel, ModelVersion
-from federation.catalogue.operations.life import change_stage
-from federation.catalogue.operations.registering import add_version, register_model
+from federation.catalogue.operations.proposals import propose_with_a_server
+from federation.catalogue.operations.registering import add_version
 from federation.fleet import mails, policies
 from federation.fleet.calendar import HOURS_OF_A_DAY, GuestHours
 from federation.fleet.enums import (
@@ -43,7 +43,7 @@ from federation.journal.operations import record
 from federation.members.models import Institution
 from federation.people.models import User
 from federation.transitions import check_transition
-from routing.core.enums import LifecycleStage, PriorityClass, ServerState
+from routing.core.enums import PriorityClass, ServerState
 from routing.upstream.credentials import Secret, UnsealError, seal, unseal
 
 Fields = Mapping[str, Any]
@@ -156,15 +156,13 @@ def revise_form(
 
 @transaction.atomic
 def accept_form(*, by: Actor, form: TechnicalForm) -> InferenceServer:
-    """Put the server into service; a model that was only proposed goes into staging with it."""
+    """Put the server into service. A model that is only proposed stays it: the committee decides about models,
+    and until it has, the server gets no request for this one."""
     locked = _locked(form, None)
     policies.check_decide_form(by, locked)
     if locked.server is None:
         raise ValidationError(_("This form is not handed in yet."), code="draft")
     server = change_server_state(by=by, server=locked.server, state=ServerState.LIVE)
-    for deployment in server.deployments.live().select_related("version__model"):
-        if deployment.version.model.stage == LifecycleStage.PROPOSED:
-            change_stage(by=by, model=deployment.version.model, stage=LifecycleStage.STAGING)
     if locked.site_labels and not server.site.labels:  # Who gains by a label does not give it.
         set_site_labels(by=by, site=server.site, labels=locked.site_labels)
     locked.refresh_from_db(fields=["state"])
@@ -292,18 +290,13 @@ def _site_of(by: Actor, form: TechnicalForm) -> Site:
 
 def _serve(form: TechnicalForm, server: InferenceServer) -> None:
     """Say which model version the server answers to: one that is there, or one beside the current."""
-    # The catalogue is the federation's to write: a proposal enters it as one, by the product itself.
-    model = form.model or _proposed(form.proposed_model)
+    model = form.model or propose_with_a_server(
+        slug=form.proposed_model, institution=form.institution, filled_by=form.filled_by
+    )
     form.model, form.proposed_model = model, ""
     form.save(update_fields=["model", "proposed_model"])
     deploy_model(
         by=SYSTEM, server=server, version=_version(form, model), served_name=form.served_name
-    )
-
-
-def _proposed(name: str) -> AIModel:
-    return AIModel.objects.filter(slug__iexact=name).first() or register_model(
-        by=SYSTEM, slug=name, stage=LifecycleStage.PROPOSED
     )
 
 

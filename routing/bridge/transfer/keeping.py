@@ -33,7 +33,8 @@ class Keeper:
         self._keys = _keys()
         self._models = {slug.lower(): pk for pk, slug in AIModel.objects.values_list("pk", "slug")}
         self._models |= {
-            name.lower(): pk for name, pk in Alias.objects.values_list("name", "model_id")
+            name.lower(): pk
+            for name, pk in Alias.objects.in_force().values_list("name", "model_id")
         }
         self._servers = _servers()
         self._deployments = {

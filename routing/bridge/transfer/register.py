@@ -85,7 +85,8 @@ def read_register() -> Register:
         servers=_servers(),
         models=_models(),
         aliases={
-            name.lower(): slug for name, slug in Alias.objects.values_list("name", "model__slug")
+            name.lower(): slug
+            for name, slug in Alias.objects.in_force().values_list("name", "model__slug")
         },
         keys=_keys(),
     )

@@ -17,7 +17,8 @@ from federation.access.operations import (
 )
 from federation.catalogue.enums import Capability
 from federation.catalogue.models import Alias
-from federation.catalogue.operations.registering import add_alias, add_version
+from federation.catalogue.operations.aliases import add_alias
+from federation.catalogue.operations.registering import add_version
 from federation.catalogue.operations.routing import set_routing
 from federation.fleet.enums import Engine
 from federation.fleet.models import InferenceServer, Site

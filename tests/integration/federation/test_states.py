@@ -11,8 +11,9 @@ from django.db import transaction
 from django.db.models import Model
 
 from federation.catalogue.enums import TRANSITIONS as STAGES
+from federation.catalogue.operations.aliases import add_alias
 from federation.catalogue.operations.life import change_stage
-from federation.catalogue.operations.registering import add_alias, add_version, register_model
+from federation.catalogue.operations.registering import add_version, register_model
 from federation.fleet.enums import (
     FORM_TRANSITIONS,
     MAINTENANCE_TRANSITIONS,

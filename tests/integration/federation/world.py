@@ -8,7 +8,7 @@ from django.utils import timezone
 from federation.access.models import ApiKey, Application, Limit
 from federation.access.operations import set_limit
 from federation.catalogue.models import AIModel, Alias
-from federation.catalogue.operations.registering import add_alias
+from federation.catalogue.operations.aliases import add_alias
 from federation.catalogue.operations.routing import set_routing
 from federation.fleet.enums import Engine, FormState, RunState, RunTrigger
 from federation.fleet.models import (

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from federation.access.models import ApiKey
 from federation.access.operations import revoke_key
 from federation.catalogue.models import AIModel
-from federation.catalogue.operations.registering import add_alias
+from federation.catalogue.operations.aliases import add_alias
 from federation.catalogue.operations.routing import set_routing
 from federation.fleet.enums import Engine
 from federation.fleet.operations.publication import Offer, publish_server

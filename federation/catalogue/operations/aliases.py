@@ -1,0 +1,84 @@
+"""Writes about aliases: another public name of a model is given, gets an end, and is taken away."""
+
+from datetime import date
+
+from django.db import transaction
+from django.utils import timezone
+
+from federation.catalogue import policies
+from federation.catalogue.enums import AnnouncementKind
+from federation.catalogue.models import AIModel, Alias
+from federation.catalogue.operations.notices import announce
+from federation.journal.actors import Actor
+from federation.journal.operations import record
+
+
+@transaction.atomic
+def add_alias(
+    *,
+    by: Actor,
+    model: AIModel,
+    name: str,
+    successor: AIModel | None = None,
+    sunset: date | None = None,
+) -> Alias:
+    """Give a model another public name. Raises `ValidationError` when it is taken or odd."""
+    policies.check_name_alias(by, model, name)
+    alias = Alias(model=model, name=name, successor=successor, sunset=sunset)
+    if sunset is not None:
+        policies.check_alias_end(alias, sunset, successor)
+        alias.announced_at = timezone.now()
+    alias.full_clean()
+    alias.save()
+    record(
+        by=by,
+        verb="catalogue.add_alias",
+        obj=alias,
+        diff={
+            "name": name,
+            "model": model.pk,
+            "successor": successor.pk if successor else None,
+            "sunset": sunset,
+        },
+    )
+    return alias
+
+
+@transaction.atomic
+def end_alias(
+    *, by: Actor, alias: Alias, sunset: date | None, successor: AIModel | None = None
+) -> Alias:
+    """Say until when a name is answered and what to ask for then, or that it stays; who used it is told an end."""
+    locked = locked_alias(alias)
+    policies.check_change_alias(by, locked)
+    policies.check_alias_end(locked, sunset, successor)
+    before = (locked.sunset, locked.successor_id)
+    locked.sunset, locked.successor = sunset, successor
+    locked.announced_at = (locked.announced_at or timezone.now()) if sunset else None
+    locked.full_clean()
+    locked.save(update_fields=["sunset", "successor", "announced_at"])
+    if sunset is not None and before != (locked.sunset, locked.successor_id):
+        announce(model=locked.model, kind=AnnouncementKind.ALIAS, ends_on=sunset, alias=locked)
+    record(
+        by=by,
+        verb="catalogue.end_alias",
+        obj=locked,
+        diff={"sunset": [before[0], sunset], "successor": locked.successor_id},
+    )
+    return locked
+
+
+@transaction.atomic
+def remove_alias(*, by: Actor, alias: Alias) -> Alias:
+    """Take a name away at once; it may be given again."""
+    locked = locked_alias(alias)
+    policies.check_change_alias(by, locked)
+    locked.removed_at = timezone.now()
+    locked.save(update_fields=["removed_at"])
+    record(by=by, verb="catalogue.remove_alias", obj=locked, diff={"model": locked.model_id})
+    return locked
+
+
+def locked_alias(alias: Alias) -> Alias:
+    rows = Alias.objects.select_related("model", "successor")
+    return rows.select_for_update(of=("self",)).get(pk=alias.pk)

@@ -1,0 +1,58 @@
+"""Where a proposal stands and what comes next, in words for who made it."""
+
+from typing import NamedTuple
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from federation.catalogue.models import Proposal
+from federation.members.enums import BallotState, SubjectKind
+from federation.members.models import Ballot
+from routing.core.enums import LifecycleStage
+
+
+class Step(NamedTuple):
+    """`state` in a few words, `text` what comes and who acts."""
+
+    state: str
+    text: str
+    is_over: bool = False
+
+
+def next_step(proposal: Proposal) -> Step:
+    if proposal.withdrawn_at is not None:
+        return Step(_("withdrawn"), _("Nothing follows. The model may be proposed again."), True)
+    match LifecycleStage(proposal.model.stage):
+        case LifecycleStage.PROPOSED:
+            return _before_the_committee(proposal)
+        case LifecycleStage.STAGING:
+            return Step(
+                _("on trial"),
+                _(
+                    "Members put servers of it into service; a few keys try it. Then it is offered to all."
+                ),
+            )
+        case LifecycleStage.PRODUCTION:
+            return Step(_("in production"), _("Every key may use it."), True)
+        case LifecycleStage.DEPRECATED:
+            return Step(_("deprecated"), _("It is still served, until the day announced."), True)
+        case LifecycleStage.RETIRED:
+            return Step(_("retired"), _("It is not offered any more."), True)
+
+
+def _before_the_committee(proposal: Proposal) -> Step:
+    ballots = Ballot.objects.about(SubjectKind.MODEL, proposal.model_id)
+    since = ballots.filter(created_at__gte=proposal.created_at)
+    if ballot := since.filter(state=BallotState.OPEN).first():
+        moment = date_format(timezone.localtime(ballot.closes_at), "j F Y, H:i")
+        text = _("The committee votes until %(moment)s. You are told the result.")
+        return Step(_("under vote"), text % {"moment": moment})
+    if since.filter(state=BallotState.CLOSED).exists():
+        return Step(
+            _("not taken for now"),
+            _("The committee has not said yes. It may vote again; you may withdraw the proposal."),
+        )
+    return Step(
+        _("proposed"), _("The committee is told, and puts it to the vote. You need not act.")
+    )
