@@ -17,7 +17,6 @@ from federation.access.operations import (
     set_threshold,
 )
 from federation.catalogue.models import AIModel
-from federation.catalogue.operations.life import change_stage
 from federation.catalogue.operations.aliases import add_alias
 from federation.catalogue.operations.registering import add_version
 from federation.catalogue.operations.routing import set_routing
@@ -32,7 +31,7 @@ from federation.members.enums import MembershipState
 from federation.members.models import Institution, Membership
 from federation.members.operations import change_membership_state
 from routing.bridge.models import RoutingChange
-from routing.core.enums import LifecycleStage, Measure, ServerState
+from routing.core.enums import Measure, ServerState
 from routing.upstream.credentials import Secret
 from tests.support.database_url import database_url
 from tests.support.factories import (
@@ -45,6 +44,7 @@ from tests.support.factories import (
     make_user,
     serve_model,
 )
+from tests.support.lifecycle import deprecate
 
 pytestmark = pytest.mark.django_db
 
@@ -105,7 +105,7 @@ WRITES: dict[str, tuple[Callable[[Federation], object], set[str]]] = {
         {"principals"},
     ),
     "a model changes its stage": (
-        lambda f: change_stage(by=SYSTEM, model=f.model, stage=LifecycleStage.DEPRECATED),
+        lambda f: deprecate(f.model),
         {"names"},
     ),
     "a model gets a version": (

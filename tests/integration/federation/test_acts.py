@@ -13,11 +13,12 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 
-from federation.access import keyring
+from federation.access import keyring, trials
 from federation.access import operations as access
 from federation.access.models import ApiKey
-from federation.catalogue.operations import life, registering, routing
-from federation.fleet.enums import Engine, MaintenanceState
+from federation.catalogue.models import AIModel
+from federation.catalogue.operations import aliases, life, notices, proposals, registering, routing
+from federation.fleet.enums import Engine, MaintenanceState, RunState
 from federation.fleet.operations import (
     credentials,
     deployments,
@@ -51,6 +52,7 @@ from routing.upstream.credentials import Secret
 from tests.integration.federation.world import World
 from tests.support.candidates import BOTH_SIGNED, NANTES, PART
 from tests.support.factories import PASSWORD
+from tests.support.lifecycle import APERTUS, bring_the_day, in_days
 
 ADMIN = frozenset({"admin"})
 RENNES_DSI = ADMIN | {"rennes_dsi"}
@@ -212,11 +214,64 @@ ACTS: dict[str, tuple[frozenset[str], Act]] = {
         ADMIN,
         lambda w, by: registering.add_version(by=by, model=w.model, revision="other"),
     ),
-    "change_stage": (
+    "propose_model": (
         ADMIN,
-        lambda w, by: life.change_stage(by=by, model=w.model, stage=LifecycleStage.DEPRECATED),
+        lambda w, by: proposals.propose_model(by=by, slug="apertus-70b", facts=APERTUS),
     ),
-    "add_alias": (ADMIN, lambda w, by: registering.add_alias(by=by, model=w.model, name="another")),
+    "propose_model in the name of a member": (
+        RENNES_DSI | {"rennes_user"},
+        lambda w, by: proposals.propose_model(
+            by=by, slug="apertus-70b", facts=APERTUS, institution=w.cast.rennes
+        ),
+    ),
+    "withdraw_proposal": (
+        ADMIN | {"rennes_user"},
+        lambda w, by: proposals.withdraw_proposal(by=by, proposal=w.proposal),
+    ),
+    "adopt_model": (
+        ADMIN,
+        lambda w, by: proposals.adopt_model(by=by, model=w.proposed, reason="minutes of 3 May"),
+    ),
+    "put_into_production": (ADMIN, lambda w, by: _put_into_production(w, by)),
+    "deprecate_model": (
+        ADMIN,
+        lambda w, by: life.deprecate_model(by=by, model=w.model, retires_on=in_days(60)),
+    ),
+    "change_deprecation": (
+        ADMIN,
+        lambda w, by: life.change_deprecation(by=by, model=_deprecated(w), retires_on=in_days(60)),
+    ),
+    "restore_model": (
+        ADMIN,
+        lambda w, by: life.restore_model(by=by, model=_deprecated(w), reason="still needed"),
+    ),
+    "retire_model": (
+        ADMIN,
+        lambda w, by: life.retire_model(by=by, model=bring_the_day(_deprecated(w))),
+    ),
+    "retire_model that was never offered": (
+        ADMIN,
+        lambda w, by: life.retire_model(by=by, model=w.proposed, reason="no licence"),
+    ),
+    "add_alias": (ADMIN, lambda w, by: aliases.add_alias(by=by, model=w.model, name="another")),
+    "end_alias": (
+        ADMIN,
+        lambda w, by: aliases.end_alias(by=by, alias=w.alias, sunset=in_days(60)),
+    ),
+    "remove_alias": (ADMIN, lambda w, by: aliases.remove_alias(by=by, alias=w.alias)),
+    "name_for_trial": (
+        RENNES_DSI,
+        lambda w, by: trials.name_for_trial(by=by, model=w.trial.model, key=w.key),
+    ),
+    "name_for_trial a key of others": (
+        ADMIN,
+        lambda w, by: trials.name_for_trial(
+            by=by,
+            model=w.trial.model,
+            key=ApiKey.objects.get(application__institution=w.cast.orleans),
+        ),
+    ),
+    "end_trial": (RENNES_DSI, lambda w, by: trials.end_trial(by=by, trial=w.trial)),
     "set_routing": (
         ADMIN,
         lambda w, by: routing.set_routing(by=by, model=w.model, settings={"longest_wait": 60}),
@@ -502,12 +557,30 @@ def _resume_paused(world: World, by: Actor) -> object:
     return maintenance.resume_server(by=by, server=world.server)
 
 
+def _put_into_production(world: World, by: Actor) -> object:
+    type(world.model).objects.filter(pk=world.model.pk).update(stage=LifecycleStage.STAGING)
+    type(world.run).objects.filter(pk=world.run.pk).update(
+        state=RunState.PASSED, ended_at=timezone.now()
+    )
+    return life.put_into_production(by=by, model=world.model)
+
+
+def _deprecated(world: World) -> AIModel:
+    """Return the model as if it had been deprecated, without a word in the journal."""
+    rows = AIModel.objects.filter(pk=world.model.pk)
+    rows.update(
+        stage=LifecycleStage.DEPRECATED, deprecated_at=timezone.now(), retires_on=in_days(90)
+    )
+    return rows.get()
+
+
 OF_PEOPLE = {"cast_vote", "invite", "resend_invitation", "withdraw_invitation"}
 """Acts that take a person: a command has no vote, and sends no invitation in somebody's name."""
 OF_ONES_OWN = {
     *("choose_language", "accept_charter", "accept_invitation", "begin_candidacy"),
     *("describe_institution", "describe_part", "name_contacts", "submit_candidacy"),
     *("withdraw_candidacy", "sign_agreement", "draw_up", "move", "admit_if_settled"),
+    *("enter", "note_stage", "adopt_by_ballot"),
 }
 """Everybody's own affair, tried below and in `tests/integration/members`; and steps of other operations."""
 PEOPLE = ("admin", "auditor", "rennes_dsi", "rennes_user", "reims_dsi", "orleans_user", "intruder")
@@ -590,8 +663,8 @@ def undone() -> Iterator[None]:
 
 
 MODULES: tuple[ModuleType, ...] = (
-    *(access, keyring, members, people),
-    *(registering, life, routing),
+    *(access, keyring, trials, members, people),
+    *(registering, proposals, life, notices, aliases, routing),
     *(agreements, ballots, candidacies, invitations, teams, texts),
     *(credentials, deployments, egress, guests, labels, publication, servers),
     *(maintenance, runs, technical),

@@ -10,13 +10,12 @@ from django.test import Client
 from django.urls import reverse
 
 from federation.access.models import ApiKey
-from federation.catalogue.models import AIModel
 from federation.fleet.models import Deployment, EgressGrant, InferenceServer
 from federation.journal.models import AuditEvent
 from federation.members.enums import MembershipState
 from federation.members.models import Membership
 from federation.people.models import User
-from routing.core.enums import LifecycleStage, ServerState
+from routing.core.enums import ServerState
 from tests.integration.federation.world import World
 from tests.support.pages import signed_in_as
 
@@ -110,7 +109,6 @@ FOR_GOOD = {
     (InferenceServer, "retire"),
     (Deployment, "retire"),
     (EgressGrant, "revoke"),
-    (AIModel, "retire"),
     (Membership, "end"),
     (ApiKey, "revoke"),
 }
@@ -144,7 +142,6 @@ def test_what_nothing_undoes_is_named_and_asked_about_first(browser: Client, wor
         (InferenceServer, "retire"): (world.server, world.server.name),
         (Deployment, "retire"): (world.deployment, world.deployment.served_name),
         (EgressGrant, "revoke"): (world.grant, str(world.grant)),
-        (AIModel, "retire"): (world.proposed, world.proposed.display_name),
         (Membership, "end"): (world.cast.reims.memberships.get(), "Reims"),
         (ApiKey, "revoke"): (world.key, world.key.last4),
     }
@@ -164,7 +161,6 @@ ACTIONS: dict[str, tuple[type[Model], str, object]] = {
     "drain": (InferenceServer, "state", ServerState.DRAINING),
     "suspend": (InferenceServer, "state", ServerState.SUSPENDED),
     "retire": (Deployment, "state", "retired"),
-    "deprecate": (AIModel, "stage", LifecycleStage.DEPRECATED),
     "end": (Membership, "state", MembershipState.LEFT),
 }
 
@@ -177,7 +173,6 @@ def test_an_action_does_what_the_operation_does_and_the_journal_tells_it(
     rows: dict[type[Model], Model] = {
         InferenceServer: world.server,
         Deployment: world.deployment,
-        AIModel: world.model,
         Membership: world.cast.reims.memberships.get(),
     }
     row = rows[model]
@@ -212,18 +207,6 @@ def test_a_membership_is_suspended_and_approved_again(browser: Client, world: Wo
         act(browser, Membership, action, membership)
         membership.refresh_from_db()
         assert membership.state == state
-
-
-def test_a_model_goes_from_proposal_to_its_end(browser: Client, world: World) -> None:
-    for action, stage in (
-        ("try_out", LifecycleStage.STAGING),
-        ("put_into_production", LifecycleStage.PRODUCTION),
-        ("deprecate", LifecycleStage.DEPRECATED),
-        ("retire", LifecycleStage.RETIRED),
-    ):
-        act(browser, AIModel, action, world.proposed)
-        world.proposed.refresh_from_db()
-        assert world.proposed.stage == stage
 
 
 def test_a_permission_is_withdrawn(browser: Client, world: World) -> None:

@@ -9,7 +9,7 @@ from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
 
-from federation.catalogue.models import ModelVersion, RoutingPolicy
+from federation.catalogue.models import Announcement, ModelVersion, RoutingPolicy, StageChange
 from federation.journal.models import AuditEvent
 from federation.members.models import Candidacy, Institution, Membership, Vote
 from federation.people.enums import Role
@@ -135,6 +135,24 @@ VIOLATIONS: dict[str, Violation] = {
     "a_context_holds_at_least_one_token": lambda w: ModelVersion.objects.create(
         model=w.model, revision="other", context_length=0
     ),
+    "only_a_model_that_leaves_has_an_end": lambda w: change(
+        w.model, retires_on=timezone.localdate()
+    ),
+    "a_model_is_succeeded_by_another": lambda w: change(
+        w.model, stage="deprecated", successor=w.model
+    ),
+    "a_model_is_proposed_once_at_a_time": lambda w: again(w.proposal),
+    "a_stage_change_leads_from_one_stage_to_another": lambda w: StageChange.objects.create(
+        model=w.model, before="staging", after="staging"
+    ),
+    "an_announcement_kind_is_known": lambda w: change(w.model.announcements.get(), kind="rumour"),
+    "one_reminder_of_an_end": lambda w: Announcement.objects.bulk_create(
+        Announcement(model=w.model, kind="reminder", ends_on=timezone.localdate()) for _ in range(2)
+    ),
+    "an_announcement_reaches_a_person_once": lambda w: again(
+        w.model.announcements.get().notices.first()
+    ),
+    "a_key_is_named_for_a_trial_once": lambda w: again(w.trial),
     "an_alias_is_one_model_whatever_its_case": lambda w: again(w.alias, name="MISTRAL-small"),
     "an_alias_has_no_odd_character": lambda w: change(w.alias, name="with space"),
     "an_alias_is_succeeded_by_another_model": lambda w: change(w.alias, successor=w.model),

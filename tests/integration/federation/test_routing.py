@@ -11,13 +11,13 @@ from django.utils.translation import override
 
 from federation.catalogue.enums import SETTING_LABELS, SETTING_TEXTS
 from federation.catalogue.models import AIModel, RoutingPolicy
-from federation.catalogue.operations.life import change_stage
 from federation.catalogue.operations.routing import set_routing
 from federation.journal.models import AuditEvent
 from federation.people.models import User
-from routing.core.enums import LifecycleStage, RoutingSetting
+from routing.core.enums import RoutingSetting
 from tests.integration.federation.test_commands import refused, run
 from tests.support.factories import OPERATOR, Cast, make_model
+from tests.support.lifecycle import retire
 from tests.support.pages import signed_in_as
 
 GIVEN: dict[str, Any] = {
@@ -112,8 +112,7 @@ def test_what_is_no_setting_is_refused_by_its_field(
 
 
 def test_a_retired_model_is_routed_no_more(model: AIModel) -> None:
-    for stage in (LifecycleStage.DEPRECATED, LifecycleStage.RETIRED):
-        change_stage(by=OPERATOR, model=model, stage=stage)
+    retire(model)
 
     with pytest.raises(ValidationError) as refusal:
         set_routing(by=OPERATOR, model=model, settings={"longest_wait": 60})

@@ -8,8 +8,17 @@ from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 
-from federation.access.models import ApiKey, Application, Limit
-from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPolicy
+from federation.access.models import ApiKey, Application, Limit, Trial
+from federation.catalogue.models import (
+    AIModel,
+    Alias,
+    Announcement,
+    ModelVersion,
+    Notice,
+    Proposal,
+    RoutingPolicy,
+    StageChange,
+)
 from federation.fleet.models import (
     ConformityLine,
     ConformityRun,
@@ -66,6 +75,8 @@ MODELS_OF: dict[type[Model], Callable[[Any], AIModel]] = {
     ModelVersion: lambda row: row.model,
     Alias: lambda row: row.model,
     RoutingPolicy: lambda row: row.model,
+    StageChange: lambda row: row.model,
+    Announcement: lambda row: row.model,
 }
 """Rows of the common catalogue, and the model they belong to."""
 COMMITTEE: tuple[type[Model], ...] = (Ballot, Vote)
@@ -73,7 +84,8 @@ COMMITTEE: tuple[type[Model], ...] = (Ballot, Vote)
 CANDIDATES: tuple[type[Model], ...] = (Candidacy, Contact, Agreement, StoredFile)
 """Rows of a candidate: its writers see them, before and after they have a role."""
 PERSONAL: tuple[type[Model], ...] = (
-    *(Application, ApiKey, Limit, User, RoleGrant, AuditEvent, TechnicalForm),
+    *(Application, ApiKey, Limit, Trial, User, RoleGrant, AuditEvent, TechnicalForm),
+    *(Proposal, Notice),
     *(Team, TeamPlace, Invitation, CharterAcceptance, MembershipDecision),
     *COMMITTEE,
     *CANDIDATES,
@@ -160,6 +172,23 @@ def test_one_sees_the_limits_that_bound_the_keys_that_one_sees(world: World) -> 
     assert seen_by(Limit, cast.rennes_dsi) == {rennes, world.limit, key}
     assert seen_by(Limit, cast.rennes_user) == {rennes, key}
     assert seen_by(Limit, cast.orleans_user) == set()
+
+
+def test_a_proposal_is_its_own_author_s_and_a_notice_its_reader_s(world: World) -> None:
+    cast = world.cast
+
+    assert seen_by(Proposal, cast.rennes_user) == {world.proposal}
+    assert seen_by(Proposal, cast.rennes_dsi) == set()
+    assert seen_by(Notice, cast.rennes_user) == set(Notice.objects.filter(person=cast.rennes_user))
+    assert seen_by(Notice, cast.orleans_user) == set()
+
+
+def test_one_sees_the_trials_of_the_keys_that_one_sees(world: World) -> None:
+    cast = world.cast
+
+    assert seen_by(Trial, cast.rennes_dsi) == seen_by(Trial, cast.rennes_user) == {world.trial}
+    assert seen_by(Trial, cast.reims_dsi) == everything(Trial) - {world.trial}
+    assert seen_by(Trial, cast.orleans_user) == set()
 
 
 def test_an_application_is_out_of_sight_once_its_owner_has_left_the_institution(

@@ -9,10 +9,13 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Model
+from django.utils import timezone
 
 from federation.catalogue.enums import TRANSITIONS as STAGES
+from federation.catalogue.models import AIModel
 from federation.catalogue.operations.aliases import add_alias
-from federation.catalogue.operations.life import change_stage
+from federation.catalogue.operations.life import put_into_production, restore_model, retire_model
+from federation.catalogue.operations.proposals import adopt_model, propose_model
 from federation.catalogue.operations.registering import add_version, register_model
 from federation.fleet.enums import (
     FORM_TRANSITIONS,
@@ -63,6 +66,7 @@ from tests.integration.federation.test_acts import undone
 from tests.integration.federation.world import World
 from tests.support.candidates import BOTH_SIGNED, SIGNED
 from tests.support.factories import OPERATOR, make_user
+from tests.support.lifecycle import APERTUS, deprecate, in_days, pass_checks
 
 Move = Callable[[Any, Any], Any]
 
@@ -185,14 +189,35 @@ def test_an_invitation_moves_along_its_table_only(world: World) -> None:
 
 
 def test_a_model_moves_along_its_stages_only(world: World) -> None:
-    steps = every_step(
-        STAGES,
-        world.model,
-        "stage",
-        lambda row, stage: change_stage(by=OPERATOR, model=row, stage=stage),
-    )
+    """Each step has an operation of its own, tried here from every stage, on the day of the end."""
+    rows = AIModel.objects.filter(pk=world.model.pk)
+    pass_checks(world.server)
+    moves: dict[str, Callable[[], object]] = {
+        LifecycleStage.PROPOSED: lambda: propose_model(
+            by=OPERATOR, slug=world.model.slug, facts=APERTUS
+        ),
+        LifecycleStage.STAGING: lambda: adopt_model(by=OPERATOR, model=rows.get(), reason="voted"),
+        LifecycleStage.PRODUCTION: lambda: _to_production(rows.get()),
+        LifecycleStage.DEPRECATED: lambda: deprecate(rows.get()),
+        LifecycleStage.RETIRED: lambda: retire_model(by=OPERATOR, model=rows.get(), reason="over"),
+    }
 
-    assert steps == allowed(STAGES)
+    for current, target in product(LifecycleStage, LifecycleStage):
+        with undone():
+            rows.update(stage=current)
+            if current == LifecycleStage.DEPRECATED:
+                rows.update(deprecated_at=timezone.now(), retires_on=in_days(0))
+            told = world.model.stage_changes.count()
+            succeeds(moves[target])
+            moved = rows.get().stage == target and current != target
+            assert moved == (target in STAGES[current]), (current, target)
+            assert world.model.stage_changes.count() == told + moved
+
+
+def _to_production(model: AIModel) -> object:
+    if model.stage == LifecycleStage.DEPRECATED:
+        return restore_model(by=OPERATOR, model=model, reason="still needed")
+    return put_into_production(by=OPERATOR, model=model)
 
 
 def test_a_server_moves_along_its_table_only(world: World) -> None:

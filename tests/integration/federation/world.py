@@ -5,10 +5,13 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from federation.access.models import ApiKey, Application, Limit
+from federation.access.models import ApiKey, Application, Limit, Trial
 from federation.access.operations import set_limit
-from federation.catalogue.models import AIModel, Alias
+from federation.access.trials import name_for_trial
+from federation.catalogue.enums import AnnouncementKind
+from federation.catalogue.models import AIModel, Alias, Announcement, Notice, Proposal
 from federation.catalogue.operations.aliases import add_alias
+from federation.catalogue.operations.proposals import propose_model
 from federation.catalogue.operations.routing import set_routing
 from federation.fleet.enums import Engine, FormState, RunState, RunTrigger
 from federation.fleet.models import (
@@ -46,6 +49,7 @@ from tests.support.factories import (
     make_user,
     serve_model,
 )
+from tests.support.lifecycle import APERTUS
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,10 @@ class World:
     ballot: Ballot
     team: Team
     invitation: Invitation
+    proposal: Proposal
+    """Of the proposed model, by the user at Rennes."""
+    trial: Trial
+    """Of the user's key at Rennes, for a model on trial that Rennes serves."""
 
 
 DECLARED: dict[str, object] = {
@@ -137,6 +145,23 @@ def make_teams(cast: Cast) -> dict[Institution, Team]:
     return teams
 
 
+def make_trial(cast: Cast, key: ApiKey) -> Trial:
+    """A model on trial, served at Rennes; one key of Rennes and one of Reims are named for it."""
+    tried = make_model("on-trial-8b", stage=LifecycleStage.STAGING)
+    serve_model(cast.rennes, tried.slug)
+    other = ApiKey.objects.filter(application__institution=cast.reims).first()
+    assert other is not None
+    name_for_trial(by=OPERATOR, model=tried, key=other)
+    return name_for_trial(by=OPERATOR, model=tried, key=key)
+
+
+def make_announcements(cast: Cast, *models: AIModel) -> None:
+    for model in models:
+        announcement = Announcement.objects.create(model=model, kind=AnnouncementKind.KEPT)
+        for person in (cast.rennes_user, cast.reims_dsi):
+            Notice.objects.create(announcement=announcement, person=person, keys=["mine · essai"])
+
+
 def make_world() -> World:
     """What is named is Rennes's; Reims serves and asks as well, Orléans asks."""
     cast = make_cast()
@@ -165,13 +190,15 @@ def make_world() -> World:
     for institution in (cast.rennes, cast.reims):
         set_limit(by=OPERATOR, owner=institution, measure=measure, most=600)
     set_limit(by=OPERATOR, owner=users_application.keys.get(), measure=measure, most=6)
+    make_announcements(cast, model, proposed)
     draft = make_form(cast.rennes, site, model)
     make_form(cast.reims, make_site(cast.reims), model)
     form = make_checked(make_form(cast.rennes, site, model, server_name="GPU-8"))
     run = request_run(by=OPERATOR, server=deployment.server)
     run.lines.create(check_name="dns", verdict="ok", finding="resolved", milliseconds=1)
-    run_of_reims = request_run(by=OPERATOR, server=at_reims.server)
-    run_of_reims.lines.create(check_name="dns", verdict="ok", finding="resolved", milliseconds=1)
+    request_run(by=OPERATOR, server=at_reims.server).lines.create(
+        check_name="dns", verdict="ok", finding="resolved", milliseconds=1
+    )
     later = timezone.now() + timedelta(days=1)
     maintenance = plan_maintenance(by=OPERATOR, server=deployment.server, starts_at=later)
     plan_maintenance(by=OPERATOR, server=at_reims.server, starts_at=later)
@@ -199,4 +226,8 @@ def make_world() -> World:
         ballot=ballot,
         team=teams[cast.rennes],
         invitation=Invitation.objects.get(institution=cast.rennes),
+        proposal=propose_model(
+            by=cast.rennes_user, slug=proposed.slug, facts=APERTUS, institution=cast.rennes
+        ),
+        trial=make_trial(cast, users_application.keys.get()),
     )

@@ -112,16 +112,17 @@ def test_only_what_is_green_goes_into_service(cast: Cast, checked: TechnicalForm
         assert refused.value.code == "report"
 
 
-def test_a_proposed_model_goes_into_staging_with_its_first_server(
+def test_a_server_goes_into_service_and_its_proposed_model_waits_for_the_committee(
     cast: Cast, checked: TechnicalForm
 ) -> None:
     model = Deployment.objects.get().version.model
     type(model).objects.update(stage=LifecycleStage.PROPOSED)
 
-    accept_form(by=cast.admin, form=checked)
+    server = accept_form(by=cast.admin, form=checked)
 
     model.refresh_from_db()
-    assert model.stage == LifecycleStage.STAGING
+    assert server.state == ServerState.LIVE
+    assert model.stage == LifecycleStage.PROPOSED
 
 
 def test_the_approver_gives_the_labels_that_a_new_site_asked_for(
