@@ -19,6 +19,8 @@ class Entry:
     name: str
     label: str | Promise
     icon: str
+    also: str = ""
+    """Where else its pages lie."""
 
     @property
     def address(self) -> str:
@@ -33,7 +35,7 @@ class Shown:
 
 HOME = Entry("home", _("Home"), "home")
 SIGNED_IN = (
-    Entry("models", _("Models"), "sparkles"),
+    Entry("models", _("Models"), "sparkles", also="/lifecycle/"),
     Entry("servers", _("Servers"), "server"),
     Entry("keys", _("My keys"), "key"),
     Entry("usage", _("My usage"), "chart-bar"),
@@ -63,12 +65,16 @@ def main_entries(user: User | AnonymousUser, path: str) -> list[Shown]:
             entries.append(MEMBERS)
         if user.is_staff and user.has_role(Role.FEDERATION_ADMIN):
             entries += FEDERATION
-    return [Shown(entry, _lies_under(path, entry.address)) for entry in entries]
+    return [Shown(entry, _is_current(entry, path)) for entry in entries]
 
 
 def account_entries(path: str) -> list[Shown]:
     """Return the pages of one's own account."""
     return [Shown(entry, _lies_under(path, entry.address)) for entry in ACCOUNT]
+
+
+def _is_current(entry: Entry, path: str) -> bool:
+    return _lies_under(path, entry.address) or bool(entry.also and path.startswith(entry.also))
 
 
 def _lies_under(path: str, address: str) -> bool:

@@ -31,6 +31,7 @@ OF_VISITORS = [
     "/accessibility/",
     "/doctor/",
     "/keys/report-leak/",
+    "/lifecycle/",
     "/account/login/",
     "/account/password/reset/",
 ]
@@ -40,6 +41,9 @@ OF_THE_SIGNED_IN = [
     "/servers/new/",
     "/catalogue/",
     "/catalogue/mistral-small-3.2-24b/",
+    "/lifecycle/",
+    "/lifecycle/proposals/",
+    "/lifecycle/proposals/new/",
     "/keys/",
     "/keys/?ended=1",
     "/keys/new/",

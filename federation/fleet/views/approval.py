@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from federation.catalogue.models import AIModel
 from federation.fleet.enums import SERVER_STATE_LABELS
 from federation.fleet.forms.upkeep import DeclineForm, GrantForm
 from federation.fleet.models import InferenceServer, TechnicalForm
@@ -24,7 +25,7 @@ from federation.fleet.views.reports import report_context, visible_server
 from federation.people.guards import signed_in
 from federation.people.models import User
 from federation.people.policies import is_federation_admin
-from routing.core.enums import ServerState
+from routing.core.enums import LifecycleStage, ServerState
 
 
 @require_safe
@@ -56,8 +57,15 @@ def accept(request: HttpRequest, server_id: UUID) -> HttpResponse:
     except ValidationError as refusal:
         messages.error(request, " ".join(refusal.messages))
     else:
-        messages.success(request, _("It is in service. Routers send requests within a second."))
+        messages.success(request, _in_service(server))
     return redirect("server_report", server_id)
+
+
+def _in_service(server: InferenceServer) -> str:
+    models = AIModel.objects.filter(versions__deployments__in=server.deployments.live())
+    if models.filter(stage=LifecycleStage.PROPOSED).exists():
+        return _("It is in service. Requests come once the committee has said yes to its model.")
+    return _("It is in service. Routers send requests within a second.")
 
 
 def _put_into_service(user: User, server: InferenceServer) -> None:

@@ -297,7 +297,7 @@ def test_an_institutions_weight_is_told_where_it_is_not_one(rennes: Institution)
 )
 def test_only_served_stages_have_a_name(stage: LifecycleStage, is_listed: bool) -> None:
     model = make_model("model", stage=stage)
-    add_alias(by=SYSTEM, model=model, name="alias")
+    Alias.objects.create(name="alias", model=model)
 
     names = build_names(1).names
     assert bool(names.models) == is_listed

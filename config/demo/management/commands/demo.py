@@ -15,6 +15,7 @@ from config.demo.building import BY, Register, build_register, move_from_taken_p
 from config.demo.catalogue import MODELS
 from config.demo.fleet import DemoServer
 from config.demo.history import fill, make_room
+from config.demo.life import begin_lives
 from federation.command import OperatorCommand
 from federation.fleet.models import InferenceServer
 from federation.fleet.operations.credentials import current_credential
@@ -53,6 +54,7 @@ class Command(OperatorCommand):
                 move_from_taken_ports()
             register = build_register(files.remember(var))
             stored = fill(register, now)
+            begin_lives(register)
         files.write(var, files.SIMULATOR, simulator(register))
         files.write(var, files.DEMO, summary(register))
         self.stdout.write(

@@ -1,0 +1,237 @@
+"""From trial to the end, on the pages and behind them: what is needed, when, and what two tabs do."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.test import Client
+from django.utils import timezone
+
+from federation.catalogue.models import AIModel, Alias, StageChange
+from federation.catalogue.operations.aliases import add_alias, end_alias, remove_alias
+from federation.catalogue.operations.life import (
+    deprecate_model,
+    put_into_production,
+    retire_model,
+)
+from federation.catalogue.operations.registering import register_model
+from federation.catalogue.readiness import points_of
+from federation.fleet.enums import RunState
+from federation.fleet.models import Deployment
+from federation.people.models import User
+from routing.core.enums import LifecycleStage
+from tests.support.factories import OPERATOR, Cast, make_model
+from tests.support.lifecycle import bring_the_day, deprecate, in_days, pass_checks, retire
+
+
+def browser(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def on_trial(model: AIModel) -> AIModel:
+    AIModel.objects.filter(pk=model.pk).update(stage=LifecycleStage.STAGING)
+    return AIModel.objects.get(pk=model.pk)
+
+
+def test_a_model_goes_into_production_once_a_server_in_service_has_passed_its_checks(
+    cast: Cast, deployment: Deployment, model: AIModel
+) -> None:
+    tried, admin = on_trial(model), browser(cast.admin)
+    address = f"/lifecycle/models/{model.pk}/production/"
+
+    for state in (None, RunState.FAILED):
+        if state:
+            pass_checks(deployment.server, state)
+        admin.post(address)
+        tried.refresh_from_db()
+        assert tried.stage == LifecycleStage.STAGING
+    pass_checks(deployment.server)
+    admin.post(address)
+
+    tried.refresh_from_db()
+    assert tried.stage == LifecycleStage.PRODUCTION
+
+
+def test_what_is_missing_is_told_point_by_point(cast: Cast) -> None:
+    bare = register_model(by=OPERATOR, slug="bare-7b", stage=LifecycleStage.STAGING)
+
+    with pytest.raises(ValidationError) as refusal:
+        put_into_production(by=cast.admin, model=bare)
+
+    missing = [point.text for point in points_of(bare) if point.is_needed and not point.is_met]
+    assert len(missing) == 3
+    assert refusal.value.messages == missing
+
+
+@pytest.mark.parametrize("days", [-1, 0, 732])
+def test_an_end_lies_ahead_and_not_beyond_two_years(model: AIModel, days: int) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        deprecate(model, days=days)
+
+    assert list(refusal.value.message_dict) == ["retires_on"]
+
+
+def test_a_successor_is_another_model_in_production(model: AIModel, successor: AIModel) -> None:
+    leaving = deprecate(make_model("leaving-7b"))
+    for wrong in (model, leaving, make_model("tried-7b", stage=LifecycleStage.STAGING)):
+        with pytest.raises(ValidationError) as refusal:
+            deprecate(model, successor=wrong)
+        assert list(refusal.value.message_dict) == ["successor"]
+
+    deprecate(model, successor=successor)
+
+
+def test_a_near_end_is_confirmed_first(cast: Cast, model: AIModel) -> None:
+    address, admin = f"/lifecycle/models/{model.pk}/deprecation/", browser(cast.admin)
+    near = {"retires_on": in_days(10).isoformat(), "seen": 0}
+
+    asked = admin.post(address, near)
+    assert list(asked.context["form"].errors) == ["hurried"]
+    assert 'name="hurried"' in asked.content.decode()
+    assert 'name="hurried"' not in admin.get(address).content.decode()
+    done = admin.post(address, near | {"hurried": "on"})
+
+    model.refresh_from_db()
+    assert done.status_code == 302
+    assert model.retires_on == in_days(10)
+
+
+def test_of_two_tabs_that_change_an_end_the_second_is_told(cast: Cast, model: AIModel) -> None:
+    deprecate(model)
+    address, admin = f"/lifecycle/models/{model.pk}/deprecation/", browser(cast.admin)
+    seen = admin.get(address).context["form"]["seen"].value()
+
+    first = admin.post(address, {"retires_on": in_days(100).isoformat(), "seen": seen})
+    second = admin.post(address, {"retires_on": in_days(200).isoformat(), "seen": seen})
+
+    model.refresh_from_db()
+    assert (first.status_code, second.status_code) == (302, 200)
+    assert model.retires_on == in_days(100)
+
+
+def test_a_model_is_not_retired_before_its_day(cast: Cast, model: AIModel) -> None:
+    deprecate(model)
+    with pytest.raises(ValidationError) as refusal:
+        retire_model(by=cast.admin, model=model)
+    assert refusal.value.code == "not_yet"
+
+    retire_model(by=cast.admin, model=bring_the_day(model))
+
+    model.refresh_from_db()
+    assert model.stage == LifecycleStage.RETIRED
+
+
+def test_a_model_that_stays_has_no_end_any_more(
+    cast: Cast, model: AIModel, successor: AIModel
+) -> None:
+    deprecate(model, successor=successor)
+    admin = browser(cast.admin)
+
+    admin.post(f"/lifecycle/models/{model.pk}/keep/", {"reason": "Encore utile"})
+
+    model.refresh_from_db()
+    assert model.stage == LifecycleStage.PRODUCTION
+    assert (model.deprecated_at, model.retires_on, model.successor) == (None, None, None)
+
+
+def test_the_history_of_a_model_is_kept_as_it_was_written(model: AIModel) -> None:
+    step = model.stage_changes.get()
+
+    for change in (
+        lambda: StageChange.objects.filter(pk=step.pk).update(after="retired"),
+        lambda: StageChange.objects.filter(pk=step.pk).delete(),
+    ):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            change()
+
+
+def test_everybody_reads_a_models_history_and_only_the_federation_who_decided(
+    cast: Cast, model: AIModel
+) -> None:
+    deprecate_model(by=cast.admin, model=model, retires_on=in_days(90))
+    User.objects.filter(pk=cast.admin.pk).update(name="Anne Le Goff")
+    address = f"/catalogue/{model.slug}/"
+
+    for reader, sees_names in ((cast.orleans_user, False), (cast.auditor, True)):
+        page = browser(reader).get(address).content.decode()
+        assert 'id="life"' in page
+        assert ("Anne Le Goff" in page) == sees_names, reader
+
+
+@pytest.mark.parametrize("path", ["", "vote/", "adopt/", "deprecation/", "keep/", "retirement/"])
+def test_the_pages_of_a_life_are_the_federations(cast: Cast, model: AIModel, path: str) -> None:
+    address = f"/lifecycle/models/{model.pk}/{path}"
+
+    for name, person in cast.people().items():
+        allowed = {"admin", "auditor"} if path == "" else {"admin"}
+        assert browser(person).get(address).status_code == (200 if name in allowed else 403), name
+
+
+# Aliases
+
+
+def test_an_alias_is_given_ended_and_taken_away_and_its_name_is_free_again(
+    cast: Cast, model: AIModel, successor: AIModel
+) -> None:
+    admin, address = browser(cast.admin), f"/lifecycle/models/{model.pk}/aliases/"
+    admin.post(address, {"name": "mistral-small"})
+    alias = Alias.objects.get()
+    end: dict[str, Any] = {"sunset": in_days(60).isoformat(), "successor": str(successor.pk)}
+    admin.post(f"/lifecycle/aliases/{alias.pk}/", end)
+    alias.refresh_from_db()
+    assert (alias.sunset, alias.successor) == (in_days(60), successor)
+    assert alias.announced_at is not None
+
+    admin.post(f"/lifecycle/aliases/{alias.pk}/remove/")
+
+    with pytest.raises(ValidationError):
+        remove_alias(by=cast.admin, alias=alias)
+    add_alias(by=cast.admin, model=successor, name="Mistral-SMALL")
+    assert Alias.objects.in_force().get().model == successor
+
+
+@pytest.mark.parametrize("name", ["Mistral-Small-3.2-24B", "avec espace", "é", "-x", "x" * 129, ""])
+def test_a_name_that_is_taken_or_odd_is_refused_beside_it(
+    cast: Cast, model: AIModel, name: str
+) -> None:
+    page = browser(cast.admin).post(f"/lifecycle/models/{model.pk}/aliases/", {"name": name})
+
+    assert page.status_code == 200
+    assert page.context["form"].errors
+    assert not Alias.objects.exists()
+
+
+def test_an_end_that_has_passed_may_stand_while_its_successor_changes(
+    cast: Cast, model: AIModel, successor: AIModel
+) -> None:
+    alias = add_alias(by=OPERATOR, model=model, name="old")
+    Alias.objects.update(sunset=in_days(-3), announced_at=timezone.now() - timedelta(days=90))
+    alias.refresh_from_db()
+
+    ended = end_alias(by=cast.admin, alias=alias, sunset=alias.sunset, successor=successor)
+
+    assert ended.successor == successor
+
+
+# The calendar
+
+
+def test_the_calendar_is_everybodys_and_shows_what_ends_and_has_ended(
+    cast: Cast, model: AIModel, successor: AIModel
+) -> None:
+    deprecate(model, successor=successor)
+    gone = make_model("gone-7b")
+    retire(gone)
+    add_alias(by=OPERATOR, model=successor, name="llama", sunset=in_days(30))
+    make_model("secret-7b", stage=LifecycleStage.PROPOSED)
+
+    page = Client().get("/lifecycle/")
+
+    assert page.status_code == 200
+    assert [each.name for each in page.context["to_come"]] == ["llama", model.slug]
+    assert [each.name for each in page.context["past"]] == ["gone-7b"]
+    assert "secret-7b" not in page.content.decode()

@@ -1,0 +1,230 @@
+"""A model comes into the federation: proposed by a member, voted about, or withdrawn and proposed again."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.exceptions import ValidationError
+from django.test import Client
+from django.utils import timezone
+
+from federation.catalogue.models import AIModel, Proposal
+from federation.catalogue.operations.proposals import (
+    adopt_model,
+    propose_model,
+    withdraw_proposal,
+)
+from federation.catalogue.policies import MOST_PROPOSALS
+from federation.members.enums import Choice, MembershipState, SubjectKind
+from federation.members.models import Ballot
+from federation.members.operations import change_membership_state
+from federation.members.operations.ballots import cast_vote, close_ballot, open_ballot
+from federation.people.models import User
+from routing.core.enums import LifecycleStage
+from tests.support.factories import OPERATOR, Cast, make_model
+from tests.support.lifecycle import APERTUS, retire
+
+FORM: dict[str, Any] = {
+    "slug": "apertus-70b",
+    "publisher": "Swiss AI Initiative",
+    "weights_url": "https://huggingface.co/swiss-ai/Apertus-70B-Instruct-2509",
+    "licence": "Apache-2.0",
+    "category": "generalist",
+    "reason": "Une recette entièrement publiée.",
+    "hosts": "Reims",
+}
+
+
+def browser(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def send(user: User, **changes: Any) -> Any:
+    return browser(user).post("/lifecycle/proposals/new/", FORM | changes)
+
+
+@pytest.fixture
+def proposal(cast: Cast) -> Proposal:
+    return propose_model(
+        by=cast.orleans_user, slug="apertus-70b", facts=APERTUS, institution=cast.orleans
+    )
+
+
+def vote(cast: Cast, proposal: Proposal, choice: Choice) -> Ballot:
+    """Put a proposal to the committee, which is one administrator, and close the ballot."""
+    ballot = open_ballot(
+        by=cast.admin,
+        kind=SubjectKind.MODEL,
+        subject_id=proposal.model_id,
+        question="Shall we?",
+        closes_at=timezone.now() + timedelta(days=7),
+    )
+    cast_vote(by=cast.admin, ballot=ballot, choice=choice)
+    return close_ballot(by=cast.admin, ballot=ballot)
+
+
+def test_a_user_of_a_member_proposes_a_model_and_the_committee_is_told(
+    cast: Cast, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        page = send(cast.orleans_user)
+
+    proposal = Proposal.objects.select_related("model").get()
+    assert page.url == f"/lifecycle/proposals/{proposal.pk}/"
+    assert (proposal.institution, proposal.proposed_by) == (cast.orleans, cast.orleans_user)
+    assert proposal.model.stage == LifecycleStage.PROPOSED
+    assert proposal.model.licence == "Apache-2.0"
+    assert [message.to[0] for message in mail.outbox] == ["admin@example.org"]
+
+
+def test_who_has_no_role_at_an_approved_member_proposes_nothing(cast: Cast) -> None:
+    membership = cast.orleans.memberships.get()
+    change_membership_state(
+        by=OPERATOR, membership=membership, state=MembershipState.SUSPENDED, reason="unpaid"
+    )
+
+    assert send(cast.intruder).status_code == 403
+    assert send(cast.orleans_user).status_code == 403
+    assert send(cast.auditor).status_code == 403
+    assert not Proposal.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("slug", "avec espace"),
+        ("slug", "é"),
+        ("slug", "x" * 129),
+        ("weights_url", "http://example.org/weights"),
+        ("weights_url", "javascript:alert(1)"),
+        ("weights_url", "https://example.org/" + "x" * 300),
+        ("reason", "   "),
+        ("reason", "x" * 2001),
+        ("category", "magic"),
+        ("hosts", "x" * 301),
+    ],
+)
+def test_what_is_no_proposal_is_refused_beside_its_field(
+    cast: Cast, field: str, value: str
+) -> None:
+    page = send(cast.orleans_user, **{field: value})
+
+    assert page.status_code == 200
+    assert list(page.context["form"].errors) == [field]
+    assert not AIModel.objects.exists()
+
+
+def test_a_name_that_is_known_is_refused_with_what_it_is(cast: Cast, proposal: Proposal) -> None:
+    make_model("served-7b")
+    retire(make_model("gone-7b"))
+
+    for slug in ("Apertus-70B", "SERVED-7b", "gone-7b"):
+        page = send(cast.orleans_user, slug=slug)
+        assert list(page.context["form"].errors) == ["slug"], slug
+    assert Proposal.objects.count() == 1
+
+
+def test_nobody_floods_the_committee(cast: Cast) -> None:
+    for number in range(MOST_PROPOSALS):
+        assert send(cast.orleans_user, slug=f"model-{number}").status_code == 302
+
+    assert send(cast.orleans_user, slug="one-more").status_code == 200
+    assert Proposal.objects.count() == MOST_PROPOSALS
+
+
+def test_a_proposal_is_seen_by_its_author_and_the_federation(
+    cast: Cast, proposal: Proposal
+) -> None:
+    address = f"/lifecycle/proposals/{proposal.pk}/"
+    readers = {"admin", "auditor", "orleans_user"}
+
+    for name, person in cast.people().items():
+        status = browser(person).get(address).status_code
+        assert status == (200 if name in readers else 404), name
+
+
+def test_the_committees_yes_takes_it_on_trial_and_its_author_hears_of_it(
+    cast: Cast, proposal: Proposal, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        ballot = vote(cast, proposal, Choice.YES)
+
+    proposal.model.refresh_from_db()
+    step = proposal.model.stage_changes.last()
+    assert proposal.model.stage == LifecycleStage.STAGING
+    assert step is not None
+    assert step.ballot == ballot
+    assert "orleans_user@example.org" in [message.to[0] for message in mail.outbox]
+
+
+def test_after_a_no_it_stays_and_may_be_put_again(cast: Cast, proposal: Proposal) -> None:
+    vote(cast, proposal, Choice.NO)
+    proposal.model.refresh_from_db()
+    assert proposal.model.stage == LifecycleStage.PROPOSED
+
+    vote(cast, proposal, Choice.YES)
+
+    proposal.model.refresh_from_db()
+    assert proposal.model.stage == LifecycleStage.STAGING
+    ballots = Ballot.objects.about(SubjectKind.MODEL, proposal.model_id)
+    assert [ballot.outcome for ballot in ballots] == ["accepted", "declined"]
+
+
+def test_a_withdrawn_proposal_is_not_voted_about_and_the_model_may_be_proposed_again(
+    cast: Cast, proposal: Proposal
+) -> None:
+    withdraw_proposal(by=cast.orleans_user, proposal=proposal)
+    with pytest.raises(ValidationError):
+        vote(cast, proposal, Choice.YES)
+
+    again = propose_model(
+        by=cast.rennes_user, slug="APERTUS-70b", facts=APERTUS, institution=cast.rennes
+    )
+
+    assert again.model_id == proposal.model_id
+    vote(cast, again, Choice.YES)
+    again.model.refresh_from_db()
+    assert again.model.stage == LifecycleStage.STAGING
+
+
+def test_while_the_committee_votes_nothing_else_decides(cast: Cast, proposal: Proposal) -> None:
+    open_ballot(
+        by=cast.admin,
+        kind=SubjectKind.MODEL,
+        subject_id=proposal.model_id,
+        question="Shall we?",
+        closes_at=timezone.now() + timedelta(days=7),
+    )
+
+    with pytest.raises(ValidationError, match=r"scrutin|ballot"):
+        withdraw_proposal(by=cast.orleans_user, proposal=proposal)
+    with pytest.raises(ValidationError, match=r"scrutin|ballot"):
+        adopt_model(by=cast.admin, model=proposal.model, reason="I want it")
+
+
+def test_a_decision_made_elsewhere_is_recorded_with_where(cast: Cast, proposal: Proposal) -> None:
+    address = f"/lifecycle/models/{proposal.model_id}/adopt/"
+    admin = browser(cast.admin)
+
+    assert admin.post(address, {"reason": "  "}).status_code == 200
+    assert admin.post(address, {"reason": "Comité du 3 mai, point 4"}).status_code == 302
+    assert browser(cast.auditor).get(address).status_code == 403
+
+    step = proposal.model.stage_changes.last()
+    assert step is not None
+    assert (step.after, step.reason) == ("staging", "Comité du 3 mai, point 4")
+    assert step.decided_by == cast.admin
+
+
+def test_the_page_puts_it_to_the_vote(cast: Cast, proposal: Proposal) -> None:
+    address = f"/lifecycle/models/{proposal.model_id}/vote/"
+    day = (timezone.localdate() + timedelta(days=7)).isoformat()
+
+    page = browser(cast.admin).post(address, {"closes_on": day})
+
+    ballot = Ballot.objects.get(kind=SubjectKind.MODEL)
+    assert page.url == f"/members/ballots/{ballot.pk}/" or str(ballot.pk) in page.url
+    assert browser(cast.admin).get(page.url).status_code == 200
