@@ -15,6 +15,7 @@ from federation.catalogue.models import AIModel
 from federation.catalogue.operations.life import deprecate_model
 from federation.catalogue.operations.proposals import ProposalFacts, propose_model
 from federation.catalogue.operations.registering import ModelFacts, add_version, register_model
+from federation.fleet.enums import Engine
 from federation.fleet.models import InferenceServer
 from federation.fleet.operations.publication import Offer, publish_server
 from federation.members.enums import SubjectKind
@@ -114,7 +115,7 @@ def _try_out(register: Register) -> None:
         offer=Offer(
             institution=server.institution,
             url=server.base_url,
-            engine=server.engine,
+            engine=Engine(server.engine),
             model_name=TRIED,
             served_name=SERVED_NAME,
         ),

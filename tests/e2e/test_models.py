@@ -30,8 +30,9 @@ NAME = "apertus-70b"
 
 
 def english(user: User) -> User:
-    User.objects.filter(pk=user.pk).update(language=Language.ENGLISH)
-    return User.objects.get(pk=user.pk)
+    user.language = Language.ENGLISH
+    user.save(update_fields=["language"])
+    return user
 
 
 def propose(page: Page) -> None:

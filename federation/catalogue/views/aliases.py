@@ -61,7 +61,10 @@ def end(request: HttpRequest, pk: UUID) -> HttpResponse:
         except ValidationError as refusal:
             tell_refusal(form, refusal)
         else:
-            messages.success(request, _("It is in force. Its users are told by e-mail."))
+            told = _("It is in force. Its users are told by e-mail.")
+            messages.success(
+                request, told if given["sunset"] else _("It is in force: the name stays.")
+            )
             return redirect("aliases", alias.model_id)
     context = {
         "alias": alias,

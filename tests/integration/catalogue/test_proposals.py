@@ -223,8 +223,8 @@ def test_the_page_puts_it_to_the_vote(cast: Cast, proposal: Proposal) -> None:
     address = f"/lifecycle/models/{proposal.model_id}/vote/"
     day = (timezone.localdate() + timedelta(days=7)).isoformat()
 
-    page = browser(cast.admin).post(address, {"closes_on": day})
+    page: Any = browser(cast.admin).post(address, {"closes_on": day})
 
     ballot = Ballot.objects.get(kind=SubjectKind.MODEL)
-    assert page.url == f"/members/ballots/{ballot.pk}/" or str(ballot.pk) in page.url
+    assert str(ballot.pk) in page.url
     assert browser(cast.admin).get(page.url).status_code == 200
