@@ -10,7 +10,7 @@ from django.utils import timezone
 from federation.access.keyring import replace_key
 from federation.access.models import ApiKey, Trial
 from federation.access.offer import usable_models
-from federation.access.operations import issue_key
+from federation.access.operations import change_key, issue_key
 from federation.access.trials import end_trial, name_for_trial
 from federation.catalogue.models import AIModel
 from federation.people.models import User
@@ -50,9 +50,13 @@ def test_a_user_binds_no_key_to_a_model_on_trial(cast: Cast, key: ApiKey, tried:
     assert "tried-8b" not in page.content.decode()
 
     for by in (cast.rennes_user, cast.rennes_dsi, cast.admin):
-        with pytest.raises(ValidationError) as refusal:
-            issue_key(by=by, application=key.application, name="sly", models=[tried])
-        assert list(refusal.value.message_dict) == ["models"]
+        for act in (
+            lambda by: issue_key(by=by, application=key.application, name="sly", models=[tried]),
+            lambda by: change_key(by=by, key=key, models=[tried]),
+        ):
+            with pytest.raises(ValidationError) as refusal:
+                act(by)
+            assert list(refusal.value.message_dict) == ["models"]
 
 
 def test_who_hosts_a_model_names_keys_of_its_own_and_the_federation_any(

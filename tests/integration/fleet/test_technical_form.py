@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
+from federation.catalogue.models import Proposal
 from federation.fleet.enums import FormState, RunState
 from federation.fleet.models import ConformityRun, GuestRules, InferenceServer, TechnicalForm
 from federation.fleet.operations.credentials import current_credential
@@ -15,6 +16,7 @@ from routing.bridge.table import build_names, build_servers
 from routing.core.enums import LifecycleStage, ServerState
 from tests.integration.federation.world import make_checked, make_form
 from tests.support.factories import OPERATOR, Cast, make_model, make_site
+from tests.support.lifecycle import retire
 from tests.support.pages import signed_in_as
 
 NEW = "/servers/new/"
@@ -159,6 +161,22 @@ def test_a_model_may_be_proposed_and_is_served_to_nobody_yet(
     deployment = InferenceServer.objects.get().deployments.get()
     assert deployment.version.model.slug == "lucie-7b"
     assert deployment.version.model.stage == LifecycleStage.PROPOSED
+    proposal_made = Proposal.objects.get()
+    assert (proposal_made.model, proposal_made.proposed_by, proposal_made.institution) == (
+        deployment.version.model,
+        cast.rennes_dsi,
+        cast.rennes,
+    )
+
+
+def test_a_retired_model_is_no_model_to_serve(cast: Cast, whole: dict[str, Any]) -> None:
+    retire(make_model("gone-7b"))
+    page = signed_in_as(cast.rennes_dsi).post(
+        NEW, {**whole, "model": "", "proposed_model": "Gone-7B"}
+    )
+
+    assert page.status_code == 200
+    assert not InferenceServer.objects.exists()
 
 
 def test_a_new_site_comes_with_the_form(cast: Cast, whole: dict[str, Any]) -> None:
