@@ -42,9 +42,13 @@ def check_name_is_free(name: str) -> None:
     """Raise unless no model and no alias bears this public name, in any case of letters."""
     taken = AIModel.objects.filter(slug__iexact=name).exists()
     if taken or Alias.objects.in_force().filter(name__iexact=name).exists():
-        raise ValidationError(
-            _("The name “%(name)s” is taken by a model."), code="name_taken", params={"name": name}
-        )
+        raise name_is_taken(name)
+
+
+def name_is_taken(name: str) -> ValidationError:
+    return ValidationError(
+        _("The name “%(name)s” is taken by a model."), code="name_taken", params={"name": name}
+    )
 
 
 def is_retired(model: AIModel) -> ValidationError:

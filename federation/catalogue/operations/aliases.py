@@ -8,6 +8,7 @@ from django.utils import timezone
 from federation.catalogue import policies
 from federation.catalogue.enums import AnnouncementKind
 from federation.catalogue.models import AIModel, Alias
+from federation.catalogue.operations.naming import save_under_its_name
 from federation.catalogue.operations.notices import announce
 from federation.journal.actors import Actor
 from federation.journal.operations import record
@@ -29,7 +30,7 @@ def add_alias(
         policies.check_alias_end(alias, sunset, successor)
         alias.announced_at = timezone.now()
     alias.full_clean()
-    alias.save()
+    save_under_its_name(alias, name)
     record(
         by=by,
         verb="catalogue.add_alias",

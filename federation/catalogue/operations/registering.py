@@ -10,6 +10,7 @@ from federation.catalogue import policies
 from federation.catalogue.enums import Category
 from federation.catalogue.models import AIModel, ModelVersion
 from federation.catalogue.operations.life import note_stage
+from federation.catalogue.operations.naming import save_under_its_name
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from routing.core.enums import LifecycleStage
@@ -48,7 +49,7 @@ def enter(*, by: Actor, slug: str, stage: LifecycleStage, facts: Mapping[str, ob
     if stage == LifecycleStage.DEPRECATED:
         model.deprecated_at = timezone.now()
     model.full_clean()
-    model.save()
+    save_under_its_name(model, slug)
     note_stage(by=by, model=model)
     record(by=by, verb="catalogue.register_model", obj=model, diff={"slug": slug, "stage": stage})
     return model

@@ -22,7 +22,8 @@ from federation.members.operations import change_membership_state
 from federation.members.operations.ballots import cast_vote, close_ballot, open_ballot
 from federation.people.models import User
 from routing.core.enums import LifecycleStage
-from tests.support.factories import OPERATOR, Cast, make_model
+from tests.integration.federation.crowd import at_once
+from tests.support.factories import OPERATOR, Cast, make_cast, make_model
 from tests.support.lifecycle import APERTUS, retire
 
 FORM: dict[str, Any] = {
@@ -228,3 +229,20 @@ def test_the_page_puts_it_to_the_vote(cast: Cast, proposal: Proposal) -> None:
     ballot = Ballot.objects.get(kind=SubjectKind.MODEL)
     assert str(ballot.pk) in page.url
     assert browser(cast.admin).get(page.url).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_propose_a_model_at_once_the_second_is_told() -> None:
+    cast = make_cast()
+    refused: list[ValidationError] = []
+
+    def act(by: User) -> None:
+        try:
+            propose_model(by=by, slug="apertus-70b", facts=APERTUS, institution=cast.rennes)
+        except ValidationError as refusal:
+            refused.append(refusal)
+
+    at_once([lambda: act(cast.rennes_user), lambda: act(cast.rennes_dsi)])
+
+    assert len(refused) == 1
+    assert Proposal.objects.count() == AIModel.objects.count() == 1
