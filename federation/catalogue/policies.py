@@ -4,7 +4,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from federation.catalogue.models import AIModel, Alias
-from federation.journal.actors import Actor
+from federation.journal.actors import Actor, is_operator
 from federation.people.policies import is_federation_admin
 from federation.policy import asking, refuse_unless
 from routing.core.enums import LifecycleStage
@@ -21,6 +21,16 @@ def check_set_routing(by: Actor, model: AIModel) -> None:
         raise ValidationError(_("This model is retired."), code="retired")
 
 
+def check_set_minimum(by: Actor, model: AIModel) -> None:
+    """The federation decides what it cannot do without; nobody asks for a retired model any more."""
+    check_set_routing(by, model)
+
+
+def check_note_alarm(by: Actor) -> None:
+    """What routers see of servers is the product's own to write down."""
+    refuse_unless(is_operator(by))
+
+
 def check_name_is_free(name: str) -> None:
     """Raise unless no model and no alias bears this public name, in any case of letters."""
     taken = AIModel.objects.filter(slug__iexact=name).exists()
@@ -31,3 +41,4 @@ def check_name_is_free(name: str) -> None:
 
 
 can_set_routing = asking(check_set_routing)
+can_set_minimum = asking(check_set_minimum)

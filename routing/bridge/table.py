@@ -13,7 +13,13 @@ from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 
 from federation.access.models import ApiKey, Limit, scope_of
-from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPolicy
+from federation.catalogue.models import (
+    AIModel,
+    Alias,
+    MinimumService,
+    ModelVersion,
+    RoutingPolicy,
+)
 from federation.fleet.calendar import GuestHours, ceilings
 from federation.fleet.models import (
     Deployment,
@@ -137,6 +143,9 @@ def build_names(version: int) -> NamesSection:
         policy.model_id: policy
         for policy in RoutingPolicy.objects.current().filter(model__in=served)
     }
+    minimums = {
+        row.model_id: row for row in MinimumService.objects.in_force().filter(model__in=served)
+    }
     running: dict[UUID, list[table.Deployment]] = defaultdict(list)
     for row in _deployments().select_related("version", "server").order_by("pk"):
         running[row.version.model_id].append(_deployment(row))
@@ -146,6 +155,7 @@ def build_names(version: int) -> NamesSection:
             contexts.get(model.pk),
             policies.get(model.pk) or RoutingPolicy(model=model),
             tuple(running[model.pk]),
+            minimums.get(model.pk),
         )
         for model in served.order_by("pk")
     }
@@ -228,6 +238,7 @@ def _model(
     context: int | None,
     policy: RoutingPolicy,
     deployments: tuple[table.Deployment, ...],
+    minimum: MinimumService | None,
 ) -> table.Model:
     strategy, limiting = SETTINGS[RoutingSetting(policy.setting)]
     return table.Model(
@@ -244,6 +255,16 @@ def _model(
         max_model_len=context,
         capabilities=tuple(model.capabilities),
         deployments=deployments,
+        minimum=_minimum(minimum) if minimum else None,
+    )
+
+
+def _minimum(row: MinimumService) -> table.Minimum:
+    return table.Minimum(
+        servers=row.servers,
+        sites=row.sites,
+        protected_class=row.protected_class,
+        fallback_id=str(row.fallback_id) if row.fallback_id else None,
     )
 
 

@@ -13,8 +13,9 @@ from routing.core.enums import RoutingMode
 from routing.core.estimates import Outputs
 from routing.core.fairness import Turns, cost
 from routing.core.host import Host
+from routing.core.minimum import Watch
 from routing.core.request import Grant, Place, Ticket
-from routing.core.retry import RetryBudget
+from routing.core.retry import MAX_ATTEMPTS, RetryBudget
 from routing.core.selection import STRATEGIES
 from routing.core.table import Model
 from routing.core.windows import BusyRate
@@ -56,7 +57,7 @@ class Request:
         self.rank = (self.asked_at, number)
         self.expires_at = now + ticket.deadline_in_ms / 1000 - ANSWER_MARGIN
         self.attempt = ticket.attempt
-        self.failures = ticket.attempt - 1
+        self.failures = min(ticket.attempt, MAX_ATTEMPTS) - 1
         """Attempts that failed; those at servers that were only busy do not count."""
         self.needs = Needs(
             *(ticket.institution_id, ticket.mode, ticket.endpoint, ticket.excluded),
@@ -109,6 +110,7 @@ class Room:
         "owners_waiting",
         "prospects",
         "turns",
+        "watch",
     )
 
     def __init__(self, model: Model) -> None:
@@ -128,6 +130,8 @@ class Room:
         self.owners_waiting = 0
         """Of those who wait, how many ask for their institution's own servers."""
         self._last = ""
+        self.watch: Watch | None = None
+        """Of a critical model."""
 
     def __len__(self) -> int:
         return self._waiting
