@@ -180,6 +180,7 @@ class Decider:
         harm = failure or Failure.CONNECT
         was_away = host.health.state is not Health.HEALTHY
         self._attempts.probed(host, None if ok or harm not in HARMS_HEALTH else harm, now)
+        self._fleet.look_at_minimums(now)
         decisions = self._serve_all(now, recheck=True)
         if not ok and was_away and harm in _IS_GONE:
             decisions += recalls(
@@ -311,7 +312,7 @@ class Decider:
 
     def _refuse(self, request: Request, code: RefusalCode, now: float) -> Refusal:
         """Forget `request`."""
-        seconds = _retry_seconds(request, code, now)
+        seconds = request.room.retry_seconds(request, code, now)
         fallback_id = stand_in(request, code, now)
         if request.waits:
             self._leave(request, now)
@@ -386,14 +387,6 @@ class Decider:
     def _leave(self, request: Request, now: float) -> None:
         request.room.leave(request, now)
         self._waiting -= 1
-
-
-def _retry_seconds(request: Request, code: RefusalCode, now: float) -> float:
-    """Return after how long it is worth to ask again, 0 when nothing says so."""
-    if code is RefusalCode.MINIMUM and request.room.watch:
-        return request.room.watch.retry_seconds(now)
-    later = code in (RefusalCode.FULL, RefusalCode.ALL_DOWN, RefusalCode.ATTEMPTS)
-    return request.room.wait_seconds(request, now) if later else 0.0
 
 
 def _rank(turn: Turn) -> tuple[int, int, tuple[float, int]]:

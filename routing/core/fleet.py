@@ -43,6 +43,7 @@ class Fleet:
             self.rooms[model_id].prospects = Prospects()
             self.rooms[model_id].watch = None
         self.watched = tuple(room for room in self.rooms.values() if room.watch)
+        self.look_at_minimums(now)
 
     def look_at_minimums(self, now: float, every: float = 0.0) -> None:
         """Count the critical models' servers again, unless that was done within `every` seconds."""

@@ -14,7 +14,7 @@ from routing.core.estimates import Outputs
 from routing.core.fairness import Turns, cost
 from routing.core.host import Host
 from routing.core.minimum import Watch
-from routing.core.request import Grant, Place, Ticket
+from routing.core.request import Grant, Place, RefusalCode, Ticket
 from routing.core.retry import MAX_ATTEMPTS, RetryBudget
 from routing.core.selection import STRATEGIES
 from routing.core.table import Model
@@ -230,6 +230,13 @@ class Room:
         self.turns.serve(
             ticket.priority, ticket.institution_id, request.cost, ticket.weight, self.classes
         )
+
+    def retry_seconds(self, request: Request, code: RefusalCode, now: float) -> float:
+        """Return after how long it is worth to ask again what was refused, 0 when nothing says so."""
+        if code is RefusalCode.MINIMUM and self.watch:
+            return self.watch.retry_seconds(now)
+        later = code in (RefusalCode.FULL, RefusalCode.ALL_DOWN, RefusalCode.ATTEMPTS)
+        return self.wait_seconds(request, now) if later else 0.0
 
     def wait_seconds(self, request: Request, now: float) -> float:
         """Return how long one that came now, in this one's place, would wait; 0 when a server is open or nobody knows.
