@@ -1,4 +1,4 @@
-"""Models, versions, aliases and routing policies in Django's admin; its actions move models along their life."""
+"""What the catalogue holds in Django's admin, to read; actions move models along their life."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -6,7 +6,14 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from federation.admin import ReadOnlyAdmin, for_good
-from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPolicy
+from federation.catalogue.models import (
+    AIModel,
+    Alias,
+    MinimumService,
+    MinimumServiceAlarm,
+    ModelVersion,
+    RoutingPolicy,
+)
 from federation.catalogue.operations.life import change_stage
 from federation.people.guards import signed_in
 from routing.core.enums import LifecycleStage
@@ -62,4 +69,17 @@ class AliasAdmin(ReadOnlyAdmin):
 class RoutingPolicyAdmin(ReadOnlyAdmin):
     list_display = ("model", "number", "setting", "longest_wait", "forward_priority", "current")
     list_filter = ("current", "setting")
+    list_select_related = ("model",)
+
+
+@admin.register(MinimumService)
+class MinimumServiceAdmin(ReadOnlyAdmin):
+    list_display = ("model", "number", "servers", "sites", "protected_class", "fallback", "current")
+    list_filter = ("current",)
+    list_select_related = ("model", "fallback")
+
+
+@admin.register(MinimumServiceAlarm)
+class MinimumServiceAlarmAdmin(ReadOnlyAdmin):
+    list_display = ("model", "began_at", "ended_at", "servers", "sites")
     list_select_related = ("model",)

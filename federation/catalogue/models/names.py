@@ -35,6 +35,12 @@ class AIModelQuerySet(models.QuerySet["AIModel"]):
     def served(self) -> "AIModelQuerySet":
         return self.filter(stage__in=SERVED)
 
+    def relying_on(self, fallback: "AIModel") -> "AIModelQuerySet":
+        """Return the critical models for which `fallback` stands in."""
+        return self.filter(
+            minimum_services__current=True, minimum_services__fallback=fallback
+        ).distinct()
+
 
 class AIModel(Row):
     """A model under its public name (`slug`), whoever serves it."""

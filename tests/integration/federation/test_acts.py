@@ -16,7 +16,7 @@ from django.utils import timezone
 from federation.access import keyring
 from federation.access import operations as access
 from federation.access.models import ApiKey
-from federation.catalogue.operations import life, registering, routing
+from federation.catalogue.operations import life, minimum, registering, routing
 from federation.fleet.enums import Engine, MaintenanceState
 from federation.fleet.operations import (
     credentials,
@@ -220,6 +220,17 @@ ACTS: dict[str, tuple[frozenset[str], Act]] = {
     "set_routing": (
         ADMIN,
         lambda w, by: routing.set_routing(by=by, model=w.model, settings={"longest_wait": 60}),
+    ),
+    "set_minimum": (
+        ADMIN,
+        lambda w, by: minimum.set_minimum(by=by, model=w.model, minimum={"protected_class": 4}),
+    ),
+    "open_alarm": (NOBODY, lambda w, by: _open_alarm(w, by)),
+    "end_alarm": (
+        NOBODY,
+        lambda w, by: minimum.end_alarm(
+            by=by, alarm=w.model.minimum_alarms.get(), ended_at=timezone.now()
+        ),
     ),
     "add_site": (
         ADMIN,
@@ -479,6 +490,12 @@ def _due(world: World) -> Any:
     return world.ballot
 
 
+def _open_alarm(world: World, by: Actor) -> object:
+    world.model.minimum_alarms.update(ended_at=timezone.now())
+    least = world.model.minimum_services.get()
+    return minimum.open_alarm(by=by, minimum=least, began_at=timezone.now(), servers=0, sites=0)
+
+
 def _invite(world: World, by: Any, role: Role) -> object:
     return invitations.invite(
         by=by, email="other@example.org", role=role, institution=world.cast.rennes
@@ -591,7 +608,7 @@ def undone() -> Iterator[None]:
 
 MODULES: tuple[ModuleType, ...] = (
     *(access, keyring, members, people),
-    *(registering, life, routing),
+    *(registering, life, minimum, routing),
     *(agreements, ballots, candidacies, invitations, teams, texts),
     *(credentials, deployments, egress, guests, labels, publication, servers),
     *(maintenance, runs, technical),

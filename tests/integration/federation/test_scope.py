@@ -9,7 +9,14 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 
 from federation.access.models import ApiKey, Application, Limit
-from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPolicy
+from federation.catalogue.models import (
+    AIModel,
+    Alias,
+    MinimumService,
+    MinimumServiceAlarm,
+    ModelVersion,
+    RoutingPolicy,
+)
 from federation.fleet.models import (
     ConformityLine,
     ConformityRun,
@@ -66,6 +73,8 @@ MODELS_OF: dict[type[Model], Callable[[Any], AIModel]] = {
     ModelVersion: lambda row: row.model,
     Alias: lambda row: row.model,
     RoutingPolicy: lambda row: row.model,
+    MinimumService: lambda row: row.model,
+    MinimumServiceAlarm: lambda row: row.model,
 }
 """Rows of the common catalogue, and the model they belong to."""
 COMMITTEE: tuple[type[Model], ...] = (Ballot, Vote)

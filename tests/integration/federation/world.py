@@ -8,6 +8,7 @@ from django.utils import timezone
 from federation.access.models import ApiKey, Application, Limit
 from federation.access.operations import set_limit
 from federation.catalogue.models import AIModel, Alias
+from federation.catalogue.operations.minimum import open_alarm, set_minimum
 from federation.catalogue.operations.registering import add_alias
 from federation.catalogue.operations.routing import set_routing
 from federation.fleet.enums import Engine, FormState, RunState, RunTrigger
@@ -137,6 +138,13 @@ def make_teams(cast: Cast) -> dict[Institution, Team]:
     return teams
 
 
+def make_settings(model: AIModel) -> None:
+    """Its requests are shared out in another way than usual; it is critical, and below its minimum."""
+    set_routing(by=OPERATOR, model=model, settings={"setting": RoutingSetting.ROUND_ROBIN})
+    least = set_minimum(by=OPERATOR, model=model, minimum={"servers": 2, "sites": 2})
+    open_alarm(by=OPERATOR, minimum=least, began_at=timezone.now(), servers=1, sites=1)
+
+
 def make_world() -> World:
     """What is named is Rennes's; Reims serves and asks as well, Orléans asks."""
     cast = make_cast()
@@ -145,7 +153,7 @@ def make_world() -> World:
     alias = add_alias(by=OPERATOR, model=model, name="mistral-small")
     add_alias(by=OPERATOR, model=proposed, name="to-come")
     for routed in (model, proposed):
-        set_routing(by=OPERATOR, model=routed, settings={"setting": RoutingSetting.ROUND_ROBIN})
+        make_settings(routed)
     site = make_site(cast.rennes)
     deployment = serve_model(cast.rennes, credential="token of Rennes")
     at_reims = serve_model(cast.reims, credential="token of Reims")

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from routing.core.enums import Lane, Limiting, Measure, RequestStatus, RoutingMode
 from routing.core.minimum import BEGINS_AFTER
-from routing.core.table import Minimum, Model
+from routing.core.table import Minimum, Model, Principal, ServersSection
 from routing.simulator import Fault, Simulated, simulated
 from tests.support.product import free_port
 from tests.support.prometheus import Scraped, scrape
@@ -48,7 +49,7 @@ async def upstream() -> AsyncGenerator[Simulated]:
         yield running
 
 
-def critical(*on: str, **changes: object) -> Model:
+def critical(*on: str, **changes: Any) -> Model:
     minimum = Minimum(servers=2, sites=2, protected_class=3, fallback_id=an_id(OTHER))
     return a_model(*on, served_name=SERVED, **{"minimum": minimum, **changes})
 
@@ -57,7 +58,7 @@ def other(**changes: object) -> Model:
     return a_model("lille-1", name=OTHER, served_name=SERVED, **changes)
 
 
-def every_server(upstream: Simulated):  # type: ignore[no-untyped-def]
+def every_server(upstream: Simulated) -> ServersSection:
     return servers(*(a_server(name, upstream.url(name)) for name in ALL))
 
 
@@ -189,12 +190,12 @@ async def test_a_client_may_decline_the_fallback(router: Router, upstream: Simul
     ids=["a key without that model", "a data class", "a private mode"],
 )
 async def test_what_the_key_is_bound_to_holds_for_the_fallback(
-    tmp_path: Path, upstream: Simulated, principal: object
+    tmp_path: Path, upstream: Simulated, principal: Principal
 ) -> None:
     labelled = {name: frozenset({"hds"}) for name in ALL[:2]}
     async with running_router(
         tmp_path,
-        principals(**{KEY: principal}),  # type: ignore[arg-type]
+        principals(**{KEY: principal}),
         names(critical("rennes-1", "reims-1"), other()),
         servers(
             *(
