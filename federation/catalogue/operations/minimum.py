@@ -14,8 +14,6 @@ from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.people.models import User
 from federation.seen import changed_meanwhile
-from routing.core.enums import LifecycleStage
-from routing.core.table import SERVED_STAGES
 
 
 class Minimum(TypedDict, total=False):
@@ -78,7 +76,7 @@ def check_fallback(model: AIModel, fallback: AIModel) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [FALLBACKS_LOCK])
     links = dict(MinimumService.objects.in_force().values_list("model_id", "fallback_id"))
-    if LifecycleStage(fallback.stage) not in SERVED_STAGES:
+    if not AIModel.objects.served().filter(pk=fallback.pk).exists():
         raise ValidationError({"fallback": _("This model is not served.")}, code="not_served")
     step: UUID | None = fallback.pk
     while step is not None:

@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from federation.catalogue.models import AIModel, MinimumServiceAlarm
 from federation.catalogue.operations.minimum import GIVEN_UP, set_minimum
+from federation.fleet.alarms import tell
 from federation.fleet.models import Deployment
 from federation.people.enums import Language
 from federation.people.models import User
@@ -186,7 +187,6 @@ def test_killed_in_the_middle_everybody_is_still_told_once(
             raise Killed
         tell(*arguments, **named)  # type: ignore[arg-type]
 
-    tell = minimums.tell
     with mock.patch.object(minimums, "tell", until_killed), pytest.raises(Killed):
         step(view(model, BELOW))
     assert len(mail.outbox) == sent
@@ -199,8 +199,6 @@ def test_killed_in_the_middle_everybody_is_still_told_once(
 def test_a_mail_that_cannot_be_sent_is_tried_again_for_those_who_miss_it(
     cast: Cast, model: AIModel
 ) -> None:
-    tell = minimums.tell
-
     def broken(reader: User, alarm: MinimumServiceAlarm, *, is_over: bool) -> None:
         if reader == cast.admin:
             raise OSError("the mail server is away")
