@@ -25,6 +25,7 @@ NAMED: Mapping[str, type[Model]] = {
     "server_id": InferenceServer,
     "deployment_id": Deployment,
     "model_id": AIModel,
+    "asked_model_id": AIModel,
 }
 """Column of the records → what it names."""
 logger = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS usage_staging (
     endpoint text, stream boolean, priority smallint, prompt_tokens numeric, cached_tokens numeric,
     completion_tokens numeric, reasoning_tokens numeric, usage_source text, received_at float8,
     first_token_at float8, finished_at float8, status text, http_status smallint, error_code text,
-    attempts smallint, data_class text
+    attempts smallint, data_class text, asked_model_id uuid
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS attempt_staging (
     request_id uuid, n smallint, server_id uuid, deployment_id uuid, started_at float8, outcome text,
@@ -41,7 +41,7 @@ WITH stored AS (
         serving_institution_id, server_id, deployment_id, model_id, model_asked, model_served,
         endpoint, stream, priority, prompt_tokens, cached_tokens, completion_tokens,
         reasoning_tokens, usage_source, received_at, first_token_at, finished_at, status,
-        http_status, error_code, attempts, is_demo, data_class
+        http_status, error_code, attempts, is_demo, data_class, asked_model_id
     )
     SELECT
         u.id, u.client_request_id, u.key_id, u.application_id, u.asking_institution_id,
@@ -53,7 +53,7 @@ WITH stored AS (
         least(greatest(u.reasoning_tokens, 0), {2**31 - 1}),
         u.usage_source, to_timestamp(u.received_at), to_timestamp(u.first_token_at),
         to_timestamp(u.finished_at), u.status, u.http_status, u.error_code, u.attempts, %s,
-        u.data_class
+        u.data_class, u.asked_model_id
     FROM usage_staging u
     LEFT JOIN {InferenceServer._meta.db_table} server ON server.id = u.server_id
     LEFT JOIN {Site._meta.db_table} site ON site.id = server.site_id
@@ -115,14 +115,15 @@ def _usage_line(ended: Closed) -> str:
     return (
         f"{asked.id}\t{_text(asked.client_request_id, 128)}\t{asked.key_id}\t"
         f"{asked.application_id}\t{asked.institution_id}\t{ended.server_id or _NULL}\t"
-        f"{ended.deployment_id or _NULL}\t{asked.model_id}\t{_text(asked.model_asked, 200)}\t"
+        f"{ended.deployment_id or _NULL}\t{ended.model_id}\t{_text(asked.model_asked, 200)}\t"
         f"{_text(ended.model_served, 200)}\t{_text(asked.endpoint, 64)}\t{asked.stream}\t"
         f"{asked.priority}\t{ended.prompt_tokens}\t{ended.cached_tokens}\t"
         f"{ended.completion_tokens}\t{ended.reasoning_tokens}\t{ended.usage_source}\t"
         f"{asked.received_at}\t{_NULL if ended.first_token_at is None else ended.first_token_at}\t"
         f"{ended.finished_at}\t{ended.status}\t{ended.http_status}\t"
         f"{_text(ended.error_code, 64)}\t{len(ended.attempts)}\t"
-        f"{_text(','.join(asked.data_class), MAX_DATA_CLASS)}\n"
+        f"{_text(','.join(asked.data_class), MAX_DATA_CLASS)}\t"
+        f"{asked.model_id if ended.fallback_id else _NULL}\n"
     )
 
 

@@ -103,7 +103,14 @@ class UsageRecord(models.Model):
     serving_institution_id = models.UUIDField(_("serving institution"), null=True)
     server_id = models.UUIDField(_("inference server"), null=True)
     deployment_id = models.UUIDField(_("deployment"), null=True)
-    model_id = models.UUIDField(_("model"))
+    model_id = models.UUIDField(
+        _("model"), help_text=_("whose servers answered, or would have had to")
+    )
+    asked_model_id = models.UUIDField(
+        _("model that a fallback stood in for"),
+        null=True,
+        help_text=_("the model asked for, where another one was declared to answer in its place"),
+    )
     model_asked = models.CharField(_("model asked for"), max_length=200)
     model_served = models.CharField(_("model served"), max_length=200, blank=True)
     endpoint = models.CharField(_("endpoint"), max_length=64)

@@ -157,7 +157,8 @@ def _grouped(records: UsageRecordQuerySet, *by: str) -> list[tuple[Any, ...]]:
 
 def told(user: User, records: Sequence[UsageRecord]) -> list[Request]:
     """Return what `user` may know of these requests. Four queries, none for no request."""
-    models = _names(AIModel, "slug", {record.model_id for record in records})
+    asked = {record.asked_model_id for record in records}
+    models = _names(AIModel, "slug", asked | {record.model_id for record in records})
     servers = _names(InferenceServer, "name", {record.server_id for record in records})
     involved: set[UUID | None] = {record.asking_institution_id for record in records}
     involved |= {record.serving_institution_id for record in records}
@@ -173,6 +174,7 @@ def told(user: User, records: Sequence[UsageRecord]) -> list[Request]:
             serving=institutions.get(record.serving_institution_id, ""),
             server=servers.get(record.server_id, ""),
             model=models.get(record.model_id, record.model_asked),
+            stood_in_for=models.get(record.asked_model_id, ""),
             first_token_ms=milliseconds(record.first_token_at, record.received_at),
             duration_ms=milliseconds(record.finished_at, record.received_at) or 0,
         )

@@ -98,6 +98,8 @@ class Request:
     attempts: int
     is_demo: bool
     data_class: str
+    stood_in_for: str
+    """The model asked for, where another one that was declared as its fallback answered."""
 
     @property
     def is_limited(self) -> bool:

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from federation.catalogue.views.minimum import minimum_service
 from federation.people.views import choose_language
 
 handler400 = "dashboards.errors.bad_request"
@@ -15,6 +16,7 @@ urlpatterns = [
     path("keys/", include("federation.access.urls")),
     path("routing/", include("federation.catalogue.urls")),
     path("lifecycle/", include("federation.catalogue.life_urls")),
+    path("minimum/<path:name>/", minimum_service, name="minimum_service"),
     path("servers/", include("federation.fleet.urls")),
     path("", include("federation.members.urls")),
     path("people/", include("federation.people.urls")),

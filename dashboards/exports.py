@@ -46,6 +46,7 @@ _COLUMNS = (
     "duration_ms",
     "is_demo",
     "data_class",
+    "stood_in_for",
 )
 
 

@@ -18,6 +18,7 @@ from federation.catalogue.models import AIModel
 from federation.people.models import User
 from routing.bridge.load import load_follower
 from routing.dispatch.frames import Load
+from routing.dispatch.messages import MinimumLoad
 
 INTERVAL_SECONDS = 1.0
 KEEP_ALIVE_EVERY = 15  # intervals without news
@@ -117,9 +118,17 @@ def event_of(load: Load | None, shown: Shown) -> bytes:
                 "in_flight": model.in_flight,
                 "waiting": model.waiting,
                 "available": model.available_servers,
+                "minimum": _minimum(model.minimum),
             }
             for key, model in (load.view.models if load else {}).items()
             if key in shown.models
         },
     }
     return f"data: {json.dumps(told, sort_keys=True, separators=(',', ':'))}\n\n".encode()
+
+
+def _minimum(now: MinimumLoad | None) -> dict[str, int | None] | None:
+    """Return how a critical model stands; `missing` is there while it is below its minimum."""
+    if now is None:
+        return None
+    return {"servers": now.servers, "sites": now.sites, "missing": now.missing or None}

@@ -149,6 +149,11 @@ def _lane_text(why: Explanation, priority: int) -> str:
             return _("The attempt before had failed: it was next again, in its old place.")
         case Lane.OWNER:
             return _("Its institution’s own server: it went before every guest.")
+        case Lane.MINIMUM:
+            return _(
+                "Its model had fallen below its minimum service: class P%(priority)s went before "
+                "other models’ requests."
+            ) % {"priority": priority}
         case Lane.SHARE:
             return _(
                 "It was the turn of class P%(priority)s by the minimum share that it is guaranteed, "

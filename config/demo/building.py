@@ -13,7 +13,7 @@ from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.utils.crypto import get_random_string
 
-from config.demo.catalogue import MODELS, DemoModel
+from config.demo.catalogue import CRITICAL, MODELS, DemoMinimum, DemoModel
 from config.demo.files import HOST, Remembered, free_ports
 from config.demo.fleet import SERVERS, DemoServer
 from config.demo.members import (
@@ -31,7 +31,10 @@ from federation.access.models import ApiKey, Application
 from federation.access.operations import create_application, issue_key, revoke_key
 from federation.catalogue.models import AIModel
 from federation.catalogue.operations.aliases import add_alias
-from federation.catalogue.operations.registering import add_version, register_model
+from federation.catalogue.operations.registering import add_version
+from federation.catalogue.operations.registering import register_model
+from federation.catalogue.operations.minimum import Minimum
+from federation.catalogue.operations.minimum import set_minimum
 from federation.catalogue.operations.routing import set_routing
 from federation.fleet.models import InferenceServer
 from federation.fleet.operations.credentials import current_credential, rotate_credential
@@ -98,6 +101,7 @@ def build_register(remembered: Remembered) -> Register:
     _candidate(CANDIDATE)
     for model in MODELS:
         _model(model)
+    _minimum(CRITICAL)
     servers = _servers(institutions)
     keys: dict[str, str] = {}
     applications = []
@@ -203,6 +207,14 @@ def _model(plan: DemoModel) -> AIModel:
     for name in plan.aliases:
         add_alias(by=BY, model=model, name=name)
     return model
+
+
+def _minimum(plan: DemoMinimum) -> None:
+    model = AIModel.objects.get(slug=plan.slug)
+    if not model.minimum_services.exists():
+        fallback = AIModel.objects.get(slug=plan.fallback)
+        least = Minimum(servers=plan.servers, sites=plan.sites, fallback=fallback)
+        set_minimum(by=BY, model=model, minimum=least)
 
 
 def _servers(institutions: Mapping[str, Institution]) -> list[tuple[DemoServer, InferenceServer]]:

@@ -27,6 +27,18 @@ class DemoModel(NamedTuple):
     setting: RoutingSetting = RoutingSetting.AFFINITY
 
 
+class DemoMinimum(NamedTuple):
+    """The public name of a critical model, what it must have, and the one that answers when nobody can."""
+
+    slug: str
+    servers: int
+    sites: int
+    fallback: str
+
+
+CRITICAL = DemoMinimum("mistral-small-3.2-24b", servers=2, sites=2, fallback="llama-3.1-8b")
+"""Two institutions serve it: when one of its servers stops, the demonstration shows what follows."""
+
 MODELS = (
     DemoModel(
         slug="gpt-oss-120b",

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from dashboards.critical import critical_models
 from dashboards.observed import ServerRow, health_texts, is_stopped, observed
 from dashboards.queries import model_cards
 from federation.access.policies import can_see_trials
@@ -27,8 +28,12 @@ from routing.dispatch.messages import ModelLoad
 @login_required
 def models(request: HttpRequest) -> HttpResponse:
     load = current_load()
-    cards = [(card, _load_of(card.model, load)) for card in model_cards(signed_in(request))]
-    context = {"cards": cards, "router_is_away": load is None}
+    user = signed_in(request)
+    context = {
+        "cards": [(card, _load_of(card.model, load)) for card in model_cards(user)],
+        "critical_ids": {each.model.pk for each in critical_models(user, load)},
+        "router_is_away": load is None,
+    }
     return render(request, "dashboards/models.html", context)
 
 
@@ -57,6 +62,10 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
             for each in card.servings
         ],
         "health_texts": health_texts(),
+        "critical": next(
+            (each for each in critical_models(user, load) if each.model == found), None
+        ),
+        "stands_in_for": AIModel.objects.for_user(user).relying_on(found),
         "policy": policy,
         "setting_text": SETTING_TEXTS[policy.setting],
         "load": _load_of(found, load),

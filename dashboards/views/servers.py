@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from dashboards.critical import critical_models
 from dashboards.observed import ServerRow, health_texts, is_stopped, observed
 from dashboards.queries import addresses, server_cards, servings
 from federation.fleet.models import InferenceServer
@@ -43,6 +44,7 @@ def servers(request: HttpRequest) -> HttpResponse:
         "seen": set(InferenceServer.objects.for_user(user).present().values_list("pk", flat=True)),
         "may_lend": lending_institutions(user).exists(),
         "to_decide": servers_to_decide().count() if is_federation_admin(user) else 0,
+        "critical": critical_models(user, load),
         "router_is_away": load is None,
         "health_texts": health_texts(),
     }

@@ -7,6 +7,8 @@ from federation.catalogue.models import (
     AIModel,
     Alias,
     Announcement,
+    MinimumService,
+    MinimumServiceAlarm,
     ModelVersion,
     Notice,
     Proposal,
@@ -65,4 +67,17 @@ class AliasAdmin(ReadOnlyAdmin):
 class RoutingPolicyAdmin(ReadOnlyAdmin):
     list_display = ("model", "number", "setting", "longest_wait", "forward_priority", "current")
     list_filter = ("current", "setting")
+    list_select_related = ("model",)
+
+
+@admin.register(MinimumService)
+class MinimumServiceAdmin(ReadOnlyAdmin):
+    list_display = ("model", "number", "servers", "sites", "protected_class", "fallback", "current")
+    list_filter = ("current",)
+    list_select_related = ("model", "fallback")
+
+
+@admin.register(MinimumServiceAlarm)
+class MinimumServiceAlarmAdmin(ReadOnlyAdmin):
+    list_display = ("model", "began_at", "ended_at", "servers", "sites")
     list_select_related = ("model",)

@@ -8,14 +8,21 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from federation.catalogue.enums import TRANSITIONS
-from federation.catalogue.models import AIModel, Alias, Proposal
+from federation.catalogue.models import AIModel
+from federation.catalogue.models import Alias
+from federation.catalogue.models import Proposal
 from federation.catalogue.readiness import what_is_missing
 from federation.journal.actors import Actor
-from federation.members.enums import BallotState, SubjectKind
-from federation.members.models import Ballot, Institution
-from federation.members.policies import check_is_member, check_reason
+from federation.journal.actors import is_operator
+from federation.members.enums import BallotState
+from federation.members.enums import SubjectKind
+from federation.members.models import Ballot
+from federation.members.models import Institution
+from federation.members.policies import check_is_member
+from federation.members.policies import check_reason
 from federation.people.models import User
-from federation.people.policies import holds, is_federation_admin
+from federation.people.policies import holds
+from federation.people.policies import is_federation_admin
 from federation.policy import asking, refuse_unless
 from federation.transitions import check_transition
 from routing.core.enums import LifecycleStage
@@ -36,6 +43,16 @@ def check_set_routing(by: Actor, model: AIModel) -> None:
     check_write_catalogue(by)
     if model.stage == LifecycleStage.RETIRED:
         raise is_retired(model)
+
+
+def check_set_minimum(by: Actor, model: AIModel) -> None:
+    """The federation decides what it cannot do without; nobody asks for a retired model any more."""
+    check_set_routing(by, model)
+
+
+def check_note_alarm(by: Actor) -> None:
+    """What routers see of servers is the product's own to write down."""
+    refuse_unless(is_operator(by))
 
 
 def check_name_is_free(name: str) -> None:
@@ -218,3 +235,4 @@ can_set_routing = asking(check_set_routing)
 can_write = asking(check_write_catalogue)
 can_withdraw_proposal = asking(check_withdraw_proposal)
 can_put_to_the_committee = asking(check_ready_for_the_committee)
+can_set_minimum = asking(check_set_minimum)

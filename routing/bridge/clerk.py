@@ -1,7 +1,8 @@
 """The clerk: between the register's database and the router. It publishes, stores the usage, and has servers checked.
 
-Four things that know nothing of each other: a thread that follows the register's changes, a thread that drains the
-spool, a thread that hands out conformity runs, and the link to the router in the event loop. Each survives the
+Five things that know nothing of each other: a thread that follows the register's changes, a thread that drains the
+spool, a thread that hands out conformity runs, one that watches over critical models, and the link to the router in
+the event loop. Each survives the
 others' troubles.
 """
 
@@ -16,6 +17,7 @@ from django.conf import settings
 
 from routing.bridge.conformity import Examinations, Heard
 from routing.bridge.link import RouterLink
+from routing.bridge.minimums import Minimums
 from routing.bridge.publisher import Publisher
 from routing.bridge.router import running_incarnation
 from routing.bridge.spool import Drain
@@ -27,6 +29,7 @@ from routing.core.table import Section
 PUBLISHER_LOCK = 0x636C6B01  # "clk" and a number
 DRAIN_LOCK = 0x636C6B02
 EXAMINATIONS_LOCK = 0x636C6B03
+MINIMUMS_LOCK = 0x636C6B04
 DRAIN_SECONDS = 0.2
 END_SECONDS = 1.5
 logger = logging.getLogger(__name__)
@@ -49,10 +52,12 @@ async def run_clerk() -> None:
         loop.call_soon_threadsafe(link.publish, sections)
 
     publisher = Publisher(hand_over, lambda: link.router)
+    minimums = Minimums(lambda: [load] if (load := link.load) else [])
     workers = (
         Worker("publisher", PUBLISHER_LOCK, publisher.work, stop),
         Worker("drain", DRAIN_LOCK, drain, stop),
         Worker("examinations", EXAMINATIONS_LOCK, examinations.work, stop),
+        Worker("minimums", MINIMUMS_LOCK, minimums.work, stop),
     )
     for worker in workers:
         worker.start()

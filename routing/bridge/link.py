@@ -15,6 +15,7 @@ from routing.bridge.router import AWAY, SILENT_SECONDS, Peer, connect, router_so
 from routing.core.conformity import ConformityEnd, ConformityJob, ConformityLine
 from routing.core.table import Section, section_name
 from routing.dispatch.frames import InForce, Load, Subscribe
+from routing.dispatch.messages import LoadView
 
 BEAT_MS = 1000
 FIRST_RETRY_SECONDS = 0.1
@@ -40,6 +41,8 @@ class RouterLink:
         self.router: Router | None = None
         self.connection: str | None = None
         """The name of the present connection, another each time; None without one. From any thread."""
+        self.load: LoadView | None = None
+        """What the router told last of its servers and models; None without one. From any thread."""
         self._note_finding = note
         self._jobs: deque[ConformityJob] = deque()
         self._sections: dict[str, Section] = {}
@@ -69,7 +72,7 @@ class RouterLink:
                     await self._serve(peer)
             except* AWAY as errors:
                 self._tell_away(errors)
-            self.router = self.connection = None
+            self.router = self.connection = self.load = None
             self._jobs.clear()
             await asyncio.sleep(retry)
             retry = min(2 * retry, LAST_RETRY_SECONDS)
@@ -106,7 +109,8 @@ class RouterLink:
                 case InForce(section=name, version=version):
                     assert self.router is not None
                     self._note(peer.hello.incarnation, {**self.router.versions, name: version})
-                case Load(versions=versions):
+                case Load(versions=versions, view=view):
+                    self.load = view
                     self._note(peer.hello.incarnation, versions)
                 case ConformityLine() | ConformityEnd():
                     self._note_finding(frame)

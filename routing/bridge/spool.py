@@ -179,6 +179,7 @@ def interrupted(row: SpoolOpen) -> Closed:
         usage_source=UsageSource.ESTIMATED,
         first_token_at=ticked.first_token_at if ticked else None,
         finished_at=ticked.at if ticked else opened.received_at,
+        fallback_id=ticked.fallback_id if ticked else "",
         attempts=(),
         error_code="router_interrupted",
     )

@@ -12,8 +12,15 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 
-from federation.access.models import ApiKey, Limit, Trial, scope_of
-from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPolicy
+from federation.access.models import ApiKey
+from federation.access.models import Limit
+from federation.access.models import Trial
+from federation.access.models import scope_of
+from federation.catalogue.models import AIModel
+from federation.catalogue.models import Alias
+from federation.catalogue.models import MinimumService
+from federation.catalogue.models import ModelVersion
+from federation.catalogue.models import RoutingPolicy
 from federation.fleet.calendar import GuestHours, ceilings
 from federation.fleet.models import (
     Deployment,
@@ -141,6 +148,9 @@ def build_names(version: int) -> NamesSection:
         policy.model_id: policy
         for policy in RoutingPolicy.objects.current().filter(model__in=served)
     }
+    minimums = {
+        row.model_id: row for row in MinimumService.objects.in_force().filter(model__in=served)
+    }
     running: dict[UUID, list[table.Deployment]] = defaultdict(list)
     for row in _deployments().select_related("version", "server").order_by("pk"):
         running[row.version.model_id].append(_deployment(row))
@@ -150,6 +160,7 @@ def build_names(version: int) -> NamesSection:
             contexts.get(model.pk),
             policies.get(model.pk) or RoutingPolicy(model=model),
             tuple(running[model.pk]),
+            minimums.get(model.pk),
         )
         for model in served.select_related("successor").order_by("pk")
     }
@@ -237,6 +248,7 @@ def _model(
     context: int | None,
     policy: RoutingPolicy,
     deployments: tuple[table.Deployment, ...],
+    minimum: MinimumService | None,
 ) -> table.Model:
     strategy, limiting = SETTINGS[RoutingSetting(policy.setting)]
     return table.Model(
@@ -254,6 +266,16 @@ def _model(
         capabilities=tuple(model.capabilities),
         deployments=deployments,
         end=end_of(model),
+        minimum=_minimum(minimum) if minimum else None,
+    )
+
+
+def _minimum(row: MinimumService) -> table.Minimum:
+    return table.Minimum(
+        servers=row.servers,
+        sites=row.sites,
+        protected_class=row.protected_class,
+        fallback_id=str(row.fallback_id) if row.fallback_id else None,
     )
 
 

@@ -59,6 +59,8 @@ class Ticked(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="tick"):
     first_token_at: float | None
     completion_tokens: int
     at: float
+    fallback_id: str = ""
+    """The model that serves in the place of the one asked for; empty when that one does."""
 
 
 class Closed(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="close"):
@@ -79,6 +81,13 @@ class Closed(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="close"):
     finished_at: float
     attempts: tuple[Attempt, ...]
     error_code: str = ""
+    fallback_id: str = ""
+    """The model that served in the place of the one asked for; empty when that one did."""
+
+    @property
+    def model_id(self) -> str:
+        """The model whose servers were asked: what is used, and paid for, is its."""
+        return self.fallback_id or self.opened.model_id
 
 
 Record = Opened | Ticked | Closed

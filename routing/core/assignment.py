@@ -14,17 +14,17 @@ again. Not here: who is next (`serving`), what attempts take and teach (`attempt
 (`routing.dispatch`).
 """
 
-from collections.abc import Iterable
-
 from routing.core.attempts import Attempts
 from routing.core.candidates import Needs, Route, all_down
 from routing.core.deadlines import Deadlines
 from routing.core.enums import Health, Lane
 from routing.core.explaining import explain
 from routing.core.fleet import Fleet
-from routing.core.host import Host, Run
+from routing.core.host import Host
 from routing.core.limits import Limits
+from routing.core.minimum import stand_in, to_shed
 from routing.core.queueing import Request, Room
+from routing.core.recalls import recalls, to_move
 from routing.core.request import (
     OK,
     UNUSED,
@@ -37,7 +37,6 @@ from routing.core.request import (
     LoadView,
     Place,
     Progress,
-    Recall,
     Refusal,
     RefusalCode,
     Ticket,
@@ -51,9 +50,11 @@ MAX_WAITING = 1000
 """Tickets that may wait for one model; their bodies wait in memory with them."""
 TICK_SECONDS = 0.1
 """How often time alone is asked whether it has opened something, while somebody waits."""
+LOOK_SECONDS = 0.1
+"""How often the servers of critical models are counted, at the most, while others come and go."""
 _TAKES_HOPE = HARMS_HEALTH | {Failure.NO_ENDPOINT, Failure.NO_MODEL}
 """Outcomes after which a server may be out of the question for those who wait."""
-_LANES = (Lane.OWNER, Lane.SHARE, Lane.CLASS)
+_LANES = (Lane.OWNER, Lane.MINIMUM, Lane.SHARE, Lane.CLASS)
 _IS_GONE = frozenset({Failure.CONNECT, Failure.TIMEOUT})
 """What a probe meets at a server that may never answer what it was asked."""
 
@@ -156,13 +157,14 @@ class Decider:
         if table.names is before.names and table.servers is before.servers:
             self._fleet.table = table
             return []
-        self._fleet.replace(table)
+        self._fleet.replace(table, now)
         decisions = self._serve_all(now, recheck=True)
         self._fleet.drop_empty_rooms()
         return decisions
 
     def probes_due(self, now: float) -> tuple[str, ...]:
         """Return the servers that should be looked after, once: `probed` is expected for each."""
+        self._fleet.look_at_minimums(now)
         due = [host for host in self._fleet.hosts_in_service if host.health.probe_is_due(now)]
         for host in due:
             host.health.begin_probe(now)
@@ -178,9 +180,12 @@ class Decider:
         harm = failure or Failure.CONNECT
         was_away = host.health.state is not Health.HEALTHY
         self._attempts.probed(host, None if ok or harm not in HARMS_HEALTH else harm, now)
+        self._fleet.look_at_minimums(now)
         decisions = self._serve_all(now, recheck=True)
         if not ok and was_away and harm in _IS_GONE:
-            decisions += self._move_from(host, now)
+            decisions += recalls(
+                self._requests, to_move(self._requests, host, now), Failure.TIMEOUT
+            )
         return decisions
 
     # Time.
@@ -209,6 +214,7 @@ class Decider:
 
     def load(self, now: float) -> LoadView:
         """Return the present load of servers and models."""
+        self._fleet.look_at_minimums(now)
         return self._fleet.load(now)
 
     # How it is decided.
@@ -244,7 +250,9 @@ class Decider:
             for look in looks:
                 look.note(route)
             decisions.append(grant)
-        return decisions
+        self._fleet.look_at_minimums(now, every=LOOK_SECONDS)
+        making_way = [request for room in rooms for request in to_shed(room, now)]
+        return decisions + [self._refuse(each, RefusalCode.MINIMUM, now) for each in making_way]
 
     def _look(self, room: Room, now: float, only: Host | None = None) -> Pass:
         if only is not None:
@@ -304,8 +312,8 @@ class Decider:
 
     def _refuse(self, request: Request, code: RefusalCode, now: float) -> Refusal:
         """Forget `request`."""
-        later = code in (RefusalCode.FULL, RefusalCode.ALL_DOWN, RefusalCode.ATTEMPTS)
-        seconds = request.room.wait_seconds(request, now) if later else 0.0
+        seconds = request.room.retry_seconds(request, code, now)
+        fallback_id = stand_in(request, code, now)
         if request.waits:
             self._leave(request, now)
         ticket = request.ticket
@@ -316,6 +324,7 @@ class Decider:
             code=code,
             retry_after_ms=round(seconds * 1000),
             allowance=self.limits.allowance(ticket, now),
+            fallback_id=fallback_id,
         )
 
     def _refuse_retry(self, request: Request, why: Failure, now: float) -> Refusal | None:
@@ -365,36 +374,9 @@ class Decider:
         host.look(now)
         if isinstance(event, Progress) and host.is_silent(now):
             host.stopped(now)
-            return self._recall(host.runs.values(), Failure.TIMEOUT)
-        queued = host.queued_inside(now)
-        return [*self._recall(queued, Failure.QUEUED), *self._serve_at(host, now)]
-
-    def _recall(self, runs: Iterable[Run], why: Failure) -> list[Decision]:
-        """Take attempts back; from a queue once only: a server may after all be slow."""
-        grants = [grant for run in runs if (grant := self._requests[run.id].grant)]
-        return [
-            Recall(id=grant.id, attempt=grant.attempt, why=why)
-            for grant in grants
-            if why is Failure.TIMEOUT or grant.attempt == 1
-        ]
-
-    def _move_from(self, host: Host, now: float) -> list[Decision]:
-        """Take back what hangs at a server that two probes in a row found gone, where another one could do it."""
-        hanging = [
-            run
-            for run in host.unseen
-            if self._is_wanted_elsewhere(self._requests[run.id], host, now)
-        ]
-        return self._recall(hanging, Failure.TIMEOUT)
-
-    def _is_wanted_elsewhere(self, request: Request, host: Host, now: float) -> bool:
-        if request.failures + 1 >= MAX_ATTEMPTS:
-            return False
-        others = request.needs.without(host.entry.id)
-        found = request.room.prospects.of(others, now)
-        return not isinstance(found, RefusalCode) and any(
-            route.host.health.state is Health.HEALTHY for route in found
-        )
+            return [*recalls(self._requests, host.runs.values(), Failure.TIMEOUT)]
+        queued = recalls(self._requests, host.queued_inside(now), Failure.QUEUED)
+        return [*queued, *self._serve_at(host, now)]
 
     def _enter(self, request: Request, now: float) -> None:
         request.blocked_since = None
@@ -408,5 +390,5 @@ class Decider:
 
 
 def _rank(turn: Turn) -> tuple[int, int, tuple[float, int]]:
-    """Return what comes first among rooms: owners, minimum shares, the highest class, who came first."""
+    """Return what comes first among rooms: owners, what a minimum service protects, minimum shares, classes, age."""
     return _LANES.index(turn.lane), -turn.request.ticket.priority, turn.request.rank

@@ -52,6 +52,8 @@ class Lane(StrEnum):
 
     OWNER = "owner"
     """Before every guest: a server of its own institution."""
+    MINIMUM = "minimum"
+    """Its model had fallen below its minimum service, which protects the request's class."""
     SHARE = "share"
     """By the minimum that its class is owed, whatever stands above it."""
     CLASS = "class"

@@ -7,6 +7,7 @@ from routing.core.candidates import Prospects, Route
 from routing.core.enums import Limiting
 from routing.core.fairness import SHARES
 from routing.core.host import NO_LIMIT, Host
+from routing.core.minimum import Watch
 from routing.core.queueing import Room
 from routing.core.request import LoadView, ModelLoad, ServerLoad
 from routing.core.table import EMPTY, Model, Table
@@ -19,13 +20,16 @@ class Fleet:
         self.table: Table = EMPTY
         self.hosts: dict[str, Host] = {}
         self.rooms: dict[str, Room] = {}
+        self.watched: tuple[Room, ...] = ()
+        """Of critical models."""
         self._hour = 0
+        self._looked_at = -1e18
 
     @property
     def hosts_in_service(self) -> list[Host]:
         return [host for host in self._listed_hosts() if host.takes_requests]
 
-    def replace(self, table: Table) -> None:
+    def replace(self, table: Table, now: float) -> None:
         """Take over `table`. Rooms of models that are gone stay, without servers, until `drop_empty_rooms`."""
         self.table = table
         self._update_hosts()
@@ -34,8 +38,21 @@ class Fleet:
             room.model = model
             room.turns.shares = model.shares or SHARES
             room.prospects = Prospects(self._routes(model))
+            room.watch = _watch(room.watch, model, now)
         for model_id in self.rooms.keys() - table.names.names.models.keys():
             self.rooms[model_id].prospects = Prospects()
+            self.rooms[model_id].watch = None
+        self.watched = tuple(room for room in self.rooms.values() if room.watch)
+        self.look_at_minimums(now)
+
+    def look_at_minimums(self, now: float, every: float = 0.0) -> None:
+        """Count the critical models' servers again, unless that was done within `every` seconds."""
+        if now - self._looked_at < every:
+            return
+        self._looked_at = now
+        for room in self.watched:
+            if room.watch:
+                room.watch.look(room.routes, now)
 
     def drop_empty_rooms(self) -> None:
         """Forget models that are gone, unless something runs that may come back for another try."""
@@ -101,6 +118,15 @@ class Fleet:
         )
 
 
+def _watch(before: Watch | None, model: Model, now: float) -> Watch | None:
+    """Return what watches over a model's minimum; with another minimum in force, how it stood goes on."""
+    if model.minimum is None:
+        return None
+    watch = before or Watch(model.minimum, now)
+    watch.minimum = model.minimum
+    return watch
+
+
 def _server_load(host: Host, now: float, *, learns: bool) -> ServerLoad:
     ceiling = host.health.ceiling(now)
     limit = min(host.most, NO_LIMIT if ceiling is None else ceiling)
@@ -127,4 +153,5 @@ def _model_load(room: Room, now: float) -> ModelLoad:
         waiting=len(room),
         available_servers=len(available),
         waiting_by_class={level: room.waiting_in(level) for level in room.classes},
+        minimum=room.watch.load(now) if room.watch else None,
     )

@@ -13,8 +13,9 @@ from routing.core.enums import RoutingMode
 from routing.core.estimates import Outputs
 from routing.core.fairness import Turns, cost
 from routing.core.host import Host
-from routing.core.request import Grant, Place, Ticket
-from routing.core.retry import RetryBudget
+from routing.core.minimum import Watch
+from routing.core.request import Grant, Place, RefusalCode, Ticket
+from routing.core.retry import MAX_ATTEMPTS, RetryBudget
 from routing.core.selection import STRATEGIES
 from routing.core.table import Model
 from routing.core.windows import BusyRate
@@ -56,7 +57,7 @@ class Request:
         self.rank = (self.asked_at, number)
         self.expires_at = now + ticket.deadline_in_ms / 1000 - ANSWER_MARGIN
         self.attempt = ticket.attempt
-        self.failures = ticket.attempt - 1
+        self.failures = min(ticket.attempt, MAX_ATTEMPTS) - 1
         """Attempts that failed; those at servers that were only busy do not count."""
         self.needs = Needs(
             *(ticket.institution_id, ticket.mode, ticket.endpoint, ticket.excluded),
@@ -109,6 +110,7 @@ class Room:
         "owners_waiting",
         "prospects",
         "turns",
+        "watch",
     )
 
     def __init__(self, model: Model) -> None:
@@ -128,6 +130,8 @@ class Room:
         self.owners_waiting = 0
         """Of those who wait, how many ask for their institution's own servers."""
         self._last = ""
+        self.watch: Watch | None = None
+        """Of a critical model."""
 
     def __len__(self) -> int:
         return self._waiting
@@ -226,6 +230,13 @@ class Room:
         self.turns.serve(
             ticket.priority, ticket.institution_id, request.cost, ticket.weight, self.classes
         )
+
+    def retry_seconds(self, request: Request, code: RefusalCode, now: float) -> float:
+        """Return after how long it is worth to ask again what was refused, 0 when nothing says so."""
+        if code is RefusalCode.MINIMUM and self.watch:
+            return self.watch.retry_seconds(now)
+        later = code in (RefusalCode.FULL, RefusalCode.ALL_DOWN, RefusalCode.ATTEMPTS)
+        return self.wait_seconds(request, now) if later else 0.0
 
     def wait_seconds(self, request: Request, now: float) -> float:
         """Return how long one that came now, in this one's place, would wait; 0 when a server is open or nobody knows.

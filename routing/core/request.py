@@ -125,12 +125,15 @@ class RefusalCode(StrEnum):
     """The request alone is larger than such a limit: later it would be refused, too."""
     THRESHOLD = "threshold"
     """More requests wait for the model than the key wishes to wait behind."""
+    MINIMUM = "minimum"
+    """The model has fallen below its minimum service: what is left is kept for higher classes."""
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """No server for this ticket. `retry_after_ms` is 0 when nothing says how long it will last.
 
-    `limit` is the one that is reached, when it is for a limit.
+    `limit` is the one that is reached, when it is for a limit; `fallback_id` is the model that may serve it all
+    the same.
     """
 
     id: str
@@ -138,6 +141,7 @@ class Refusal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     retry_after_ms: int
     limit: Limit | None = None
     allowance: Allowance | None = None
+    fallback_id: str | None = None
 
 
 class Recall(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -245,6 +249,26 @@ class ServerLoad(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ejections: int = 0
 
 
+class MinimumLoad(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """How a critical model stands: what counts now, what must be there, and for how long it has been so or not.
+
+    `sheds`: whether lower classes are refused so that the others are served.
+    """
+
+    servers: int
+    sites: int
+    least_servers: int
+    least_sites: int
+    is_met: bool
+    sheds: bool
+    since_ms: int
+
+    @property
+    def missing(self) -> int:
+        """Servers that are missing, or sites where those are more; 0 when the minimum is there."""
+        return max(0, self.least_servers - self.servers, self.least_sites - self.sites)
+
+
 class ModelLoad(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A model now. `available_servers` are live and healthy; they may be full."""
 
@@ -252,6 +276,7 @@ class ModelLoad(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     waiting: int
     available_servers: int
     waiting_by_class: dict[int, int] = {}
+    minimum: MinimumLoad | None = None
 
 
 class LoadView(msgspec.Struct, frozen=True, kw_only=True):

@@ -61,7 +61,7 @@ class Pass:
     def for_one(self, request: Request) -> Turn | None:
         """Return where a request can start that waits for nobody."""
         turn = self.for_owner(request) if request.is_owner else None
-        return turn or self.options(request, request.ticket.priority)
+        return turn or self.options(request, self._ceiling(request.ticket.priority))
 
     def options(self, request: Request, level: int) -> Turn | None:
         """Return where `request` could start under the ceilings of `level`."""
@@ -77,8 +77,7 @@ class Pass:
                 return None
         if request.ticket.priority == TOP:
             ready = self._proven(ready)
-        lane = Lane.SHARE if level > request.ticket.priority else Lane.CLASS
-        return Turn(request, ready, len(candidates), lane)
+        return Turn(request, ready, len(candidates), self._lane(request.ticket.priority, level))
 
     # Owners
 
@@ -128,11 +127,22 @@ class Pass:
         for level, is_share in room.turns.order(room.classes):
             if (level, is_share) in self._closed:
                 continue
-            ceiling = TOP if is_share else level
+            ceiling = TOP if is_share else self._ceiling(level)
             if turn := self._of_class(level, ceiling):
                 return turn
             self._closed.add((level, is_share))
         return None
+
+    def _ceiling(self, level: int) -> int:
+        """Return up to whose ceilings a class fills servers: what a minimum service protects, as the highest."""
+        watch = self._room.watch
+        return TOP if watch and watch.protects(level) else level
+
+    def _lane(self, priority: int, level: int) -> Lane:
+        watch = self._room.watch
+        if watch and watch.protects(priority):
+            return Lane.MINIMUM
+        return Lane.SHARE if level > priority else Lane.CLASS
 
     def _of_class(self, level: int, ceiling: int) -> Turn | None:
         now, too_large = self._now, 0

@@ -51,7 +51,10 @@ class Stops:
         return server_id in self._ids[Stopped.SERVER]
 
     def applied(self, table: Table) -> Table:
-        """Return the table as it is with stopped servers suspended and stopped models served by nobody."""
+        """Return the table as it is with stopped servers suspended and stopped models served by nobody.
+
+        Nor does a fallback stand in for a stopped model: it is away because somebody wills it.
+        """
         replace = msgspec.structs.replace
         if servers := self._ids[Stopped.SERVER] & table.servers.servers.keys():
             entries = table.servers.servers | {
@@ -61,7 +64,9 @@ class Stops:
             table = table.replaced(replace(table.servers, servers=entries))
         if models := self._ids[Stopped.MODEL] & table.names.names.models.keys():
             known = table.names.names.models
-            entries_of_models = known | {key: replace(known[key], deployments=()) for key in models}
+            entries_of_models = known | {
+                key: replace(known[key], deployments=(), minimum=None) for key in models
+            }
             names = replace(table.names.names, models=entries_of_models)
             table = table.replaced(replace(table.names, names=names))
         return table

@@ -80,6 +80,18 @@ class End(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     successor: str | None = None
 
 
+class Minimum(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a critical model must not fall below: healthy servers that are open to all, and distinct sites of theirs.
+
+    Below it, `protected_class` and those above are served before all others; with nobody left, another model is.
+    """
+
+    servers: int
+    sites: int
+    protected_class: int
+    fallback_id: str | None = None
+
+
 class Model(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A public model and where it runs. `name` is what clients put in `model`."""
 
@@ -99,6 +111,8 @@ class Model(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     capabilities: tuple[str, ...] = ()
     deployments: tuple[Deployment, ...] = ()
     end: End | None = None
+    minimum: Minimum | None = None
+    """None for a model that is not critical."""
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True):

@@ -64,7 +64,7 @@ def read_order(
     stream = _stream(body)
     model = _model(table, principal, asked, now)
     mode = _mode(body, principal)
-    if mode is not RoutingMode.ANY and not _is_hosted(table, model, principal.institution_id):
+    if mode is not RoutingMode.ANY and not is_hosted(table, model, principal.institution_id):
         raise ApiError(
             Code.NOT_HOSTED,
             f"Your institution does not host `{model.name}`: ask with `{ROUTING_MODE}` any",
@@ -140,7 +140,7 @@ def _mode(body: Body, principal: Principal) -> RoutingMode:
         ) from None
 
 
-def _is_hosted(table: Table, model: Model, institution_id: str) -> bool:
+def is_hosted(table: Table, model: Model, institution_id: str) -> bool:
     """Say whether an institution has a server of the model, were it one that serves nobody at present."""
     servers = table.servers.servers
     return any(

@@ -11,7 +11,7 @@ from routing.core.table import Principal
 METHODS = b"GET, POST, OPTIONS"
 EXPOSED = b", ".join(
     [
-        *(b"x-request-id", b"retry-after", b"x-ilaas-explain"),
+        *(b"x-request-id", b"retry-after", b"x-ilaas-explain", b"x-ilaas-fallback"),
         *(b"deprecation", b"sunset", b"link"),
         *(b"x-ratelimit-limit-requests", b"x-ratelimit-limit-tokens"),
         *(b"x-ratelimit-remaining-requests", b"x-ratelimit-remaining-tokens"),

@@ -37,6 +37,8 @@ class Entry:
         self._outcome = UNUSED
         self._usage = Usage()
         self.model_served = ""
+        self.fallback_id = ""
+        """The model that serves in the place of the one asked for."""
         self.closed = False
         try:
             spool.admit(opened)
@@ -62,7 +64,7 @@ class Entry:
     def first_token(self, after_ms: int) -> None:
         assert self._grant is not None
         self._first_token_at = now = time.time()
-        model_class = self._opened.model_id, self._opened.priority
+        model_class = self.fallback_id or self._opened.model_id, self._opened.priority
         self._metrics.first_tokens[model_class].observe(after_ms / 1000)
         self._metrics.server_first_tokens[self._grant.server_id].observe(now - self._attempt_began)
         self._dispatcher.report(
@@ -79,6 +81,7 @@ class Entry:
                 first_token_at=self._first_token_at,
                 completion_tokens=completion_tokens,
                 at=time.time(),
+                fallback_id=self.fallback_id,
             )
         )
 
@@ -113,6 +116,7 @@ class Entry:
             finished_at=now,
             attempts=attempts,
             error_code=error_code,
+            fallback_id=self.fallback_id,
         )
         self._spool.write(record)
         self.closed = True  # Not before: a line that could not be written is still owed.

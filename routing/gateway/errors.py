@@ -45,6 +45,7 @@ class Code(StrEnum):
     STOPPED = "stopped_by_operators"
     MODEL_STOPPED = "model_stopped"
     NO_SERVER = "no_server"
+    MINIMUM = "minimum_service"
     ROUTER_BUSY = "router_busy"
     NOT_READY = "not_ready"
     SPOOL_FULL = "accounting_unavailable"
@@ -100,6 +101,11 @@ KINDS = {
     Code.STOPPED: Kind(403, "The federation's operators have stopped this key, or its institution"),
     Code.MODEL_STOPPED: Kind(503, "The federation's operators have stopped this model", "model"),
     Code.NO_SERVER: Kind(503, "No server of this model is available, try again later", "model"),
+    Code.MINIMUM: Kind(
+        503,
+        "Too few servers of this model are left: they are kept for higher classes, try again later",
+        "model",
+    ),
     Code.ROUTER_BUSY: Kind(503, "Too many large requests at once, try again later"),
     Code.NOT_READY: Kind(503, "The router is starting, try again in a moment"),
     Code.SPOOL_FULL: Kind(503, "Usage cannot be accounted for at present, try again later"),

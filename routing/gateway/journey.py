@@ -21,6 +21,8 @@ from routing.gateway.admission import Body, Order, opening, priority_told, ticke
 from routing.gateway.entry import Entry
 from routing.gateway.errors import ApiError, Code
 from routing.gateway.exchange import TOLD, Cut, Exchange
+from routing.gateway.fallback import FALLBACK, stand_in, ticket_for
+from routing.gateway.fallback import TOLD as TOLD_OF_FALLBACK
 from routing.gateway.gateway import Gateway
 from routing.gateway.paths import at_server
 from routing.gateway.quotas import quota_headers
@@ -36,11 +38,11 @@ EXPLAIN = b"x-ilaas-explain"
 CLIENT_CLOSED_REQUEST = 499  # nginx's number for a client that left before there was a status
 _REFUSALS = frozenset(
     {
-        *(Code.BUSY, Code.LIMIT, Code.NO_SERVER),
+        *(Code.BUSY, Code.LIMIT, Code.NO_SERVER, Code.MINIMUM),
         *(Code.NOT_HOSTED, Code.GUESTS_REFUSED, Code.NO_ENDPOINT, Code.NO_LABELLED_SERVER),
     }
 )
-_SAID_WITH_200 = frozenset({Code.BUSY, Code.NO_SERVER})
+_SAID_WITH_200 = frozenset({Code.BUSY, Code.NO_SERVER, Code.MINIMUM})
 _PASSED_UPSTREAM = frozenset({b"accept", b"anthropic-version", b"anthropic-beta"})
 
 
@@ -71,6 +73,7 @@ class Journey:
         self._target: Target | None = None
         self._passage: Passage | None = None
         self._recalled: Failure | None = None
+        self._has_fallen_back = False
 
     @property
     def hears(self) -> tuple[str, int] | None:
@@ -148,7 +151,7 @@ class Journey:
             self._gateway.metrics.waits[model_class].observe(self._queued)
         self._exchange.add_headers(quota_headers(decision.allowance))
         if isinstance(decision, Refusal):
-            raise refusal_error(decision)
+            return await self._fall_back(decision, refusal_error(decision))
         return decision
 
     async def _next_grant(self, grant: Grant, failed: Failed) -> Grant:
@@ -169,7 +172,28 @@ class Journey:
         if decision.code is RefusalCode.FULL:
             raise refusal_error(decision)
         failed.error.retry_after_ms = decision.retry_after_ms
-        raise failed.error
+        return await self._fall_back(decision, failed.error, grant.attempt)
+
+    async def _fall_back(self, refusal: Refusal, error: ApiError, attempts: int = 0) -> Grant:
+        """Go to the declared fallback, once. Raises `error` when that cannot serve either."""
+        gateway, ticket, began = self._gateway, self._ticket, self._loop.time()
+        wish = self._exchange.header(FALLBACK)
+        order = stand_in(gateway.table, gateway.stops, self._order, refusal, wish)
+        if order is None or self._has_fallen_back:
+            raise error
+        self._has_fallen_back, self._order = True, order
+        self._ticket = ticket_for(ticket, order, attempts, round((began - self._began) * 1000))
+        try:
+            decision = gateway.dispatcher.offer(self._ticket) or await gateway.dispatcher.acquire(
+                self._ticket
+            )
+        finally:
+            self._queued += self._loop.time() - began
+        if isinstance(decision, Refusal):
+            raise refusal_error(decision) if decision.code in TOLD_OF_FALLBACK else error
+        self._entry.fallback_id = order.model.id
+        self._exchange.add_header(FALLBACK, order.model.name.encode())
+        return decision
 
     def _taken_back(self, why: Failure) -> Failed:
         """Return the failure of a recalled attempt. Raises `Interrupted` when its answer had begun."""

@@ -51,6 +51,8 @@ class Metrics:
         """By server and outcome."""
         self.tokens: Counter[tuple[str, str]] = Counter()
         """By model and kind."""
+        self.fallbacks: Counter[tuple[str, str]] = Counter()
+        """By the model asked for and the one that served in its place."""
         self.waits: dict[ModelClass, Distribution] = defaultdict(Distribution)
         self.first_tokens: dict[ModelClass, Distribution] = defaultdict(Distribution)
         self.durations: dict[ModelClass, Distribution] = defaultdict(Distribution)
@@ -58,7 +60,9 @@ class Metrics:
 
     def count(self, closed: Closed) -> None:
         """Count a request that has ended."""
-        opened, model_id = closed.opened, closed.opened.model_id
+        opened, model_id = closed.opened, closed.model_id
+        if closed.fallback_id:
+            self.fallbacks[opened.model_id, closed.fallback_id] += 1
         endpoint = opened.endpoint if opened.endpoint in _ENDPOINTS else Endpoint.OTHER
         self.requests[model_id, opened.priority, endpoint, closed.status] += 1
         if closed.status is RequestStatus.OK:

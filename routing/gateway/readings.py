@@ -93,6 +93,17 @@ def _requests(metrics: Metrics, models: Names) -> Iterator[Family]:
         _named(metrics.errors, named),
     )
     yield Family(
+        "ilaas_fallback_requests_total",
+        COUNTER,
+        "Requests that another model answered in the place of the one asked for.",
+        ("model", "fallback"),
+        [
+            ((models[asked], models[served]), count)
+            for (asked, served), count in metrics.fallbacks.items()
+            if asked in models and served in models
+        ],
+    )
+    yield Family(
         "ilaas_tokens_total",
         COUNTER,
         "Tokens of requests that have ended; cached_prompt is a part of prompt.",
@@ -173,6 +184,21 @@ def _models(gateway: Gateway, load: LoadView) -> Iterator[Family]:
     ):
         samples = [((model.name,), value) for (model, _), value in zip(served, values, strict=True)]
         yield Family(name, GAUGE, meaning, ("model",), samples)
+    critical = [(model.name, now.minimum) for model, now in served if now.minimum]
+    yield Family(
+        "ilaas_minimum_service_missing",
+        GAUGE,
+        "Servers, or sites, that a critical model lacks for its minimum service.",
+        ("model",),
+        [((name,), minimum.missing) for name, minimum in critical],
+    )
+    yield Family(
+        "ilaas_minimum_service_sheds",
+        GAUGE,
+        "1 while lower classes of a critical model are refused for those that are protected.",
+        ("model",),
+        [((name,), int(minimum.sheds)) for name, minimum in critical],
+    )
 
 
 def _servers(load: LoadView, servers: Names) -> Iterator[Family]:

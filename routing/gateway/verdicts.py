@@ -16,6 +16,16 @@ from routing.gateway.quotas import limit_reached, over_limit
 CONTEXT_LENGTH = "context_length_exceeded"
 """OpenAI's code, by which agents know that they must shorten their prompt; vLLM says it only in words."""
 
+_CODES = {
+    RefusalCode.NOT_HOSTED: Code.NOT_HOSTED,
+    RefusalCode.RULES: Code.GUESTS_REFUSED,
+    RefusalCode.LABELS: Code.NO_LABELLED_SERVER,
+    RefusalCode.ENDPOINT: Code.NO_ENDPOINT,
+    RefusalCode.FULL: Code.BUSY,
+    RefusalCode.THRESHOLD: Code.BUSY,
+    RefusalCode.MINIMUM: Code.MINIMUM,
+}
+"""What refusals are to clients; for all others no server is available."""
 _UNKNOWN_MODEL = (
     "The model `{}` does not exist",  # vLLM
     "The model '{}' does not exist",  # LMDeploy
@@ -60,23 +70,10 @@ def refusal_error(refusal: Refusal) -> ApiError:
     """Return what a client is told when no server is given to its request."""
     if refusal.limit is not None:
         return _limit_error(refusal, refusal.limit)
+    code = _CODES.get(refusal.code, Code.NO_SERVER)
     message = ""
-    match refusal.code:
-        case RefusalCode.NOT_HOSTED:
-            code = Code.NOT_HOSTED
-        case RefusalCode.RULES:
-            code = Code.GUESTS_REFUSED
-        case RefusalCode.LABELS:
-            code = Code.NO_LABELLED_SERVER
-        case RefusalCode.ENDPOINT:
-            code = Code.NO_ENDPOINT
-        case RefusalCode.FULL:
-            code = Code.BUSY
-        case RefusalCode.THRESHOLD:
-            code = Code.BUSY
-            message = "Too many people using the service: more wait than this key waits behind"
-        case _:
-            code = Code.NO_SERVER
+    if refusal.code is RefusalCode.THRESHOLD:
+        message = "Too many people using the service: more wait than this key waits behind"
     return ApiError(code, message, retry_after_ms=refusal.retry_after_ms)
 
 

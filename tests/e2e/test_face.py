@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
 from billing.models import UsageRecord
 from federation.access.models import ApiKey
+from federation.catalogue.models import AIModel
+from federation.catalogue.operations.minimum import open_alarm, set_minimum
 from federation.fleet.models import InferenceServer
 from federation.people.models import User
 from routing.core.stops import Stop, Stopped
@@ -22,7 +25,14 @@ from tests.support.browser import (
     scrolls_sideways,
 )
 from tests.support.calls import store_calls
-from tests.support.factories import Cast, make_application, make_cast, make_key, serve_model
+from tests.support.factories import (
+    OPERATOR,
+    Cast,
+    make_application,
+    make_cast,
+    make_key,
+    serve_model,
+)
 from tests.support.fake_router import FakeRouter, listening_aside
 from tests.support.processes import wait_for
 
@@ -308,7 +318,12 @@ def test_a_request_s_page_and_a_model_s_settings_are_accessible_and_fit_a_phone(
     visit: Visit, cast: Cast, language: str, theme: Theme
 ) -> None:
     request = UsageRecord.objects.latest("pk")
-    paths = [f"/usage/requests/{request.pk}/", "/routing/mistral-small-3.2-24b/", "/stops/"]
+    name = "mistral-small-3.2-24b"
+    model = AIModel.objects.get(slug=name)
+    least = set_minimum(by=OPERATOR, model=model, minimum={"servers": 2, "sites": 2})
+    open_alarm(by=OPERATOR, minimum=least, began_at=timezone.now(), servers=1, sites=1)
+    paths = [f"/usage/requests/{request.pk}/", f"/routing/{name}/", "/stops/"]
+    paths += [f"/minimum/{name}/", f"/catalogue/{name}/"]
 
     wide = visit("/", as_=cast.admin, language=language, theme=theme)
     phone = visit("/", as_=cast.admin, language=language, theme=theme, size=PHONE)

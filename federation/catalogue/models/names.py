@@ -42,6 +42,12 @@ class AIModelQuerySet(models.QuerySet["AIModel"]):
         """Those that a key may ask without being named for a trial."""
         return self.filter(stage__in=OPEN_TO_ALL)
 
+    def relying_on(self, fallback: "AIModel") -> "AIModelQuerySet":
+        """Return the critical models for which `fallback` stands in."""
+        return self.filter(
+            minimum_services__current=True, minimum_services__fallback=fallback
+        ).distinct()
+
 
 class AIModel(Row):
     """A model under its public name (`slug`), whoever serves it."""

@@ -19,6 +19,7 @@ from federation.access.operations import (
 from federation.catalogue.models import AIModel
 from federation.catalogue.operations.aliases import add_alias
 from federation.catalogue.operations.registering import add_version
+from federation.catalogue.operations.minimum import set_minimum
 from federation.catalogue.operations.routing import set_routing
 from federation.fleet.models import Deployment, EgressGrant, InferenceServer, Site
 from federation.fleet.operations.credentials import rotate_credential
@@ -118,6 +119,10 @@ WRITES: dict[str, tuple[Callable[[Federation], object], set[str]]] = {
     ),
     "a model is routed otherwise": (
         lambda f: set_routing(by=SYSTEM, model=f.model, settings={"longest_wait": 60}),
+        {"names"},
+    ),
+    "a model becomes critical": (
+        lambda f: set_minimum(by=SYSTEM, model=f.model, minimum={"servers": 1, "sites": 1}),
         {"names"},
     ),
     "a model is registered": (lambda f: make_model("other"), {"names"}),

@@ -75,7 +75,7 @@ def test_an_event_tells_what_the_pages_show_and_nothing_else() -> None:
     assert event == {
         "router": True,
         "servers": {"s1": {"health": "healthy", "in_flight": 3, "limit": 8}},
-        "models": {"m1": {"in_flight": 3, "waiting": 1, "available": 1}},
+        "models": {"m1": {"in_flight": 3, "waiting": 1, "available": 1, "minimum": None}},
     }
 
 

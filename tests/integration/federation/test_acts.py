@@ -17,8 +17,16 @@ from federation.access import keyring, trials
 from federation.access import operations as access
 from federation.access.models import ApiKey
 from federation.catalogue.models import AIModel
-from federation.catalogue.operations import aliases, life, notices, proposals, registering, routing
-from federation.fleet.enums import Engine, MaintenanceState, RunState
+from federation.catalogue.operations import aliases
+from federation.catalogue.operations import life
+from federation.catalogue.operations import minimum
+from federation.catalogue.operations import notices
+from federation.catalogue.operations import proposals
+from federation.catalogue.operations import registering
+from federation.catalogue.operations import routing
+from federation.fleet.enums import Engine
+from federation.fleet.enums import MaintenanceState
+from federation.fleet.enums import RunState
 from federation.fleet.operations import (
     credentials,
     deployments,
@@ -275,6 +283,17 @@ ACTS: dict[str, tuple[frozenset[str], Act]] = {
     "set_routing": (
         ADMIN,
         lambda w, by: routing.set_routing(by=by, model=w.model, settings={"longest_wait": 60}),
+    ),
+    "set_minimum": (
+        ADMIN,
+        lambda w, by: minimum.set_minimum(by=by, model=w.model, minimum={"protected_class": 4}),
+    ),
+    "open_alarm": (NOBODY, lambda w, by: _open_alarm(w, by)),
+    "end_alarm": (
+        NOBODY,
+        lambda w, by: minimum.end_alarm(
+            by=by, alarm=w.model.minimum_alarms.get(), ended_at=timezone.now()
+        ),
     ),
     "add_site": (
         ADMIN,
@@ -534,6 +553,12 @@ def _due(world: World) -> Any:
     return world.ballot
 
 
+def _open_alarm(world: World, by: Actor) -> object:
+    world.model.minimum_alarms.update(ended_at=timezone.now())
+    least = world.model.minimum_services.get()
+    return minimum.open_alarm(by=by, minimum=least, began_at=timezone.now(), servers=0, sites=0)
+
+
 def _invite(world: World, by: Any, role: Role) -> object:
     return invitations.invite(
         by=by, email="other@example.org", role=role, institution=world.cast.rennes
@@ -664,7 +689,7 @@ def undone() -> Iterator[None]:
 
 MODULES: tuple[ModuleType, ...] = (
     *(access, keyring, trials, members, people),
-    *(registering, proposals, life, notices, aliases, routing),
+    *(registering, proposals, life, notices, aliases, minimum, routing),
     *(agreements, ballots, candidacies, invitations, teams, texts),
     *(credentials, deployments, egress, guests, labels, publication, servers),
     *(maintenance, runs, technical),

@@ -9,7 +9,12 @@ from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
 
-from federation.catalogue.models import Announcement, ModelVersion, RoutingPolicy, StageChange
+from federation.catalogue.models import Announcement
+from federation.catalogue.models import MinimumService
+from federation.catalogue.models import MinimumServiceAlarm
+from federation.catalogue.models import ModelVersion
+from federation.catalogue.models import RoutingPolicy
+from federation.catalogue.models import StageChange
 from federation.journal.models import AuditEvent
 from federation.members.models import Candidacy, Institution, Membership, Vote
 from federation.people.enums import Role
@@ -46,6 +51,14 @@ OTHER: dict[str, Any] = {"number": 9, "current": False}
 
 def policy(world: World) -> RoutingPolicy:
     return world.model.routing_policies.get()
+
+
+def minimum(world: World) -> MinimumService:
+    return world.model.minimum_services.get()
+
+
+def alarm(world: World) -> MinimumServiceAlarm:
+    return world.model.minimum_alarms.get()
 
 
 VIOLATIONS: dict[str, Violation] = {
@@ -128,6 +141,18 @@ VIOLATIONS: dict[str, Violation] = {
     "a_longest_wait_is_between_a_second_and_an_hour": lambda w: again(
         policy(w), **OTHER, longest_wait=3601
     ),
+    "a_minimum_service_has_a_number_of_its_own": lambda w: again(minimum(w), current=False),
+    "one_current_minimum_service_per_model": lambda w: again(minimum(w), number=9),
+    "a_minimum_service_needs_no_more_sites_than_servers": lambda w: again(
+        minimum(w), **OTHER, sites=3
+    ),
+    "a_protected_class_is_known": lambda w: again(minimum(w), **OTHER, protected_class=6),
+    "a_model_is_not_its_own_fallback": lambda w: again(minimum(w), **OTHER, fallback=w.model),
+    "one_open_alarm_per_model": lambda w: again(alarm(w)),
+    "an_alarm_ends_after_it_began": lambda w: change(
+        alarm(w), ended_at=alarm(w).began_at - timedelta(seconds=1)
+    ),
+    "an_end_is_told_once_it_has_come": lambda w: change(alarm(w), return_told_at=timezone.now()),
     "a_category_is_known": lambda w: change(w.model, category="unknown"),
     "capabilities_are_known": lambda w: change(w.model, capabilities=["chat", "telepathy"]),
     "a_version_is_registered_once": lambda w: again(w.model.versions.get(), current=False),
@@ -292,6 +317,21 @@ def test_a_model_version_may_cease_to_be_the_current_one(world: World) -> None:
     change(version, current=False)
     version.refresh_from_db()
     assert not version.current
+
+
+def test_a_minimum_service_is_changed_by_another_version_only(world: World) -> None:
+    row = minimum(world)
+
+    for fields in ({"servers": 3}, {"protected_class": 1}, {"fallback": world.proposed}):
+        with pytest.raises(IntegrityError, match="immutable"), transaction.atomic():
+            change(row, **fields)
+    with (
+        pytest.raises(IntegrityError, match="immutable"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("DELETE FROM catalogue_minimumservice WHERE id = %s", [row.pk])
+    change(row, current=False)
 
 
 def test_a_routing_policy_is_changed_by_another_version_only(world: World) -> None:

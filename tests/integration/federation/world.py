@@ -9,9 +9,15 @@ from federation.access.models import ApiKey, Application, Limit, Trial
 from federation.access.operations import set_limit
 from federation.access.trials import name_for_trial
 from federation.catalogue.enums import AnnouncementKind
-from federation.catalogue.models import AIModel, Alias, Announcement, Notice, Proposal
+from federation.catalogue.models import AIModel
+from federation.catalogue.models import Alias
+from federation.catalogue.models import Announcement
+from federation.catalogue.models import Notice
+from federation.catalogue.models import Proposal
 from federation.catalogue.operations.aliases import add_alias
 from federation.catalogue.operations.proposals import propose_model
+from federation.catalogue.operations.minimum import open_alarm
+from federation.catalogue.operations.minimum import set_minimum
 from federation.catalogue.operations.routing import set_routing
 from federation.fleet.enums import Engine, FormState, RunState, RunTrigger
 from federation.fleet.models import (
@@ -162,6 +168,13 @@ def make_announcements(cast: Cast, *models: AIModel) -> None:
             Notice.objects.create(announcement=announcement, person=person, keys=["mine · essai"])
 
 
+def make_settings(model: AIModel) -> None:
+    """Its requests are shared out in another way than usual; it is critical, and below its minimum."""
+    set_routing(by=OPERATOR, model=model, settings={"setting": RoutingSetting.ROUND_ROBIN})
+    least = set_minimum(by=OPERATOR, model=model, minimum={"servers": 2, "sites": 2})
+    open_alarm(by=OPERATOR, minimum=least, began_at=timezone.now(), servers=1, sites=1)
+
+
 def make_world() -> World:
     """What is named is Rennes's; Reims serves and asks as well, Orléans asks."""
     cast = make_cast()
@@ -170,7 +183,7 @@ def make_world() -> World:
     alias = add_alias(by=OPERATOR, model=model, name="mistral-small")
     add_alias(by=OPERATOR, model=proposed, name="to-come")
     for routed in (model, proposed):
-        set_routing(by=OPERATOR, model=routed, settings={"setting": RoutingSetting.ROUND_ROBIN})
+        make_settings(routed)
     site = make_site(cast.rennes)
     deployment = serve_model(cast.rennes, credential="token of Rennes")
     at_reims = serve_model(cast.reims, credential="token of Reims")

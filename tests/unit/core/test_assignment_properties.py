@@ -6,10 +6,11 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
 from routing.core.assignment import Decider
 from routing.core.candidates import all_down, find_candidates
-from routing.core.enums import Health, RoutingMode, ServerState, Strategy
+from routing.core.enums import Health, PriorityClass, RoutingMode, ServerState, Strategy
 from routing.core.request import (
     OK,
     UNUSED,
@@ -25,7 +26,7 @@ from routing.core.request import (
     Withdrawn,
 )
 from routing.core.retry import MAX_ATTEMPTS, WAS_BUSY, Failure
-from routing.core.table import Table
+from routing.core.table import Minimum, Table
 from tests.support.decisions import a_model, a_server, a_table, a_ticket
 
 SERVERS = ("rennes-1", "rennes-2", "reims-1")
@@ -346,3 +347,49 @@ def _ended(grant: Grant, outcome: str) -> Ended:
 
 Traffic.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestTraffic = Traffic.TestCase
+
+
+class Emergency(Traffic):
+    """The same promises while models are critical: they fall below their minimum, shed, and come back."""
+
+    @rule(
+        servers=st.integers(1, 3), sites=st.integers(1, 2), protected=st.sampled_from(PriorityClass)
+    )
+    def the_minimum_changes(self, servers: int, sites: int, protected: PriorityClass) -> None:
+        self.minimum = Minimum(
+            servers=max(servers, sites),
+            sites=sites,
+            protected_class=protected,
+            fallback_id="llama-3.1-8b",
+        )
+        self.put_table(self.limits_put, self.states)
+
+    minimum: Minimum | None = None
+
+    @property
+    def limits_put(self) -> dict[str, int]:
+        return {server: limit for server, limit in self.limits.items() if limit is not None}
+
+    def furnish(self, table: Table) -> Table:
+        models = table.names.names.models
+        furnished = {
+            key: replace(model, minimum=self.minimum if model.id != "llama-3.1-8b" else None)
+            for key, model in models.items()
+        }
+        return table.replaced(
+            replace(table.names, names=replace(table.names.names, models=furnished))
+        )
+
+    @invariant()
+    def nobody_waits_who_makes_way(self) -> None:
+        """Below the minimum only the protected wait, and owners for their own servers."""
+        if any(room.watch for room in self.decider._fleet.rooms.values()):
+            self.take(self.decider.tick(self.now))
+        for ticket in self.waiting.values():
+            watch = self.decider._fleet.rooms[ticket.model_id].watch
+            if watch and watch.sheds and ticket.mode is RoutingMode.ANY:
+                assert ticket.priority >= watch.minimum.protected_class
+
+
+Emergency.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
+TestEmergency = Emergency.TestCase
