@@ -31,7 +31,7 @@ from routing.upstream.errors import (
 )
 from routing.upstream.opening import connect_failure
 from routing.upstream.resolving import Lookup, system_lookup
-from routing.upstream.tls import context_for, tls_failure
+from routing.upstream.tls import Identity, context_for, tls_failure
 
 MAX_BYTES = 4 * 1024 * 1024
 SECONDS = 5.0
@@ -54,10 +54,11 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Reach(msgspec.Struct, frozen=True):
-    """What one request may reach beyond the policy, and whom it trusts."""
+    """What one request may reach beyond the policy, whom it trusts, and what it shows of itself."""
 
     grants: Grants = ()
     ca_bundle: str | None = None
+    identity: Identity | None = None
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
@@ -72,7 +73,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         target = parse_base_url(f"{request.url.scheme}://{request.url.netloc.decode()}")
         addresses = await resolve(target, self._policy, reach.grants, self._lookup)
         transport = httpx.AsyncHTTPTransport(
-            verify=context_for(reach.ca_bundle) if target.tls else False,
+            verify=context_for(reach.ca_bundle, reach.identity) if target.tls else False,
             trust_env=False,
             limits=_ONE_REQUEST,
         )
@@ -101,6 +102,7 @@ async def fetch(
     content: bytes | None = None,
     grants: Grants = (),
     ca_bundle: str | None = None,
+    identity: Identity | None = None,
     limit: int = MAX_BYTES,
     seconds: float = SECONDS,
 ) -> Fetched:
@@ -114,7 +116,7 @@ async def fetch(
                 headers={"accept-encoding": "identity", **(headers or {})},
                 content=content,
                 timeout=seconds,
-                extensions={_REACH: _Reach(grants, ca_bundle)},
+                extensions={_REACH: _Reach(grants, ca_bundle, identity)},
             ) as response,
         ):
             return await _read(response, limit)
