@@ -1,13 +1,15 @@
 """httpx behind the egress guard, for everything that is not the relay: probes, scrapes, notifications.
 
 The name is resolved and checked here and the connection goes to the checked address, each time anew; the
-name only serves for `Host` and the certificate. No redirect is followed, no proxy taken from the environment.
+name only serves for `Host` and the certificate. No redirect is followed, no proxy taken from the environment, no
+user in an address sent, no cookie kept.
 """
 
 import asyncio
 import logging
 import ssl
 from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 import msgspec
@@ -70,6 +72,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         reach: _Reach = request.extensions.get(_REACH, _Reach())
+        if request.url.userinfo:
+            raise bad_url()
         target = parse_base_url(f"{request.url.scheme}://{request.url.netloc.decode()}")
         addresses = await resolve(target, self._policy, reach.grants, self._lookup)
         transport = httpx.AsyncHTTPTransport(
@@ -89,7 +93,11 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 def guarded_client(policy: EgressPolicy, lookup: Lookup = system_lookup) -> httpx.AsyncClient:
     """Return a client that reaches what the policy allows; `fetch` may widen that for one request."""
     return httpx.AsyncClient(
-        transport=GuardedTransport(policy, lookup), trust_env=False, follow_redirects=False
+        transport=GuardedTransport(policy, lookup),
+        trust_env=False,
+        follow_redirects=False,
+        # One member's server could set one that another's gets: for the host of both, or their domain.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
     )
 
 
@@ -122,7 +130,7 @@ async def fetch(
             return await _read(response, limit)
     except (TimeoutError, httpx.TimeoutException):
         raise HeadTimeout("no whole answer came in time") from None
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):  # a name as `xn--…` that is none
         raise bad_url() from None
     except httpx.NetworkError:
         raise ConnectionLost(bytes_received=0) from None
