@@ -1,8 +1,9 @@
 """The one guard for every outbound connection of the router.
 
 Members register addresses; the guard decides whether the router may connect there: https to the listed ports of
-public addresses, and whatever the federation granted, address by address or a private network as a whole. It resolves a name once, checks every
-address, and the caller connects to a checked one: a name that changes its mind in between changes nothing.
+public addresses, and whatever the federation granted, address by address or a private network as a whole. It
+resolves a name once, checks every address, and the caller connects to a checked one: a name that changes its mind
+in between changes nothing.
 Not here: the connections themselves (`client`, `guarded`).
 """
 

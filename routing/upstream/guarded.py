@@ -130,7 +130,11 @@ async def fetch(
             return await _read(response, limit)
     except (TimeoutError, httpx.TimeoutException):
         raise HeadTimeout("no whole answer came in time") from None
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):  # a name as `xn--…` that is none
+    except (
+        httpx.InvalidURL,
+        httpx.UnsupportedProtocol,
+        UnicodeError,
+    ):  # a name as `xn--…` that is none
         raise bad_url() from None
     except httpx.NetworkError:
         raise ConnectionLost(bytes_received=0) from None

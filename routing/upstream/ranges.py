@@ -34,7 +34,7 @@ class NotGrantableError(ValueError):
 
 
 def read_range(text: str) -> Network:
-    """Return the network in a text such as `10.2.0.0/24`; an address is a network of one. Raises `NotGrantableError`."""
+    """Return the network in a text such as `10.2.0.0/24`, or of one address. Raises `NotGrantableError`."""
     try:
         network = ipaddress.ip_network(text)
     except ValueError:

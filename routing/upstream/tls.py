@@ -68,7 +68,9 @@ def _make(ca_bundle: str | None, identity: Identity | None) -> ssl.SSLContext:
 
 def _digest(ca_bundle: str | None, identity: Identity | None) -> bytes:
     parts = (ca_bundle or "", *((identity.chain, identity.key.reveal()) if identity else ()))
-    return hashlib.sha256(b"".join(hashlib.sha256(part.encode()).digest() for part in parts)).digest()
+    return hashlib.sha256(
+        b"".join(hashlib.sha256(part.encode()).digest() for part in parts)
+    ).digest()
 
 
 def _show(context: ssl.SSLContext, identity: Identity) -> None:

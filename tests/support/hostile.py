@@ -146,7 +146,13 @@ def _named(ports: tuple[int, ...]) -> Iterator[str]:
         yield from (f"https://{name.upper()}:{port}" for port in ports)
         yield from (f"http://{name}:{port}" for port in ports)
         yield f"https://{name}."
-    for name in ("ⅼocalhost", "localhоst", "ｌｏｃａｌｈｏｓｔ", "loca\u00adlhost", "xn--localhst-eag"):
+    for name in (
+        "ⅼocalhost",
+        "localhоst",
+        "ｌｏｃａｌｈｏｓｔ",
+        "loca\u00adlhost",
+        "xn--localhst-eag",
+    ):
         yield from (f"http://{name}:{port}" for port in ports)
 
 
@@ -158,7 +164,21 @@ def _odd_schemes(ports: tuple[int, ...]) -> Iterator[str]:
 
 def _odd_ports() -> Iterator[str]:
     ports = (
-        *("0", "65536", "99999", "-1", "+80", "", "00080", "0x50", "8０", "٨٠", "80 ", "80a", "1e3"),
+        *(
+            "0",
+            "65536",
+            "99999",
+            "-1",
+            "+80",
+            "",
+            "00080",
+            "0x50",
+            "8０",
+            "٨٠",
+            "80 ",
+            "80a",
+            "1e3",
+        ),
         *("4294967376", "80:80", "80@127.0.0.1", "٤٤٣"),
         *(str(port) for port in (7, 21, 22, 23, 25, 53, 110, 143, 389, 445, 465, 587, 636, 993)),
         *(str(port) for port in (1433, 1521, 2049, 2375, 3306, 3389, 5432, 5672, 6379, 6443, 9200)),
@@ -169,7 +189,18 @@ def _odd_ports() -> Iterator[str]:
 
 
 def _odd_shapes() -> Iterator[str]:
-    yield from ("", " ", "/", "//", "https", "https:", "https:/", "https://", "https:///", "127.0.0.1")
+    yield from (
+        "",
+        " ",
+        "/",
+        "//",
+        "https",
+        "https:",
+        "https:/",
+        "https://",
+        "https:///",
+        "127.0.0.1",
+    )
     yield from ("https://[", "https://[]", "https://]", "https://.", "https://..", "https://-")
     yield from (f"https://{'a' * size}.test" for size in (64, 254, 5_000, 100_000))
     yield from (f"https://{'a.' * size}test" for size in (126, 127, 5_000))

@@ -161,7 +161,9 @@ def test_no_hostile_address_reaches_what_was_not_granted(loop: str) -> None:
             for each in {url, *stored(url)}:
                 await out.all(each, grants)
         assert_nothing_else(birds)
-        assert birds.granted in birds.reached, "the granted address was not reached: nothing is shown"
+        assert birds.granted in birds.reached, (
+            "the granted address was not reached: nothing is shown"
+        )
 
     run(loop, work)
 
@@ -181,7 +183,14 @@ def test_leave_for_a_private_network_is_none_for_this_machine_or_for_metadata(lo
 
     async def work(birds: Canaries, out: Ways) -> None:
         port = birds.granted[1]
-        networks = ("127.0.0.0/8", "169.254.0.0/16", "0.0.0.0/0", "::/0", "100.64.0.0/10", "::1/128")
+        networks = (
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "0.0.0.0/0",
+            "::/0",
+            "100.64.0.0/10",
+            "::1/128",
+        )
         grants = tuple((network, each) for network in networks for each in (port, 80, 443))
         for url in hostile_urls((port,))[::11]:
             await out.all(url, grants)
@@ -197,7 +206,9 @@ def test_no_redirection_is_followed(loop: str, status: int) -> None:
         url = f"http://{birds.granted[0]}:{birds.granted[1]}"
         host, port = birds.forbidden[0]
         targets = (f"http://{host}:{port}/", f"//{host}:{port}/", f"http://{METADATA}/latest/")
-        elsewhere = [each for each in hostile_urls((port,)) if each.isascii() and each.isprintable()]
+        elsewhere = [
+            each for each in hostile_urls((port,)) if each.isascii() and each.isprintable()
+        ]
         for target in (*targets, *elsewhere[:: 1 + len(elsewhere) // 60]):
             birds.answer = _sending_elsewhere(status, target[:2_000])
             await out.all(url, (birds.granted,))
@@ -271,7 +282,9 @@ ALPHABET = string.ascii_letters + string.digits + ".:/@\\#?%[]-_~ \t\r\n\x00Ã©ï¼
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.text(ALPHABET, max_size=60), st.sampled_from(("", "http://", "https://", "http://127.0.0.1")))
+@given(
+    st.text(ALPHABET, max_size=60), st.sampled_from(("", "http://", "https://", "http://127.0.0.1"))
+)
 def test_whatever_is_typed_is_refused_or_stored_in_its_one_spelling(text: str, start: str) -> None:
     for kept in stored(start + text):
         assert list(stored(kept)) == [kept]
