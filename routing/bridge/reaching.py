@@ -60,7 +60,7 @@ def _addresses(servers: QuerySet[InferenceServer]) -> dict[UUID, list[tuple[str,
 
 def _networks(servers: QuerySet[InferenceServer]) -> dict[UUID, list[tuple[str, int]]]:
     sites = servers.order_by().values("site")
-    grants = defaultdict(list)
+    grants: dict[UUID, list[tuple[str, int]]] = defaultdict(list)
     for row in SiteEgressGrant.objects.in_force().filter(site__in=sites).order_by("pk"):
         grants[row.site_id] += [(row.network, port) for port in row.ports]
     return grants

@@ -61,11 +61,11 @@ class _Spied:
         return await super().getaddrinfo(host, port, **more)  # type: ignore[misc]
 
 
-class SpiedLoop(_Spied, asyncio.SelectorEventLoop):
+class SpiedLoop(_Spied, asyncio.SelectorEventLoop):  # type: ignore[misc]  # any arguments at all
     pass
 
 
-class SpiedUvloop(_Spied, uvloop.Loop):
+class SpiedUvloop(_Spied, uvloop.Loop):  # type: ignore[misc]  # its types differ from the standard ones
     pass
 
 

@@ -79,7 +79,7 @@ def _file_field(**arguments: Any) -> forms.FileField:
     return forms.FileField(required=False, **arguments)
 
 
-def _text_of(upload: UploadedFile[Any] | None) -> str:
+def _text_of(upload: "UploadedFile[Any] | None") -> str:
     """Return a file's text. Raises `ValidationError` on one that is no PEM at all."""
     if upload is None:
         return ""
@@ -100,7 +100,7 @@ class AuthoritiesForm(forms.Form):
         try:
             cleaned["authorities"] = clean_authorities(text)
         except ValidationError as refusal:
-            self.add_error("ca_bundle", refusal.messages)  # type: ignore[arg-type]  # it takes a list
+            self.add_error("ca_bundle", refusal.messages)
         else:
             if not cleaned["authorities"]:
                 self.add_error("ca_bundle", _("This is needed."))
@@ -123,7 +123,7 @@ class IdentityForm(forms.Form):
             cleaned["shown"] = clean_identity(chain, key)
         except ValidationError as refusal:
             for name, messages in refusal.message_dict.items():
-                self.add_error(name, messages)  # type: ignore[arg-type]  # it takes a list
+                self.add_error(name, messages)
         else:
             if cleaned["shown"] is None:
                 self.add_error("client_chain", _("This is needed."))

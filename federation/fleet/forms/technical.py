@@ -19,7 +19,7 @@ from federation.fleet.forms.pem import (
     clean_identity,
     key_field,
 )
-from federation.fleet.models import InferenceServer, Site, TechnicalForm
+from federation.fleet.models import ClientCertificate, InferenceServer, Site, TechnicalForm
 from federation.fleet.models.technical import MOST_GPUS, MOST_PARALLEL, MOST_RESERVED, MOST_TOKENS
 from federation.fleet.operations.technical import (
     FIELDS,
@@ -335,7 +335,7 @@ class Declaration:
             return None
         chain = self.row.client_chain
         if self.row.server is not None:
-            current = self.row.server.client_certificates.current().first()
+            current = ClientCertificate.objects.current().filter(server=self.row.server).first()
             chain = current.chain if current else ""
         return next(iter(described(chain)), None)
 

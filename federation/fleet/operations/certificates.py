@@ -40,7 +40,7 @@ def show_certificate(*, by: Actor, server: InferenceServer, shown: Shown) -> Cli
     locked = locked_server(server)
     policies.check_manage_server(by, locked)
     now = timezone.now()
-    locked.client_certificates.current().update(valid_to=now)
+    ClientCertificate.objects.current().filter(server=locked).update(valid_to=now)
     row = ClientCertificate(
         server=locked,
         chain=shown.identity.chain,
@@ -65,7 +65,9 @@ def remove_certificate(*, by: Actor, server: InferenceServer) -> int:
     """Show none any more; return whether one was shown."""
     locked = locked_server(server)
     policies.check_manage_server(by, locked)
-    ended = locked.client_certificates.current().update(valid_to=timezone.now())
+    ended = (
+        ClientCertificate.objects.current().filter(server=locked).update(valid_to=timezone.now())
+    )
     record(
         by=by,
         verb="fleet.remove_certificate",

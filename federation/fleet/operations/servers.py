@@ -13,7 +13,7 @@ from federation.fleet.enums import (
     MaintenanceState,
     RunState,
 )
-from federation.fleet.models import InferenceServer, Site, TechnicalForm
+from federation.fleet.models import ClientCertificate, InferenceServer, Site, TechnicalForm
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.members.models import Institution
@@ -183,7 +183,7 @@ def _close(server: InferenceServer) -> None:
     now = timezone.now()
     server.deployments.live().update(state=DeploymentState.RETIRED)
     server.credentials.current().update(valid_to=now)
-    server.client_certificates.current().update(valid_to=now)
+    ClientCertificate.objects.current().filter(server=server).update(valid_to=now)
     server.egress_grants.in_force().update(revoked_at=now)
     server.runs.open().update(state=RunState.BROKEN, ended_at=now)
     server.maintenances.filter(state=MaintenanceState.PLANNED).update(

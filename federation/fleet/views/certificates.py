@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from federation.fleet.certificates import described
 from federation.fleet.forms.pem import AuthoritiesForm, IdentityForm
-from federation.fleet.models import InferenceServer
+from federation.fleet.models import ClientCertificate, InferenceServer
 from federation.fleet.operations.certificates import (
     remove_certificate,
     show_certificate,
@@ -39,7 +39,7 @@ def certificates(request: HttpRequest, server_id: UUID) -> HttpResponse:
         request_run(by=user, server=server)
         messages.success(request, _("In force within a second. The checks begin."))
         return redirect("server_report", server_id)
-    current = server.client_certificates.current().first()
+    current = ClientCertificate.objects.current().filter(server=server).first()
     context = {
         "server": server,
         "authorities": authorities,

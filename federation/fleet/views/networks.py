@@ -140,7 +140,7 @@ def _visible(request: HttpRequest, grant_id: UUID) -> SiteEgressGrant:
 
 def _show(form: NetworkForm, refusal: ValidationError) -> None:
     if not hasattr(refusal, "error_dict"):
-        form.add_error(None, refusal.messages)  # type: ignore[arg-type]  # it takes a list
+        form.add_error(None, refusal.messages)
         return
     for name, texts in refusal.message_dict.items():
-        form.add_error(name if name in form.fields else None, texts)  # type: ignore[arg-type]
+        form.add_error(name if name in form.fields else None, texts)

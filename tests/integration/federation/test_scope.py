@@ -11,6 +11,7 @@ from django.db.models import Model
 from federation.access.models import ApiKey, Application, Limit
 from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPolicy
 from federation.fleet.models import (
+    ClientCertificate,
     ConformityLine,
     ConformityRun,
     Deployment,
@@ -19,6 +20,7 @@ from federation.fleet.models import (
     InferenceServer,
     Maintenance,
     Site,
+    SiteEgressGrant,
     TechnicalForm,
     UpstreamCredential,
 )
@@ -53,6 +55,8 @@ OWNERS: dict[type[Model], Callable[[Any], UUID]] = {
     Site: lambda row: row.institution_id,
     InferenceServer: lambda row: row.site.institution_id,
     UpstreamCredential: lambda row: row.server.site.institution_id,
+    ClientCertificate: lambda row: row.server.site.institution_id,
+    SiteEgressGrant: lambda row: row.site.institution_id,
     EgressGrant: lambda row: row.server.site.institution_id,
     GuestRules: lambda row: row.server.site.institution_id,
     Deployment: lambda row: row.server.site.institution_id,
