@@ -284,6 +284,10 @@ ADVICE_OF_CHECK: Mapping[tuple[str, str], Words] = {
         "If a proxy in front of the server asks for a certificate of the router’s, put one in under "
         "“Certificates”."
     ),
+    (Check.AUTHENTICATION, Finding.CUT): gettext_lazy(
+        "Look into the server’s log at this moment. If it asks its clients for a certificate, put one in under "
+        "“Certificates”."
+    ),
     (Check.MODEL, Finding.NO_ENDPOINT): gettext_lazy(
         "Check the address: the router asks for /v1/models and /v1/chat/completions below it."
     ),
@@ -381,6 +385,11 @@ def _advice(line: ConformityLine) -> str:
         return _("This address is never allowed: give the server’s own.")
     if line.finding == Finding.NO_ANSWER:
         return firewall_hint()
+    if line.finding == Finding.CERTIFICATE and not line.figures.get("verify_code"):
+        return _(
+            "Check that the server speaks TLS on this port. If it asks its clients for a certificate, put one "
+            "in under “Certificates”."
+        )
     chosen = ADVICE_OF_CHECK.get((line.check_name, line.finding)) or ADVICE.get(line.finding)
     return str(chosen) if chosen else ""
 

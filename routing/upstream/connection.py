@@ -63,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._head_s = self._idle_s = self._asked_at = 0.0
         self._unsent = 0
         self._paused = False
+        self._why_lost: UpstreamError | None = None
 
     @property
     def usable(self) -> bool:
@@ -77,7 +78,9 @@ class Connection(asyncio.Protocol):
         `ConnectionLost`, `HeadTimeout`, `BadResponse`.
         """
         if not self.usable:
-            raise ConnectionLost(bytes_received=0, early=True)
+            if self._transport.is_closing():
+                await self.gone  # at once: and then it is known why
+            raise self._why_lost or ConnectionLost(bytes_received=0, early=True)
         response = self._response = Response(self)
         self._framing = Framing(response, bodiless=bodiless)
         self._head_s, self._idle_s = head_s, idle_s
@@ -154,7 +157,8 @@ class Connection(asyncio.Protocol):
             self._lose(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lose(_complaint(exc))
+        self._why_lost = _complaint(exc)
+        self._lose(self._why_lost)
         self._patience.forget(self)
         self._on_gone(self)
         if not self.gone.done():
