@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from federation.fleet.hints import firewall_hint, listed_ports
 from federation.fleet.models import ConformityLine, ConformityRun
 from routing.core.conformity import CHECKS, Check, Finding, RunKind, Verdict
 from routing.upstream.errors import GRANTABLE_BY_RANGE, RefusalReason
-from routing.upstream.ports import written
 
 Words = str | Promise
 
@@ -392,20 +391,6 @@ def _advice(line: ConformityLine) -> str:
         )
     chosen = ADVICE_OF_CHECK.get((line.check_name, line.finding)) or ADVICE.get(line.finding)
     return str(chosen) if chosen else ""
-
-
-def firewall_hint() -> str:
-    """Return what to tell whoever minds the firewall; the addresses are the operator's to set."""
-    if settings.EGRESS_ADDRESSES:
-        return _("Open your firewall for the router’s addresses: %(addresses)s.") % {
-            "addresses": ", ".join(settings.EGRESS_ADDRESSES)
-        }
-    return _("Open your firewall for the router: the federation tells you its addresses.")
-
-
-def listed_ports() -> str:
-    """Return the ports that public addresses may have, in words."""
-    return written(settings.EGRESS_PORTS)
 
 
 class _Figures(dict[str, Any]):

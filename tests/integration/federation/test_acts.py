@@ -630,7 +630,7 @@ MODULES: tuple[ModuleType, ...] = (
     *(registering, life, routing),
     *(agreements, ballots, candidacies, invitations, teams, texts),
     *(credentials, deployments, egress, guests, labels, publication, servers),
-    *(maintenance, runs, technical),
+    *(certificates, maintenance, networks, runs, technical),
 )
 
 
