@@ -3,6 +3,8 @@
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from routing.upstream.addresses import canonical, reason_against
+from routing.upstream.errors import GRANTABLE_BY_RANGE
 from routing.upstream.ports import written
 
 
@@ -18,3 +20,8 @@ def firewall_hint() -> str:
 def listed_ports() -> str:
     """Return the ports that public addresses may have, in words."""
     return written(settings.EGRESS_PORTS)
+
+
+def lies_in_private_network(address: str) -> bool:
+    """Say whether leave for a network of its site would let the router reach this address."""
+    return reason_against(canonical(address)) in GRANTABLE_BY_RANGE

@@ -51,8 +51,7 @@ def key_field() -> forms.CharField:
         WriteOnly,
         label=gettext_lazy("Key of that certificate"),
         help_text=gettext_lazy(
-            "In PEM, without a password. It is kept sealed and never shown again; left empty, the one that is "
-            "kept stays."
+            "In PEM, without a password. It is kept sealed and never shown again."
         ),
     )
 

@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from federation.catalogue.models import AIModel
-from federation.fleet.calendar import HOURS_OF_A_DAY
 from federation.fleet.certificates import Described, Shown, described
 from federation.fleet.enums import Availability, Days, Engine, Modality, SiteLabel
 from federation.fleet.forms.pem import (
@@ -19,6 +18,7 @@ from federation.fleet.forms.pem import (
     clean_identity,
     key_field,
 )
+from federation.fleet.forms.week import NO_CHOICE, WeekFormSet
 from federation.fleet.models import ClientCertificate, InferenceServer, Site, TechnicalForm
 from federation.fleet.models.technical import MOST_GPUS, MOST_PARALLEL, MOST_RESERVED, MOST_TOKENS
 from federation.fleet.operations.technical import (
@@ -27,16 +27,14 @@ from federation.fleet.operations.technical import (
     save_draft,
     submit_form,
 )
-from federation.fleet.week import MOST_LINES, OpenHours
+from federation.fleet.week import OpenHours
 from federation.members.models import Institution
 from federation.people.models import User
 from routing.upstream.credentials import Secret
 from routing.upstream.egress import parse_base_url
 from routing.upstream.errors import EgressRefused
 
-EMPTY_LINES = 2
 PLAIN = {"spellcheck": "false", "autocapitalize": "none", "autocomplete": "off"}
-NO_CHOICE = [("", "—")]
 
 
 class DeclarationForm(forms.Form):
@@ -269,31 +267,6 @@ class DeclarationForm(forms.Form):
         cleaned["reserved_share"] = cleaned.get("reserved_share") or 0
         cleaned["availability"] = cleaned.get("availability") or Availability.ALWAYS.value
         return cleaned
-
-
-class WeekForm(forms.Form):
-    """One line of the week; one without days says nothing."""
-
-    days = forms.ChoiceField(
-        choices=[*NO_CHOICE, *Days.choices], required=False, label=gettext_lazy("Days")
-    )
-    start = forms.IntegerField(
-        min_value=0, max_value=HOURS_OF_A_DAY - 1, initial=20, label=gettext_lazy("From (h)")
-    )
-    end = forms.IntegerField(
-        min_value=1, max_value=HOURS_OF_A_DAY, initial=24, label=gettext_lazy("To (h)")
-    )
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if not self.errors and cleaned["days"]:
-            OpenHours(Days(cleaned["days"]), cleaned["start"], cleaned["end"])
-        return cleaned
-
-
-WeekFormSet = forms.formset_factory(
-    WeekForm, extra=EMPTY_LINES, max_num=MOST_LINES, absolute_max=MOST_LINES
-)
 
 
 class Declaration:
