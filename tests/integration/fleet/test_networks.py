@@ -133,7 +133,7 @@ def test_no_other_institution_sees_or_touches_a_network(cast: Cast, deployment: 
     assert NETWORK not in reims.get("/servers/networks/").content.decode()
     for step in ("allow", "decline", "withdraw"):
         assert reims.post(f"{page}{step}/", {"answer": "no"}).status_code == 404
-    assert reims.post(NEW, wished(deployment)).status_code == 200
+    assert reims.post(NEW, wished(deployment)).status_code == 403
     assert signed_in_as(cast.rennes_user).get("/servers/networks/").status_code == 403
     assert signed_in_as(cast.rennes_dsi).post(f"{page}allow/").status_code == 403
     assert SiteEgressGrant.objects.get().state == SiteGrantState.ASKED
