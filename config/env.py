@@ -11,6 +11,8 @@ from typing import Any
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
+from routing.upstream.ports import LISTED_PORTS, read_ports
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -44,6 +46,16 @@ def integer(name: str, *, default: int) -> int:
 def words(name: str) -> list[str]:
     """Return the comma-separated parts of a variable, none when it is unset."""
     return [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
+
+
+def ports(name: str) -> frozenset[int]:
+    """Return the ports in a variable, by default those that the router lists."""
+    try:
+        return read_ports(text(name, LISTED_PORTS))
+    except ValueError as fault:
+        raise ConfigurationError(
+            f"{name}: {fault}; it takes ports and ranges like {LISTED_PORTS}"
+        ) from None
 
 
 def data_folder() -> Path:

@@ -21,6 +21,7 @@ SITE_SOURCE = env.text("SITE_SOURCE", "")
 SITE_DOCUMENTATION = env.text("SITE_DOCUMENTATION", "")
 # Of the router towards servers, as their firewalls see it; shown to whoever lends one.
 EGRESS_ADDRESSES = env.words("EGRESS_ADDRESSES")
+EGRESS_PORTS = env.ports("EGRESS_PORTS")
 MINIMUM_ALARM_SECONDS = env.integer("MINIMUM_ALARM_SECONDS", default=30)
 # Given by the launcher alone, to `make run`: /demo/mail/ shows whatever was sent.
 SHOWS_MAIL = env.boolean("SHOWS_MAIL", default=False)

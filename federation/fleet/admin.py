@@ -7,10 +7,12 @@ from django.utils.translation import gettext_lazy as _
 
 from federation.admin import ReadOnlyAdmin, for_good
 from federation.fleet.models import (
+    ClientCertificate,
     Deployment,
     EgressGrant,
     InferenceServer,
     Site,
+    SiteEgressGrant,
     UpstreamCredential,
 )
 from federation.fleet.operations.deployments import retire_deployment
@@ -91,6 +93,20 @@ class EgressGrantAdmin(ReadOnlyAdmin):
     def revoke(self, request: HttpRequest, grants: QuerySet[EgressGrant]) -> None:
         by = signed_in(request)
         self.call_for_each(request, grants, lambda grant: revoke_egress(by=by, grant=grant))
+
+
+@admin.register(SiteEgressGrant)
+class SiteEgressGrantAdmin(ReadOnlyAdmin):
+    list_display = ("site", "network", "written_ports", "state", "until", "reason")
+    list_filter = ("state",)
+    list_select_related = ("site",)
+
+
+@admin.register(ClientCertificate)
+class ClientCertificateAdmin(ReadOnlyAdmin):
+    hidden = ("ciphertext", "chain")
+    list_display = ("server", "expires_at", "valid_from", "valid_to")
+    list_select_related = ("server",)
 
 
 @admin.register(Deployment)

@@ -119,6 +119,26 @@ class SiteLabel(models.TextChoices):
     EU_COC = "EU-CoC", _("European Code of Conduct for Data Centres")
 
 
+class SiteGrantState(models.TextChoices):
+    """Of leave to reach a private network of a site."""
+
+    ASKED = "asked", _("asked for")
+    GRANTED = "granted", _("in force")
+    DECLINED = "declined", _("declined")
+    WITHDRAWN = "withdrawn", _("withdrawn")
+
+
+SITE_GRANT_TRANSITIONS: Transitions[SiteGrantState] = {
+    SiteGrantState.ASKED: frozenset(
+        {SiteGrantState.GRANTED, SiteGrantState.DECLINED, SiteGrantState.WITHDRAWN}
+    ),
+    SiteGrantState.GRANTED: frozenset({SiteGrantState.WITHDRAWN}),
+    SiteGrantState.DECLINED: frozenset(),
+    SiteGrantState.WITHDRAWN: frozenset(),
+}
+OPEN_SITE_GRANTS = frozenset(state for state, ways in SITE_GRANT_TRANSITIONS.items() if ways)
+
+
 class RunTrigger(models.TextChoices):
     """Why a run is made."""
 

@@ -12,7 +12,13 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import override
 
-from federation.fleet.models import ConformityRun, InferenceServer, TechnicalForm
+from federation.fleet.models import (
+    ClientCertificate,
+    ConformityRun,
+    InferenceServer,
+    SiteEgressGrant,
+    TechnicalForm,
+)
 from federation.fleet.reports import red_lines
 from federation.members.models import Institution
 from federation.members.queries import committee
@@ -47,6 +53,28 @@ def tell_declined(form: TechnicalForm) -> None:
         _tell(readers, "declined", form.server, {"reason": form.decline_reason})
 
 
+def tell_network_decided(grant: SiteEgressGrant) -> None:
+    """The router is let into a site's network, or is not."""
+    page = reverse("site_network", args=[grant.pk])
+    for reader in it_department(grant.site.institution):
+        with override(reader.language):
+            _post(reader, "network_decided", page, {"grant": grant, "site": grant.site})
+
+
+def tell_certificate_ends(certificate: ClientCertificate) -> None:
+    """The certificate that the router shows to a server expires soon."""
+    server = certificate.server
+    page = reverse("server_certificates", args=[server.pk])
+    for reader in it_department(server.institution):
+        with override(reader.language):
+            _post(
+                reader,
+                "certificate_ends",
+                page,
+                {"server": server, "expires_at": certificate.expires_at},
+            )
+
+
 def it_department(institution: Institution) -> list[User]:
     """Return the open accounts of an institution's IT department."""
     grants = RoleGrant.objects.filter(role=Role.MEMBER_DSI, institution_id=institution.pk)
@@ -62,8 +90,11 @@ def _tell(
 
 
 def _send(reader: User, name: str, server: InferenceServer, context: dict[str, object]) -> None:
-    address = settings.PUBLIC_URL + reverse("server_report", args=[server.pk])
-    whole = {**context, "server": server, "address": address, "site_name": settings.SITE_NAME}
+    _post(reader, name, reverse("server_report", args=[server.pk]), {**context, "server": server})
+
+
+def _post(reader: User, name: str, page: str, context: dict[str, object]) -> None:
+    whole = {**context, "address": settings.PUBLIC_URL + page, "site_name": settings.SITE_NAME}
     subject = render_to_string(f"fleet/mail/{name}_subject.txt", whole)
     text = render_to_string(f"fleet/mail/{name}.txt", whole)
     try:
@@ -74,4 +105,4 @@ def _send(reader: User, name: str, server: InferenceServer, context: dict[str, o
             [reader.email],
         )
     except OSError as error:
-        logger.error("a mail about server %s could not be sent: %s", server.slug, error)
+        logger.error("a mail about %s could not be sent: %s", page, error)

@@ -4,7 +4,13 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from federation.fleet.enums import SERVER_TRANSITIONS, FormState, RunState
-from federation.fleet.models import ConformityRun, InferenceServer, TechnicalForm
+from federation.fleet.models import (
+    ConformityRun,
+    InferenceServer,
+    Site,
+    SiteEgressGrant,
+    TechnicalForm,
+)
 from federation.journal.actors import Actor, is_operator
 from federation.members.models import Institution
 from federation.members.policies import check_contributes
@@ -26,6 +32,8 @@ FEDERATION_DECIDES = frozenset(
 )
 """Steps that an institution cannot take alone: into service at first, and back after a suspension."""
 MOST_DRAFTS = 20
+MOST_NETWORKS = 40
+"""Of an institution, in force or asked for."""
 
 
 def check_register_server(by: Actor, institution: Institution) -> None:
@@ -135,6 +143,31 @@ def check_decide_form(by: Actor, form: TechnicalForm) -> None:
 def check_grant_egress(by: Actor) -> None:
     """Only the federation lets its router into a private network: not the one who gains by it."""
     refuse_unless(is_federation_admin(by))
+
+
+def check_ask_egress(by: Actor, site: Site) -> None:
+    """The federation, and the IT department of an approved contributor, for its own sites."""
+    check_fill_form(by, site.institution)
+    asked = SiteEgressGrant.objects.filter(site__institution=site.institution).open()
+    if asked.count() >= MOST_NETWORKS:
+        raise ValidationError(
+            _("There are %(count)s networks already: withdraw one first."),
+            code="networks",
+            params={"count": MOST_NETWORKS},
+        )
+
+
+def check_withdraw_site_egress(by: Actor, grant: SiteEgressGrant) -> None:
+    """Both sides may end it at any time: who let the router in, and whose network it is."""
+    refuse_unless(is_federation_admin(by) or holds(by, grant.site.institution_id, Role.MEMBER_DSI))
+
+
+can_withdraw_site_egress = asking(check_withdraw_site_egress)
+
+
+def check_warn(by: Actor) -> None:
+    """The product itself looks at the calendar."""
+    refuse_unless(is_operator(by))
 
 
 def check_conclude_run(by: Actor) -> None:

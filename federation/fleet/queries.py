@@ -2,14 +2,23 @@
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from federation.fleet.enums import FormState
-from federation.fleet.models import ConformityRun, InferenceServer, TechnicalForm
+from federation.fleet.enums import FormState, SiteGrantState
+from federation.fleet.models import (
+    ConformityRun,
+    InferenceServer,
+    Site,
+    SiteEgressGrant,
+    TechnicalForm,
+)
 from federation.members.enums import MembershipState
 from federation.members.models import Institution, Membership
 from federation.people.enums import Role
 from federation.people.models import User
-from routing.core.conformity import RunKind
+from routing.core.conformity import Check, RunKind
 from routing.core.enums import ServerState
+from routing.upstream.addresses import canonical
+from routing.upstream.egress import Grants
+from routing.upstream.ranges import read_range
 
 
 def lending_institutions(user: User) -> QuerySet[Institution]:
@@ -42,3 +51,35 @@ def newest_runs(server: InferenceServer) -> list[ConformityRun]:
     """Return the newest run of each kind that the server has."""
     runs = (server.runs.filter(kind=kind).prefetch_related("lines").first() for kind in RunKind)
     return [run for run in runs if run is not None]
+
+
+def granted_networks(site: Site) -> Grants:
+    """Return the private networks that the router is let into for a site, as the guard reads them."""
+    grants = SiteEgressGrant.objects.in_force().filter(site=site).order_by("pk")
+    return tuple((grant.network, port) for grant in grants for port in grant.ports)
+
+
+def sites_to_ask_for(user: User) -> QuerySet[Site]:
+    """Return the sites for which `user` may ask that the router be let into a network."""
+    sites = Site.objects.filter(institution__in=lending_institutions(user))
+    return sites.select_related("institution").order_by("institution__short_name", "name")
+
+
+def networks_to_decide() -> QuerySet[SiteEgressGrant]:
+    """Return what IT departments have asked for."""
+    return SiteEgressGrant.objects.filter(state=SiteGrantState.ASKED)
+
+
+def reached_through(grant: SiteEgressGrant) -> list[tuple[InferenceServer, bool]]:
+    """Return the servers of the site, and of each whether its newest report found it in this network."""
+    servers = InferenceServer.objects.present().filter(site=grant.site)
+    return [(server, _was_found_in(grant, server)) for server in servers]
+
+
+def _was_found_in(grant: SiteEgressGrant, server: InferenceServer) -> bool:
+    run = server.runs.filter(kind=RunKind.CONFORMITY).concluded().first()
+    line = run.lines.filter(check_name=Check.CONNECTION).first() if run else None
+    figures = line.figures if line else {}
+    if figures.get("port") not in grant.ports:
+        return False
+    return canonical(str(figures["address"])) in read_range(grant.network)

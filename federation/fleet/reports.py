@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from federation.fleet.hints import firewall_hint, listed_ports
 from federation.fleet.models import ConformityLine, ConformityRun
 from routing.core.conformity import CHECKS, Check, Finding, RunKind, Verdict
-from routing.upstream.errors import RefusalReason
+from routing.upstream.errors import GRANTABLE_BY_RANGE, RefusalReason
 
 Words = str | Promise
 
@@ -72,6 +72,9 @@ FOUND: Mapping[str, Words] = {
     Finding.ENCRYPTED: gettext_lazy("Encrypted, and the certificate is trusted."),
     Finding.IN_CLEAR: gettext_lazy("Reached without encryption, by leave of the federation."),
     Finding.CERTIFICATE: gettext_lazy("The certificate is not trusted: %(certificate)s."),
+    Finding.WANTS_CERTIFICATE: gettext_lazy(
+        "The server asks the router for a certificate, or does not accept the one that it is shown."
+    ),
     Finding.CUT: gettext_lazy("The connection ended before the answer did."),
     Finding.SILENT: gettext_lazy("No whole answer in the time allowed."),
     Finding.NO_HTTP: gettext_lazy("What came cannot be read as an HTTP answer."),
@@ -168,6 +171,7 @@ CERTIFICATES: Mapping[int, Words] = {
 OTHER_CERTIFICATE = gettext_lazy("the encrypted connection did not come about")
 REASONS: Mapping[str, Words] = {
     RefusalReason.PLAIN_HTTP: gettext_lazy("it is reached without encryption"),
+    RefusalReason.PORT: gettext_lazy("its port is none of those on which servers are reached"),
     RefusalReason.LOOPBACK: gettext_lazy("it is the router’s own machine"),
     RefusalReason.PRIVATE: gettext_lazy("it is a private address"),
     RefusalReason.SHARED: gettext_lazy("it is an address that a provider shares out"),
@@ -184,7 +188,12 @@ ADVICE: Mapping[str, Words] = {
         "Start the server, check the port, and that it listens beyond its own machine."
     ),
     Finding.CERTIFICATE: gettext_lazy(
-        "Install a certificate for this very name, with its intermediate certificates."
+        "Install a certificate for this very name, with its intermediate certificates; if your own "
+        "authority has signed it, put that authority in under “Certificates”."
+    ),
+    Finding.WANTS_CERTIFICATE: gettext_lazy(
+        "Put in, under “Certificates”, a certificate that your authority has issued to the router, "
+        "and its key."
     ),
     Finding.CUT: gettext_lazy("Look into the server’s log at this moment: did it restart?"),
     Finding.SILENT: gettext_lazy(
@@ -270,6 +279,14 @@ ADVICE_OF_CHECK: Mapping[tuple[str, str], Words] = {
     (Check.AUDIO, Finding.NO_ENDPOINT): gettext_lazy(
         "Start the server for speech, or do not declare it."
     ),
+    (Check.AUTHENTICATION, Finding.REFUSED_REQUEST): gettext_lazy(
+        "If a proxy in front of the server asks for a certificate of the router’s, put one in under "
+        "“Certificates”."
+    ),
+    (Check.AUTHENTICATION, Finding.CUT): gettext_lazy(
+        "Look into the server’s log at this moment. If it asks its clients for a certificate, put one in under "
+        "“Certificates”."
+    ),
     (Check.MODEL, Finding.NO_ENDPOINT): gettext_lazy(
         "Check the address: the router asks for /v1/models and /v1/chat/completions below it."
     ),
@@ -349,6 +366,16 @@ def _text(line: ConformityLine) -> str:
 
 def _advice(line: ConformityLine) -> str:
     if line.finding == Finding.ADDRESS_REFUSED:
+        if line.figures.get("reason") == RefusalReason.PORT:
+            return _(
+                "Have the server listen on one of the ports %(ports)s, or ask the federation to allow "
+                "exactly this address and port."
+            ) % {"ports": listed_ports()}
+        if line.figures.get("reason") in GRANTABLE_BY_RANGE:
+            return _(
+                "Give a public address with https, or ask the federation to let the router into this "
+                "network, under “Networks”."
+            )
         if line.figures.get("grantable"):
             return _(
                 "Give a public address with https, or ask the federation to allow exactly this "
@@ -357,17 +384,13 @@ def _advice(line: ConformityLine) -> str:
         return _("This address is never allowed: give the server’s own.")
     if line.finding == Finding.NO_ANSWER:
         return firewall_hint()
+    if line.finding == Finding.CERTIFICATE and not line.figures.get("verify_code"):
+        return _(
+            "Check that the server speaks TLS on this port. If it asks its clients for a certificate, put one "
+            "in under “Certificates”."
+        )
     chosen = ADVICE_OF_CHECK.get((line.check_name, line.finding)) or ADVICE.get(line.finding)
     return str(chosen) if chosen else ""
-
-
-def firewall_hint() -> str:
-    """Return what to tell whoever minds the firewall; the addresses are the operator's to set."""
-    if settings.EGRESS_ADDRESSES:
-        return _("Open your firewall for the router’s addresses: %(addresses)s.") % {
-            "addresses": ", ".join(settings.EGRESS_ADDRESSES)
-        }
-    return _("Open your firewall for the router: the federation tells you its addresses.")
 
 
 class _Figures(dict[str, Any]):

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 from django.core.exceptions import ValidationError
@@ -9,18 +10,27 @@ from django.db.models import Q
 from django.utils import timezone
 
 from federation.fleet.enums import Availability, MaintenanceState, RunTrigger
-from federation.fleet.models import InferenceServer, Maintenance
+from federation.fleet.models import (
+    ClientCertificate,
+    InferenceServer,
+    Maintenance,
+    SiteEgressGrant,
+)
+from federation.fleet.operations.certificates import warn_of_expiry
 from federation.fleet.operations.maintenance import (
     begin_maintenance,
     end_maintenance,
     pause_server,
     resume_server,
 )
+from federation.fleet.operations.networks import withdraw_site_egress
 from federation.fleet.operations.runs import request_run
 from federation.fleet.week import OpenHours, is_open
 from federation.journal.actors import SYSTEM
 from routing.core.enums import ServerState
 
+WARNING = timedelta(days=30)
+"""How long before its end an IT department hears of a certificate."""
 logger = logging.getLogger(__name__)
 
 
@@ -30,9 +40,19 @@ def check_live_servers() -> None:
         request_run(by=SYSTEM, server=server, trigger=RunTrigger.NIGHT)
 
 
+def warn_of_certificates() -> None:
+    """Tell IT departments, once each, of certificates that the router can soon no longer show to their servers."""
+    soon = timezone.now() + WARNING
+    rows = ClientCertificate.objects.current().filter(warned_at__isnull=True, expires_at__lte=soon)
+    for certificate in rows:
+        warn_of_expiry(by=SYSTEM, certificate=certificate)
+
+
 def follow_calendars() -> None:
-    """Begin and end what is due: maintenances first, then the hours of the week."""
+    """Begin and end what is due: networks and maintenances first, then the hours of the week."""
     now = timezone.now()
+    for grant in SiteEgressGrant.objects.over().select_related("site"):
+        _try(partial(withdraw_site_egress, by=SYSTEM, grant=grant))
     planned = Maintenance.objects.filter(state=MaintenanceState.PLANNED, starts_at__lte=now)
     over = Maintenance.objects.filter(state=MaintenanceState.UNDERWAY, ends_at__lte=now)
     for row in planned:

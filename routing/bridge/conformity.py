@@ -25,13 +25,12 @@ from federation.fleet.models import (
     ConformityLine,
     ConformityRun,
     Deployment,
-    EgressGrant,
     InferenceServer,
     TechnicalForm,
-    UpstreamCredential,
 )
 from federation.fleet.operations.runs import conclude_run
 from federation.journal.actors import SYSTEM
+from routing.bridge.reaching import reaches
 from routing.bridge.table import server_row
 from routing.core import conformity
 from routing.core.conformity import ConformityEnd, ConformityJob, Declaration, Peer, RunKind
@@ -216,11 +215,5 @@ def _other_models(deployment: Deployment) -> tuple[str, ...]:
 
 
 def _row_of(server: InferenceServer) -> Server:
-    credential = UpstreamCredential.objects.current().filter(server=server).first()
-    grants = EgressGrant.objects.in_force().filter(server=server).order_by("pk")
-    return server_row(
-        server,
-        credential.ciphertext if credential else None,
-        tuple((row.address, row.port) for row in grants),
-        None,
-    )
+    reach = reaches(InferenceServer.objects.filter(pk=server.pk))
+    return server_row(server, reach(server), None)

@@ -24,15 +24,14 @@ from federation.catalogue.models import RoutingPolicy
 from federation.fleet.calendar import GuestHours, ceilings
 from federation.fleet.models import (
     Deployment,
-    EgressGrant,
     GuestRules,
     InferenceServer,
-    UpstreamCredential,
 )
 from federation.members.enums import MembershipState
 from federation.members.models import Institution, Membership
 from routing.bridge.ends import end_of, ends_of_aliases, names_gone
 from routing.bridge.models import RoutingChange
+from routing.bridge.reaching import Reach, reaches
 from routing.core import table
 from routing.core.enums import (
     LifecycleStage,
@@ -178,14 +177,7 @@ def build_names(version: int) -> NamesSection:
 def build_servers(version: int) -> ServersSection:
     """Every server that an approved contributor has in the register, but those submitted and those retired."""
     servers = _servers()
-    credentials = dict(
-        UpstreamCredential.objects.current()
-        .filter(server__in=servers)
-        .values_list("server_id", "ciphertext")
-    )
-    grants = defaultdict(list)
-    for row in EgressGrant.objects.in_force().filter(server__in=servers).order_by("pk"):
-        grants[row.server_id].append((row.address, row.port))
+    reach = reaches(servers)
     rules = {
         row.server_id: _guest_rules(row)
         for row in GuestRules.objects.filter(server__in=servers).prefetch_related(
@@ -193,9 +185,7 @@ def build_servers(version: int) -> ServersSection:
         )
     }
     found = {
-        str(server.pk): server_row(
-            server, credentials.get(server.pk), tuple(grants[server.pk]), rules.get(server.pk)
-        )
+        str(server.pk): server_row(server, reach(server), rules.get(server.pk))
         for server in servers.select_related("site__institution").order_by("pk")
     }
     weights = Institution.objects.exclude(weight=1).values_list("pk", "weight")
@@ -280,10 +270,7 @@ def _minimum(row: MinimumService) -> table.Minimum:
 
 
 def server_row(
-    server: InferenceServer,
-    credential: str | None,
-    grants: tuple[tuple[str, int], ...],
-    guests: table.GuestRules | None,
+    server: InferenceServer, reach: Reach, guests: table.GuestRules | None
 ) -> table.Server:
     """Return a server as the router knows it."""
     return table.Server(
@@ -295,10 +282,12 @@ def server_row(
         engine=server.engine,
         base_url=server.base_url,
         state=ServerState(server.state),
-        credential=credential,
+        credential=reach.credential,
         max_parallel=server.max_parallel,
         ca_bundle=server.ca_bundle or None,
-        grants=grants,
+        grants=reach.grants,
+        client_chain=reach.client_chain,
+        client_key=reach.client_key,
         guests=guests,
         labels=site_labels(server.site.labels),
     )

@@ -85,6 +85,7 @@ class Finding(StrEnum):
     ENCRYPTED = "encrypted"
     IN_CLEAR = "in_clear"
     CERTIFICATE = "certificate"
+    WANTS_CERTIFICATE = "wants_certificate"
     # what any request may meet
     CUT = "cut"
     SILENT = "silent"

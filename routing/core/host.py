@@ -372,4 +372,7 @@ class Host:
 
 
 def _way_to(entry: Server) -> tuple[object, ...]:
-    return entry.base_url, entry.credential, entry.ca_bundle, entry.grants
+    return (
+        *(entry.base_url, entry.credential, entry.ca_bundle, entry.grants),
+        *(entry.client_chain, entry.client_key),
+    )

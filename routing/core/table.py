@@ -153,7 +153,12 @@ class Server(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     max_parallel: int | None = None
     ca_bundle: str | None = None
     grants: tuple[tuple[str, int], ...] = ()
-    """Addresses (IP, port) beyond the public Internet that the federation allowed for it."""
+    """Addresses (IP, port) beyond the public Internet that the federation allowed for it; with a prefix length,
+    private networks of its site."""
+    client_chain: str | None = None
+    """The certificate, PEM with its intermediates, that the router shows to it."""
+    client_key: str | None = None
+    """That certificate's key, sealed for this id."""
     guests: GuestRules | None = None
     labels: frozenset[str] = frozenset()
     """Of its site, in normal form (`routing.core.labels`)."""

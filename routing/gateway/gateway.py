@@ -48,7 +48,7 @@ class Gateway:
         self.pepper = settings.pepper.reveal().encode()
         self.incarnation = uuid7().hex
         self.dispatcher = LocalDispatcher(recall=self._recall)
-        self.client = Client(EgressPolicy())
+        self.client = Client(EgressPolicy(ports=settings.egress_ports))
         self.timeouts = Timeouts(head=_head_seconds(limits), idle=limits.server_idle_seconds)
         self.spool = Spool(settings.var / SPOOL, self.incarnation, limits.min_free_disk_bytes)
         self.bodies = Budget(limits.max_bodies_bytes)
@@ -135,7 +135,8 @@ class Gateway:
         self.registered, self.table = table, self.stops.applied(table)
         table = self.table
         self.dispatcher.set_table(table)
-        self.targets.learn(table)
+        for withdrawn in self.targets.learn(table):
+            self.client.forget(withdrawn)
         if changed_keys:
             self.origins.learn(table.principals.by_digest.values())
 

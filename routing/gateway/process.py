@@ -23,7 +23,6 @@ from routing.gateway.readings import families
 from routing.gateway.rounds import make_rounds
 from routing.gateway.settings import Settings
 from routing.gateway.signals import keep_listening, keep_measuring
-from routing.upstream.egress import EgressPolicy
 from routing.upstream.guarded import guarded_client
 
 CUT_SECONDS = 0.5
@@ -94,7 +93,7 @@ async def beside(gateway: Gateway) -> AsyncGenerator[None]:
     """Run what lives beside the requests: spool, link, rounds, probes, metrics."""
     settings = gateway.settings
     link = Link(gateway, settings.run_dir, settings.var / TABLE)
-    http = guarded_client(EgressPolicy())
+    http = guarded_client(gateway.client.policy)
     exporter = None
     tasks = [
         _background(work)

@@ -12,6 +12,7 @@ import msgspec
 from cryptography.fernet import Fernet
 
 from routing.upstream.credentials import Secret, load_keys
+from routing.upstream.ports import DEFAULT, LISTED_PORTS, read_ports
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -74,6 +75,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[IPNetwork, ...] = ()
     cors_origins: frozenset[str] = frozenset()
     """Web origins that may use any key; `*` stands for all."""
+    egress_ports: frozenset[int] = DEFAULT
+    """Which ports public addresses of servers may have."""
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = None
     log_level: int = logging.INFO
@@ -94,6 +97,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         encryption_keys=_encryption_keys(read_secret(environ, "ENCRYPTION_KEY", var)),
         trusted_proxies=tuple(_network(word) for word in _words(environ, "TRUSTED_PROXIES")),
         cors_origins=frozenset(_words(environ, "CORS_ORIGINS")),
+        egress_ports=_ports(environ.get("EGRESS_PORTS") or LISTED_PORTS),
         metrics_host=environ.get("METRICS_HOST") or "127.0.0.1",
         metrics_port=_port(text, "METRICS_PORT") if (text := environ.get("METRICS_PORT")) else None,
         log_level=_log_level(environ.get("LOG_LEVEL") or "INFO"),
@@ -158,6 +162,15 @@ def _port(text: str, name: str) -> int:
 
 def _public_url(environ: Mapping[str, str], port: int) -> str:
     return environ.get("PUBLIC_URL", "").strip().rstrip("/") or f"http://127.0.0.1:{port}"
+
+
+def _ports(text: str) -> frozenset[int]:
+    try:
+        return read_ports(text)
+    except ValueError as fault:
+        raise SettingsError(
+            f"EGRESS_PORTS: {fault}; it takes ports and ranges like {LISTED_PORTS}"
+        ) from None
 
 
 def _words(environ: Mapping[str, str], name: str) -> list[str]:

@@ -90,6 +90,7 @@ async def _read(gateway: Gateway, http: httpx.AsyncClient, server: Server) -> Lo
             headers={"authorization": f"Bearer {token.reveal()}"} if token else {},
             grants=destination.grants,
             ca_bundle=destination.ca_bundle,
+            identity=destination.identity,
             limit=MAX_METRICS_BYTES,
             seconds=FETCH_SECONDS,
         )

@@ -64,11 +64,26 @@ class Targets:
         is_own = name == target.deployment.served_name or target.model_id in named
         return bool(named) and not is_own
 
-    def learn(self, table: Table) -> None:
-        """Drop what belongs to servers that are no longer there, and learn the models' names."""
+    def learn(self, table: Table) -> list[Destination]:
+        """Drop what belongs to rows that are no longer there, and learn the models' names.
+
+        Returns the ways that were dropped: no connection made in one of them is used again.
+        """
         present = table.servers.servers
         self._models_named = _models_named(table)
-        self._known = {name: known for name, known in self._known.items() if name in present}
+        gone = [
+            key for key, (row, _) in self._known.items() if not _same_way(row, present.get(key))
+        ]
+        return [self._known.pop(key)[1] for key in gone]
+
+
+def _same_way(row: Server, now: Server | None) -> bool:
+    """Say whether connections to a server, as this row told of it, may be used by what the row is now."""
+    return now is not None and _way(row) == _way(now)
+
+
+def _way(row: Server) -> tuple[object, ...]:
+    return row.base_url, row.grants, row.ca_bundle, row.client_chain, row.client_key
 
 
 def _models_named(table: Table) -> dict[str, set[str]]:

@@ -48,6 +48,7 @@ class Client:
     def __init__(
         self, policy: EgressPolicy, *, lookup: Lookup | None = None, max_idle_per_target: int = 256
     ) -> None:
+        self.policy = policy
         self._opener = Opener(policy, lookup or CachedLookup())
         self._pool = Pool(max_idle_per_target)
         self._patience = Patience()
@@ -82,6 +83,10 @@ class Client:
         connection = await self._open(destination, key, timeouts.connect)
         return await _send(connection, method, head, body, timeouts)
 
+    def forget(self, destination: Destination) -> None:
+        """Keep no connection made in this way: it was withdrawn, or changed. Answers under way are finished."""
+        self._pool.forget(key_of(destination))
+
     async def close(self) -> None:
         """Close every connection at once; requests under way are lost, later ones fail."""
         self._closed = True
@@ -96,6 +101,7 @@ class Client:
         make = partial(
             Connection, self._patience, partial(self._pool.put, key), partial(self._gone, key)
         )
+        self._pool.welcome(key)
         connection = await self._opener.open(destination, make, seconds)
         if connection.usable:
             self._connections.add(connection)

@@ -9,10 +9,18 @@ from collections.abc import Callable
 from enum import Enum
 from typing import cast
 
-from routing.upstream.errors import BadResponse, ConnectionLost, HeadTimeout, UpstreamError
+from routing.upstream.errors import (
+    BadResponse,
+    ConnectCause,
+    ConnectFailed,
+    ConnectionLost,
+    HeadTimeout,
+    UpstreamError,
+)
 from routing.upstream.framing import Framing
 from routing.upstream.patience import Patience
 from routing.upstream.response import Response
+from routing.upstream.tls import is_wish_for_certificate
 
 HIGH_WATER = 64 * 1024
 """Unread bytes of a body from which the server is held back."""
@@ -55,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._head_s = self._idle_s = self._asked_at = 0.0
         self._unsent = 0
         self._paused = False
+        self._why_lost: UpstreamError | None = None
 
     @property
     def usable(self) -> bool:
@@ -69,7 +78,9 @@ class Connection(asyncio.Protocol):
         `ConnectionLost`, `HeadTimeout`, `BadResponse`.
         """
         if not self.usable:
-            raise ConnectionLost(bytes_received=0, early=True)
+            if self._transport.is_closing():
+                await self.gone  # at once: and then it is known why
+            raise self._why_lost or ConnectionLost(bytes_received=0, early=True)
         response = self._response = Response(self)
         self._framing = Framing(response, bodiless=bodiless)
         self._head_s, self._idle_s = head_s, idle_s
@@ -146,7 +157,8 @@ class Connection(asyncio.Protocol):
             self._lose(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lose(None)
+        self._why_lost = _complaint(exc)
+        self._lose(self._why_lost)
         self._patience.forget(self)
         self._on_gone(self)
         if not self.gone.done():
@@ -199,3 +211,14 @@ class Connection(asyncio.Protocol):
             return False
         self.deadline = self._patience.until(self._idle_s)
         return True
+
+
+def _complaint(error: Exception | None) -> UpstreamError | None:
+    """Return what a server says of our certificate; with TLS 1.3 it says so only after the handshake."""
+    if not is_wish_for_certificate(error):
+        return None
+    return ConnectFailed(
+        ConnectCause.TLS,
+        "The server asks for a certificate of the router's, or refuses the one that it was shown.",
+        wants_certificate=True,
+    )

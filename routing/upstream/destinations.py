@@ -9,6 +9,7 @@ from cryptography.fernet import Fernet
 from routing.core.table import Server
 from routing.upstream.credentials import Secret, UnsealError, unseal
 from routing.upstream.egress import Grants, Target, parse_base_url
+from routing.upstream.tls import Identity
 
 _HEADER_WORD = re.compile(r"[!-~]+(?: [!-~]+)*")
 
@@ -22,6 +23,8 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     """Sent as `Authorization: Bearer`."""
     ca_bundle: str | None = None
     """PEM text to trust instead of the system's authorities."""
+    identity: Identity | None = None
+    """Shown to a server that asks for a certificate of ours."""
     unix_path: str | None = None
 
 
@@ -35,7 +38,14 @@ def destination_of(server: Server, keys: Sequence[Fernet]) -> Destination:
         grants=server.grants,
         token=_token_of(server.id, server.credential, keys) if server.credential else None,
         ca_bundle=server.ca_bundle or None,
+        identity=_identity_of(server, keys),
     )
+
+
+def _identity_of(server: Server, keys: Sequence[Fernet]) -> Identity | None:
+    if not (server.client_chain and server.client_key):
+        return None
+    return Identity(server.client_chain, unseal(server.id, server.client_key, keys))
 
 
 def _token_of(server_id: str, sealed: str, keys: Sequence[Fernet]) -> Secret:

@@ -1,8 +1,9 @@
 """The one guard for every outbound connection of the router.
 
-Members register addresses; the guard decides whether the router may connect there: https to public
-addresses, and whatever the federation granted, address by address. It resolves a name once, checks every
-address, and the caller connects to a checked one: a name that changes its mind in between changes nothing.
+Members register addresses; the guard decides whether the router may connect there: https to the listed ports of
+public addresses, and whatever the federation granted, address by address or a private network as a whole. It
+resolves a name once, checks every address, and the caller connects to a checked one: a name that changes its mind
+in between changes nothing.
 Not here: the connections themselves (`client`, `guarded`).
 """
 
@@ -12,11 +13,15 @@ import re
 import msgspec
 
 from routing.upstream.addresses import IPAddress, canonical, reason_against
-from routing.upstream.errors import EgressRefused, RefusalReason
+from routing.upstream.errors import GRANTABLE_BY_RANGE, EgressRefused, RefusalReason
+from routing.upstream.ports import DEFAULT
+from routing.upstream.ranges import NotGrantableError, read_range
 from routing.upstream.resolving import Lookup, system_lookup, unknown
 
 Grants = tuple[tuple[str, int], ...]
-"""Exact (address, port) pairs that may be reached though they are not public, or without TLS."""
+"""(address, port) pairs that may be reached though they are not public, or without TLS, or on another port.
+
+An address with a prefix length, as in `10.2.0.0/24`, is a private network, of which every address is meant."""
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAX_HOST = 253
@@ -29,6 +34,7 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _SENTENCES = {
     RefusalReason.PLAIN_HTTP: "is reached without TLS",
+    RefusalReason.PORT: "has a port that is not listed",
     RefusalReason.LOOPBACK: "is this machine itself",
     RefusalReason.PRIVATE: "is a private address",
     RefusalReason.SHARED: "is an address shared by a provider (100.64.0.0/10)",
@@ -72,21 +78,28 @@ class Address(msgspec.Struct, frozen=True):
 
 
 class EgressPolicy(msgspec.Struct, frozen=True):
-    """https to public addresses, and what is granted to everyone; a server adds grants of its own."""
+    """https to listed ports of public addresses, and what is granted to all; a server adds grants of its own."""
 
     grants: Grants = ()
+    ports: frozenset[int] = DEFAULT
 
     def check(self, ip: str, port: int, *, tls: bool, grants: Grants = ()) -> Address:
         """Return the address to connect to. Raises `EgressRefused`."""
         address = canonical(ip)
-        reason = reason_against(address) or (None if tls else RefusalReason.PLAIN_HTTP)
+        reason = reason_against(address) or self._reason_against_way(port, tls=tls)
         if reason is not None:
             refusal = EgressRefused(
                 reason, _sentence(reason, address, port), address=str(address), port=port
             )
-            if not (refusal.grantable and _granted(address, port, self.grants + grants)):
+            granted = any(_lifts(each, address, port, reason) for each in self.grants + grants)
+            if not (refusal.grantable and granted):
                 raise refusal
         return Address(str(address), port)
+
+    def _reason_against_way(self, port: int, *, tls: bool) -> RefusalReason | None:
+        if not tls:
+            return RefusalReason.PLAIN_HTTP
+        return None if port in self.ports else RefusalReason.PORT
 
 
 def parse_base_url(text: str) -> Target:
@@ -125,8 +138,17 @@ async def resolve(
     return tuple(policy.check(ip, target.port, tls=target.tls, grants=grants) for ip in found)
 
 
-def _granted(address: IPAddress, port: int, grants: Grants) -> bool:
-    return any(port == granted and _literal(ip) == address for ip, granted in grants)
+def _lifts(grant: tuple[str, int], address: IPAddress, port: int, reason: RefusalReason) -> bool:
+    """Say whether a grant lets the router connect there in spite of `reason`."""
+    text, granted = grant
+    if port != granted:
+        return False
+    if "/" not in text:
+        return _literal(text) == address
+    try:
+        return reason in GRANTABLE_BY_RANGE and address in read_range(text)
+    except NotGrantableError:
+        return False
 
 
 def _host(text: str) -> str:

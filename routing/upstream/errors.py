@@ -23,6 +23,7 @@ class RefusalReason(StrEnum):
 
     BAD_URL = "bad_url"
     PLAIN_HTTP = "plain_http"
+    PORT = "port"
     LOOPBACK = "loopback"
     PRIVATE = "private"
     SHARED = "shared"
@@ -36,11 +37,15 @@ class RefusalReason(StrEnum):
 GRANTABLE = frozenset(
     {
         RefusalReason.PLAIN_HTTP,
+        RefusalReason.PORT,
         RefusalReason.LOOPBACK,
         RefusalReason.PRIVATE,
         RefusalReason.SHARED,
     }
 )
+"""What a grant of exactly this address and port lifts."""
+GRANTABLE_BY_RANGE = frozenset({RefusalReason.PRIVATE, RefusalReason.SHARED})
+"""What a grant of a whole network lifts: nobody's own machine is lent to a network."""
 
 
 class EgressRefused(UpstreamError):
@@ -77,12 +82,19 @@ class ConnectFailed(UpstreamError):
     failure = Failure.CONNECT
 
     def __init__(
-        self, cause: ConnectCause, sentence: str, *, verify_code: int | None = None
+        self,
+        cause: ConnectCause,
+        sentence: str,
+        *,
+        verify_code: int | None = None,
+        wants_certificate: bool = False,
     ) -> None:
         super().__init__(sentence)
         self.cause = cause
         self.verify_code = verify_code
         """OpenSSL's number of what is wrong with the certificate, when it is that."""
+        self.wants_certificate = wants_certificate
+        """Whether the server ended the handshake for want of ours, or did not like it."""
 
 
 class ConnectionLost(UpstreamError):

@@ -1,13 +1,15 @@
 """httpx behind the egress guard, for everything that is not the relay: probes, scrapes, notifications.
 
 The name is resolved and checked here and the connection goes to the checked address, each time anew; the
-name only serves for `Host` and the certificate. No redirect is followed, no proxy taken from the environment.
+name only serves for `Host` and the certificate. No redirect is followed, no proxy taken from the environment, no
+user in an address sent, no cookie kept.
 """
 
 import asyncio
 import logging
 import ssl
 from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 import msgspec
@@ -31,7 +33,7 @@ from routing.upstream.errors import (
 )
 from routing.upstream.opening import connect_failure
 from routing.upstream.resolving import Lookup, system_lookup
-from routing.upstream.tls import context_for, tls_failure
+from routing.upstream.tls import Identity, context_for, tls_failure
 
 MAX_BYTES = 4 * 1024 * 1024
 SECONDS = 5.0
@@ -54,10 +56,11 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Reach(msgspec.Struct, frozen=True):
-    """What one request may reach beyond the policy, and whom it trusts."""
+    """What one request may reach beyond the policy, whom it trusts, and what it shows of itself."""
 
     grants: Grants = ()
     ca_bundle: str | None = None
+    identity: Identity | None = None
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
@@ -69,10 +72,12 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         reach: _Reach = request.extensions.get(_REACH, _Reach())
+        if request.url.userinfo:
+            raise bad_url()
         target = parse_base_url(f"{request.url.scheme}://{request.url.netloc.decode()}")
         addresses = await resolve(target, self._policy, reach.grants, self._lookup)
         transport = httpx.AsyncHTTPTransport(
-            verify=context_for(reach.ca_bundle) if target.tls else False,
+            verify=context_for(reach.ca_bundle, reach.identity) if target.tls else False,
             trust_env=False,
             limits=_ONE_REQUEST,
         )
@@ -88,7 +93,11 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 def guarded_client(policy: EgressPolicy, lookup: Lookup = system_lookup) -> httpx.AsyncClient:
     """Return a client that reaches what the policy allows; `fetch` may widen that for one request."""
     return httpx.AsyncClient(
-        transport=GuardedTransport(policy, lookup), trust_env=False, follow_redirects=False
+        transport=GuardedTransport(policy, lookup),
+        trust_env=False,
+        follow_redirects=False,
+        # One member's server could set one that another's gets: for the host of both, or their domain.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
     )
 
 
@@ -101,6 +110,7 @@ async def fetch(
     content: bytes | None = None,
     grants: Grants = (),
     ca_bundle: str | None = None,
+    identity: Identity | None = None,
     limit: int = MAX_BYTES,
     seconds: float = SECONDS,
 ) -> Fetched:
@@ -114,13 +124,17 @@ async def fetch(
                 headers={"accept-encoding": "identity", **(headers or {})},
                 content=content,
                 timeout=seconds,
-                extensions={_REACH: _Reach(grants, ca_bundle)},
+                extensions={_REACH: _Reach(grants, ca_bundle, identity)},
             ) as response,
         ):
             return await _read(response, limit)
     except (TimeoutError, httpx.TimeoutException):
         raise HeadTimeout("no whole answer came in time") from None
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+    except (
+        httpx.InvalidURL,
+        httpx.UnsupportedProtocol,
+        UnicodeError,
+    ):  # a name as `xn--…` that is none
         raise bad_url() from None
     except httpx.NetworkError:
         raise ConnectionLost(bytes_received=0) from None

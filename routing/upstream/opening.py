@@ -42,7 +42,7 @@ class Opener:
         if destination.unix_path is not None:
             return await _open_unix(destination.unix_path, make, seconds)
         ends_at = asyncio.get_running_loop().time() + seconds
-        context = context_for(destination.ca_bundle) if destination.target.tls else None
+        context = _context_of(destination)
         addresses = await self._resolve(destination, seconds)
         return await _open_first(addresses, destination.target.host, context, make, ends_at)
 
@@ -55,6 +55,12 @@ class Opener:
             raise ConnectFailed(
                 ConnectCause.NAME, f"The name {target.host} was not resolved in time."
             ) from None
+
+
+def _context_of(destination: Destination) -> ssl.SSLContext | None:
+    if not destination.target.tls:
+        return None
+    return context_for(destination.ca_bundle, destination.identity)
 
 
 async def _open_first(

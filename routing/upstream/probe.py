@@ -51,6 +51,7 @@ async def probe(
             headers={"authorization": f"Bearer {token.reveal()}"} if token else {},
             grants=destination.grants,
             ca_bundle=destination.ca_bundle,
+            identity=destination.identity,
             seconds=seconds,
         )
     except UpstreamError as error:

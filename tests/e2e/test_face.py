@@ -49,6 +49,8 @@ OF_THE_SIGNED_IN = [
     "/",
     "/servers/",
     "/servers/new/",
+    "/servers/networks/",
+    "/servers/networks/new/",
     "/catalogue/",
     "/catalogue/mistral-small-3.2-24b/",
     "/lifecycle/",
@@ -82,7 +84,8 @@ def of_the_signed_in() -> list[str]:
     key, server = ApiKey.objects.get(), InferenceServer.objects.get()
     of_the_key = [f"/keys/{key.pk}/{part}" for part in ("", "change/", "limits/", "replace/")]
     application = f"/keys/applications/{key.application_id}/"
-    return [*OF_THE_SIGNED_IN, *of_the_key, application, f"/servers/{server.pk}/guests/"]
+    of_the_server = [f"/servers/{server.pk}/{part}/" for part in ("guests", "certificates")]
+    return [*OF_THE_SIGNED_IN, *of_the_key, application, *of_the_server]
 
 
 def wait_until_drawn(page: Page) -> None:

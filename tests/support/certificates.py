@@ -8,7 +8,10 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from routing.upstream.credentials import Secret
+from routing.upstream.tls import Identity
 
 
 class Authority:
@@ -24,6 +27,17 @@ class Authority:
         ).sign(self._key, hashes.SHA256())
         self.pem = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
 
+    def identity(self, name: str, *, lasts: timedelta = timedelta(days=1)) -> Identity:
+        """Return what a client under this name shows."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = (
+            _builder(_named(name), self._name, key, lasts)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+        chain = certificate.public_bytes(serialization.Encoding.PEM).decode()
+        return Identity(chain, Secret(_pem(key).decode()))
+
     def server_context(self, host: str, *, lasts: timedelta = timedelta(days=1)) -> ssl.SSLContext:
         """Return what a server under this name or address shows."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -33,17 +47,18 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
         path = self._folder / f"{certificate.serial_number}.pem"
-        path.write_bytes(
-            certificate.public_bytes(serialization.Encoding.PEM)
-            + key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
+        path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + _pem(key))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(path)
         return context
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
 
 
 def _builder(

@@ -9,9 +9,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from federation.catalogue.models import AIModel
-from federation.fleet.calendar import HOURS_OF_A_DAY
+from federation.fleet.certificates import Described, Shown, described
 from federation.fleet.enums import Availability, Days, Engine, Modality, SiteLabel
-from federation.fleet.models import InferenceServer, Site, TechnicalForm
+from federation.fleet.forms.pem import (
+    authorities_field,
+    chain_field,
+    clean_authorities,
+    clean_identity,
+    key_field,
+)
+from federation.fleet.forms.week import NO_CHOICE, WeekFormSet
+from federation.fleet.models import ClientCertificate, InferenceServer, Site, TechnicalForm
 from federation.fleet.models.technical import MOST_GPUS, MOST_PARALLEL, MOST_RESERVED, MOST_TOKENS
 from federation.fleet.operations.technical import (
     FIELDS,
@@ -19,16 +27,14 @@ from federation.fleet.operations.technical import (
     save_draft,
     submit_form,
 )
-from federation.fleet.week import MOST_LINES, OpenHours
+from federation.fleet.week import OpenHours
 from federation.members.models import Institution
 from federation.people.models import User
 from routing.upstream.credentials import Secret
 from routing.upstream.egress import parse_base_url
 from routing.upstream.errors import EgressRefused
 
-EMPTY_LINES = 2
 PLAIN = {"spellcheck": "false", "autocapitalize": "none", "autocomplete": "off"}
-NO_CHOICE = [("", "—")]
 
 
 class DeclarationForm(forms.Form):
@@ -65,6 +71,9 @@ class DeclarationForm(forms.Form):
             "again; left empty, the one that is kept stays."
         ),
     )
+    ca_bundle = authorities_field()
+    client_chain = chain_field()
+    client_key = key_field()
     model = forms.ModelChoiceField(
         AIModel.objects.none(),
         required=False,
@@ -240,8 +249,17 @@ class DeclarationForm(forms.Form):
                 )
             ) from None
 
+    def clean_ca_bundle(self) -> str:
+        return clean_authorities(self.cleaned_data["ca_bundle"])
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        try:
+            cleaned["shown"] = clean_identity(
+                cleaned.get("client_chain") or "", cleaned.get("client_key") or ""
+            )
+        except ValidationError as refusal:
+            self.add_error(None, refusal)
         if cleaned.get("model"):
             cleaned["proposed_model"] = ""
         if cleaned.get("site"):
@@ -249,31 +267,6 @@ class DeclarationForm(forms.Form):
         cleaned["reserved_share"] = cleaned.get("reserved_share") or 0
         cleaned["availability"] = cleaned.get("availability") or Availability.ALWAYS.value
         return cleaned
-
-
-class WeekForm(forms.Form):
-    """One line of the week; one without days says nothing."""
-
-    days = forms.ChoiceField(
-        choices=[*NO_CHOICE, *Days.choices], required=False, label=gettext_lazy("Days")
-    )
-    start = forms.IntegerField(
-        min_value=0, max_value=HOURS_OF_A_DAY - 1, initial=20, label=gettext_lazy("From (h)")
-    )
-    end = forms.IntegerField(
-        min_value=1, max_value=HOURS_OF_A_DAY, initial=24, label=gettext_lazy("To (h)")
-    )
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if not self.errors and cleaned["days"]:
-            OpenHours(Days(cleaned["days"]), cleaned["start"], cleaned["end"])
-        return cleaned
-
-
-WeekFormSet = forms.formset_factory(
-    WeekForm, extra=EMPTY_LINES, max_num=MOST_LINES, absolute_max=MOST_LINES
-)
 
 
 class Declaration:
@@ -308,6 +301,17 @@ class Declaration:
             return self.row.server.credentials.current().exists()
         return bool(self.row.sealed_key)
 
+    @property
+    def kept_certificate(self) -> Described | None:
+        """Return the certificate of the router's that is kept already."""
+        if self.row is None:
+            return None
+        chain = self.row.client_chain
+        if self.row.server is not None:
+            current = ClientCertificate.objects.current().filter(server=self.row.server).first()
+            chain = current.chain if current else ""
+        return next(iter(described(chain)), None)
+
     def is_valid(self) -> bool:
         return all([self.form.is_valid(), self.week.is_valid()])
 
@@ -317,16 +321,18 @@ class Declaration:
         fields["week"] = self._lines()
         key = Secret(self.form.cleaned_data["key"]) if self.form.cleaned_data["key"] else None
         try:
-            return self._write(fields, key)
+            return self._write(fields, key, self.form.cleaned_data["shown"])
         except ValidationError as refusal:
             self._show(refusal)
             return None
 
     def _write(
-        self, fields: dict[str, Any], key: Secret | None
+        self, fields: dict[str, Any], key: Secret | None, shown: Shown | None
     ) -> TechnicalForm | InferenceServer | None:
         if self.row is not None and self.row.server is not None:
-            form = revise_form(by=self._by, form=self.row, fields=fields, seen=self.seen, key=key)
+            form = revise_form(
+                by=self._by, form=self.row, fields=fields, seen=self.seen, key=key, shown=shown
+            )
             return form.server
         draft = save_draft(
             by=self._by,
@@ -335,6 +341,7 @@ class Declaration:
             form=self.row,
             seen=self.seen,
             key=key,
+            shown=shown,
         )
         self.row, self.seen = draft, draft.number
         return submit_form(by=self._by, form=draft) if self.hands_in else draft
@@ -361,8 +368,8 @@ class Declaration:
 
 
 TEXTS = {
-    *("server_name", "engine", "base_url", "proposed_model", "served_name", "quantisation"),
-    *("gpu_type", "site_name", "site_city", "slurm_note"),
+    *("server_name", "engine", "base_url", "ca_bundle", "proposed_model", "served_name"),
+    *("quantisation", "gpu_type", "site_name", "site_city", "slurm_note"),
 }
 
 

@@ -1,6 +1,8 @@
 """Sites and servers, what their owners declared of them, what runs found, and when they are away."""
 
+from federation.fleet.models.certificates import ClientCertificate
 from federation.fleet.models.maintenance import Maintenance
+from federation.fleet.models.networks import SiteEgressGrant
 from federation.fleet.models.runs import ConformityLine, ConformityRun
 from federation.fleet.models.servers import (
     Deployment,
@@ -13,6 +15,7 @@ from federation.fleet.models.servers import (
 from federation.fleet.models.technical import TechnicalForm
 
 __all__ = [
+    "ClientCertificate",
     "ConformityLine",
     "ConformityRun",
     "Deployment",
@@ -21,6 +24,7 @@ __all__ = [
     "InferenceServer",
     "Maintenance",
     "Site",
+    "SiteEgressGrant",
     "TechnicalForm",
     "UpstreamCredential",
 ]

@@ -37,7 +37,8 @@ class TechnicalFormQuerySet(models.QuerySet["TechnicalForm"]):
 class TechnicalForm(Row):
     """What is declared of one server; a draft may lack anything. `number` counts the changes: two editors are told.
 
-    `sealed_key` is the access key of a draft, sealed for the form's id; from the submission on the server has it.
+    `sealed_key` is the access key of a draft, sealed for the form's id, and so is `sealed_client_key`, of the
+    certificate that the router is to show; from the submission on the server has them.
     """
 
     institution = models.ForeignKey(
@@ -66,6 +67,9 @@ class TechnicalForm(Row):
     engine = models.CharField(_("engine"), max_length=16, choices=Engine, blank=True)
     base_url = models.CharField(_("address"), max_length=500, blank=True)
     sealed_key = models.TextField(blank=True)
+    ca_bundle = models.TextField(_("certificate authority"), blank=True)
+    client_chain = models.TextField(_("client certificate"), blank=True)
+    sealed_client_key = models.TextField(blank=True)
     model = models.ForeignKey(
         AIModel,
         models.PROTECT,

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -30,13 +31,14 @@ from federation.fleet.operations.servers import (
     locked_server,
     register_server,
 )
+from federation.fleet.queries import granted_networks
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.members.models import Institution
 from routing.core.enums import LifecycleStage, ServerState
 from routing.upstream.addresses import canonical
 from routing.upstream.credentials import Secret
-from routing.upstream.egress import EgressPolicy, Target, parse_base_url
+from routing.upstream.egress import EgressPolicy, Grants, Target, parse_base_url
 from routing.upstream.errors import EgressRefused
 
 GRANT_REASON = "registered by an operator"
@@ -163,16 +165,16 @@ def _grant_addresses(
     target = parse_base_url(server.base_url)
     return tuple(
         grant_egress(by=by, server=server, address=address, port=target.port, reason=GRANT_REASON)
-        for address in _refused(target, addresses)
+        for address in _refused(target, addresses, granted_networks(server.site))
         if not server.egress_grants.in_force().filter(address=address, port=target.port).exists()
     )
 
 
-def _refused(target: Target, addresses: Sequence[str]) -> list[str]:
-    refused = []
+def _refused(target: Target, addresses: Sequence[str], networks: Grants) -> list[str]:
+    policy, refused = EgressPolicy(ports=settings.EGRESS_PORTS), []
     for address in addresses:
         try:
-            EgressPolicy().check(address, target.port, tls=target.tls)
+            policy.check(address, target.port, tls=target.tls, grants=networks)
         except EgressRefused:
             refused.append(address)
     return refused

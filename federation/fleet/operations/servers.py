@@ -13,7 +13,7 @@ from federation.fleet.enums import (
     MaintenanceState,
     RunState,
 )
-from federation.fleet.models import InferenceServer, Site, TechnicalForm
+from federation.fleet.models import ClientCertificate, InferenceServer, Site, TechnicalForm
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.members.models import Institution
@@ -85,7 +85,8 @@ def change_server_state(
 ) -> InferenceServer:
     """Take into service, drain, suspend, resume or retire. Raises `ForbiddenTransitionError`.
 
-    A retired server keeps no token, no network permission and no deployment, and nothing is planned for it.
+    A retired server keeps no token, no certificate, no network permission and no deployment, and nothing is
+    planned for it.
     """
     locked = locked_server(server)
     policies.check_change_server_state(by, locked, state)
@@ -182,6 +183,7 @@ def _close(server: InferenceServer) -> None:
     now = timezone.now()
     server.deployments.live().update(state=DeploymentState.RETIRED)
     server.credentials.current().update(valid_to=now)
+    ClientCertificate.objects.current().filter(server=server).update(valid_to=now)
     server.egress_grants.in_force().update(revoked_at=now)
     server.runs.open().update(state=RunState.BROKEN, ended_at=now)
     server.maintenances.filter(state=MaintenanceState.PLANNED).update(

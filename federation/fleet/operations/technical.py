@@ -17,6 +17,7 @@ from federation.catalogue.operations.proposals import propose_with_a_server
 from federation.catalogue.operations.registering import add_version
 from federation.fleet import mails, policies
 from federation.fleet.calendar import HOURS_OF_A_DAY, GuestHours
+from federation.fleet.certificates import Shown
 from federation.fleet.enums import (
     FORM_TRANSITIONS,
     Days,
@@ -26,14 +27,15 @@ from federation.fleet.enums import (
     RunTrigger,
 )
 from federation.fleet.models import GuestRules, InferenceServer, Site, TechnicalForm
+from federation.fleet.operations.certificates import show_certificate
 from federation.fleet.operations.credentials import encryption_keys, rotate_credential
 from federation.fleet.operations.deployments import deploy_model, retire_deployment
 from federation.fleet.operations.egress import revoke_egress
 from federation.fleet.operations.guests import set_guest_rules
+from federation.fleet.operations.handing_in import check_whole, draft_certificate, draft_key
 from federation.fleet.operations.labels import set_site_labels
 from federation.fleet.operations.runs import request_run
 from federation.fleet.operations.servers import (
-    canonical_url,
     change_server_state,
     free_slug,
     locked_server,
@@ -44,12 +46,12 @@ from federation.members.models import Institution
 from federation.people.models import User
 from federation.transitions import check_transition
 from routing.core.enums import PriorityClass, ServerState
-from routing.upstream.credentials import Secret, UnsealError, seal, unseal
+from routing.upstream.credentials import Secret, seal
 
 Fields = Mapping[str, Any]
 """Columns of a technical form by name."""
 FIELDS = (
-    *("server_name", "engine", "base_url", "model", "proposed_model", "served_name"),
+    *("server_name", "engine", "base_url", "ca_bundle", "model", "proposed_model", "served_name"),
     *("quantisation", "context_length", "tools", "json_schema", "modalities"),
     *("gpu_type", "gpu_count", "site", "site_name", "site_city", "site_pue", "site_labels"),
     *("max_parallel", "reserved_share", "availability", "week", "slurm_note"),
@@ -70,6 +72,7 @@ def save_draft(
     form: TechnicalForm | None = None,
     seen: int | None = None,
     key: Secret | None = None,
+    shown: Shown | None = None,
 ) -> TechnicalForm:
     """Keep what is filled in so far. Raises `ValidationError` when somebody else has changed the draft meanwhile."""
     if form is None:
@@ -85,6 +88,9 @@ def save_draft(
     _fill(draft, fields)
     if key:
         draft.sealed_key = seal(str(draft.pk), key, encryption_keys())
+    if shown:
+        draft.client_chain = shown.identity.chain
+        draft.sealed_client_key = seal(str(draft.pk), shown.identity.key, encryption_keys())
     draft.save()
     record(by=by, verb="fleet.save_draft", obj=draft, institution=institution)
     return draft
@@ -96,14 +102,17 @@ def submit_form(*, by: Actor, form: TechnicalForm, seen: int | None = None) -> I
     locked = _locked(form, seen)
     policies.check_edit_form(by, locked)
     check_transition(FORM_TRANSITIONS, FormState(locked.state), FormState.SUBMITTED)
-    _check_whole(locked)
-    key = _draft_key(locked)
+    check_whole(locked)
+    key, shown = draft_key(locked), draft_certificate(locked)
     server = _register(by, locked)
     locked.server, locked.state, locked.sealed_key = server, FormState.SUBMITTED.value, ""
+    locked.client_chain = locked.sealed_client_key = ""
     locked.number += 1
     locked.save()
     if key:
         rotate_credential(by=by, server=server, credential=key)
+    if shown:
+        show_certificate(by=by, server=server, shown=shown)
     _serve(locked, server)
     _reserve(by, locked, server)
     request_run(by=by, server=server, trigger=RunTrigger.SUBMISSION)
@@ -125,6 +134,7 @@ def revise_form(
     fields: Fields,
     seen: int | None = None,
     key: Secret | None = None,
+    shown: Shown | None = None,
 ) -> TechnicalForm:
     """Change what was declared. A live server goes back to staging when it has something to show anew.
 
@@ -136,14 +146,17 @@ def revise_form(
         raise ValidationError(_("This form is not handed in yet."), code="draft")
     before = {name: getattr(locked, name) for name in FIELDS}
     _fill(locked, fields)
-    _check_whole(locked)
+    check_whole(locked)
     changed = [name for name in FIELDS if getattr(locked, name) != before[name]]
     server = _update(by, locked, changed, before["served_name"])
     if key:
         rotate_credential(by=by, server=server, credential=key)
+    if shown:
+        show_certificate(by=by, server=server, shown=shown)
     locked.save()
-    if key or any(name in CHECKED_FIELDS for name in changed):
-        _look_again(by, locked, server, proves_anew=any(n in CHECKED_FIELDS for n in changed))
+    proves_anew = any(name in CHECKED_FIELDS for name in changed)
+    if key or shown or proves_anew or "ca_bundle" in changed:
+        _look_again(by, locked, server, proves_anew=proves_anew)
     record(
         by=by,
         verb="fleet.revise_form",
@@ -227,35 +240,6 @@ def _fill(form: TechnicalForm, fields: Fields) -> None:
         raise ValidationError({"site": _("This site is another institution’s.")})
 
 
-def _check_whole(form: TechnicalForm) -> None:
-    """Raise `ValidationError` unless everything is there that a server needs."""
-    missing = {
-        name: _("This is needed.")
-        for name in ("server_name", "engine", "base_url", "served_name", "modalities")
-        if not getattr(form, name)
-    }
-    if form.model is None and not form.proposed_model:
-        missing["model"] = _("Choose a model, or propose one.")
-    if form.site is None and not form.site_name:
-        missing["site"] = _("Choose a site, or name a new one.")
-    if form.reserved_share and form.max_parallel is None:
-        missing["max_parallel"] = _("A share can be reserved only of a number of requests at once.")
-    if missing:
-        raise ValidationError(missing)
-    form.base_url = canonical_url(form.base_url)
-
-
-def _draft_key(form: TechnicalForm) -> Secret | None:
-    if not form.sealed_key:
-        return None
-    try:
-        return unseal(str(form.pk), form.sealed_key, encryption_keys())
-    except UnsealError:
-        raise ValidationError(
-            {"key": _("The access key cannot be read any more: type it again.")}
-        ) from None
-
-
 def _register(by: Actor, form: TechnicalForm) -> InferenceServer:
     server = InferenceServer(
         site=_site_of(by, form),
@@ -263,6 +247,7 @@ def _register(by: Actor, form: TechnicalForm) -> InferenceServer:
         slug=free_slug(f"{form.institution.slug}-{form.engine}"),
         engine=Engine(form.engine).value,
         base_url=form.base_url,
+        ca_bundle=form.ca_bundle,
         state=ServerState.SUBMITTED.value,
         max_parallel=form.max_parallel,
         registered_by=by if isinstance(by, User) else None,
@@ -347,6 +332,7 @@ def _update(
     server.site = _site_of(by, form)
     server.name, server.engine = form.server_name, form.engine
     server.base_url, server.max_parallel = form.base_url, form.max_parallel
+    server.ca_bundle = form.ca_bundle
     server.full_clean()
     server.save()
     if {"model", "proposed_model", "served_name", "quantisation", "context_length"} & set(changed):

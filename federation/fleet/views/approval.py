@@ -19,7 +19,7 @@ from federation.fleet.operations.runs import request_run
 from federation.fleet.operations.servers import change_server_state
 from federation.fleet.operations.technical import accept_form, decline_form
 from federation.fleet.policies import check_decide_form, check_grant_egress
-from federation.fleet.queries import newest_runs, servers_to_decide
+from federation.fleet.queries import networks_to_decide, newest_runs, servers_to_decide
 from federation.fleet.reports import refused_address
 from federation.fleet.views.reports import report_context, visible_server
 from federation.people.guards import signed_in
@@ -43,7 +43,8 @@ def approvals(request: HttpRequest) -> HttpResponse:
         }
         for server in servers_to_decide()
     ]
-    return render(request, "fleet/approvals.html", {"rows": rows})
+    context = {"rows": rows, "networks_asked": networks_to_decide().count()}
+    return render(request, "fleet/approvals.html", context)
 
 
 @require_POST

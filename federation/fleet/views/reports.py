@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from federation.fleet.enums import SERVER_STATE_LABELS
+from federation.fleet.hints import lies_in_private_network
 from federation.fleet.models import ConformityRun, InferenceServer, TechnicalForm
 from federation.fleet.operations.runs import request_run
 from federation.fleet.policies import (
@@ -116,6 +117,7 @@ def _may(user: User, server: InferenceServer, runs: list[ConformityRun]) -> dict
         "may_manage": can_manage_server(user, server),
         "may_edit": form is not None and can_edit_form(user, form),
         "may_decide": decides and server.state in (ServerState.SUBMITTED, ServerState.STAGING),
+        "refused_in_network": refused is not None and lies_in_private_network(refused[0]),
         "refused": refused if decides and server.state != ServerState.RETIRED else None,
         **{
             name: (in_service or state is ServerState.RETIRED)

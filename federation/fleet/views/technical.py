@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from federation.fleet.forms.technical import Declaration
+from federation.fleet.hints import firewall_hint, listed_ports
 from federation.fleet.models import InferenceServer, TechnicalForm
 from federation.fleet.policies import check_edit_form, check_fill_form
 from federation.fleet.queries import drafts_of, lending_institutions
-from federation.fleet.reports import firewall_hint
 from federation.members.models import Institution
 from federation.people.guards import signed_in
 
@@ -89,6 +89,7 @@ def _page(
         "number": declaration.seen or (row.number if row else None),
         "institution": institution,
         "firewall_hint": firewall_hint(),
+        "listed_ports": listed_ports(),
         **context,
     }
     return render(request, "fleet/technical_form.html", whole)

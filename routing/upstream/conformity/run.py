@@ -22,7 +22,6 @@ from routing.upstream.conformity.replay import REPLAY
 from routing.upstream.conformity.subject import Subject
 from routing.upstream.credentials import UnsealError
 from routing.upstream.destinations import destination_of
-from routing.upstream.egress import EgressPolicy
 from routing.upstream.errors import EgressRefused
 from routing.upstream.resolving import Lookup, system_lookup
 
@@ -117,7 +116,7 @@ def _subject(
         except (UnsealError, EgressRefused):
             return None
 
-    return Subject(job=job, asker=asker, policy=EgressPolicy(), lookup=lookup, peer=peer)
+    return Subject(job=job, asker=asker, policy=client.policy, lookup=lookup, peer=peer)
 
 
 def _unusable(check: Check, outcome: Outcome, verdicts: Mapping[Check, Verdict]) -> Outcome:

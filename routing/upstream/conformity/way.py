@@ -61,6 +61,9 @@ async def tls(subject: Subject) -> Outcome:
         return skipped(Finding.IN_CLEAR)
     problem = await _connect(subject)
     if isinstance(problem, ConnectFailed) and problem.cause is ConnectCause.TLS:
+        if problem.wants_certificate:
+            shown = subject.asker.destination.identity is not None
+            return failed(Finding.WANTS_CERTIFICATE, shown=int(shown))
         return failed(Finding.CERTIFICATE, verify_code=problem.verify_code or 0)
     return ok(Finding.ENCRYPTED)
 

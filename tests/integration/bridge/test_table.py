@@ -390,7 +390,7 @@ def test_a_table_of_any_size_takes_the_same_queries(
             build_principals(1)
         with django_assert_num_queries(6):
             build_names(1)
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(7):
             build_servers(1)
 
 

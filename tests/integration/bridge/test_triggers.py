@@ -22,10 +22,12 @@ from federation.catalogue.operations.registering import add_version
 from federation.catalogue.operations.minimum import set_minimum
 from federation.catalogue.operations.routing import set_routing
 from federation.fleet.models import Deployment, EgressGrant, InferenceServer, Site
+from federation.fleet.operations.certificates import show_certificate
 from federation.fleet.operations.credentials import rotate_credential
 from federation.fleet.operations.deployments import retire_deployment
 from federation.fleet.operations.egress import revoke_egress
 from federation.fleet.operations.guests import set_guest_rules
+from federation.fleet.operations.networks import Wish, ask_site_egress
 from federation.fleet.operations.servers import change_server_state, limit_server
 from federation.journal.actors import SYSTEM
 from federation.members.enums import MembershipState
@@ -34,6 +36,7 @@ from federation.members.operations import change_membership_state
 from routing.bridge.models import RoutingChange
 from routing.core.enums import Measure, ServerState
 from routing.upstream.credentials import Secret
+from tests.integration.federation.world import SHOWN
 from tests.support.database_url import database_url
 from tests.support.factories import (
     make_application,
@@ -157,6 +160,16 @@ WRITES: dict[str, tuple[Callable[[Federation], object], set[str]]] = {
     ),
     "an address is revoked": (
         lambda f: revoke_egress(by=SYSTEM, grant=EgressGrant.objects.get(server=f.server)),
+        {"servers"},
+    ),
+    "a network is allowed": (
+        lambda f: ask_site_egress(
+            by=SYSTEM, site=f.server.site, wish=Wish("10.2.0.0/24", (8000,), "a VLAN")
+        ),
+        {"servers"},
+    ),
+    "a certificate is shown": (
+        lambda f: show_certificate(by=SYSTEM, server=f.server, shown=SHOWN),
         {"servers"},
     ),
 }

@@ -28,12 +28,14 @@ from federation.fleet.enums import Engine
 from federation.fleet.enums import MaintenanceState
 from federation.fleet.enums import RunState
 from federation.fleet.operations import (
+    certificates,
     credentials,
     deployments,
     egress,
     guests,
     labels,
     maintenance,
+    networks,
     publication,
     runs,
     servers,
@@ -57,7 +59,7 @@ from federation.people.models import RoleGrant, User
 from routing.core.enums import LifecycleStage, Measure, PriorityClass, RoutingMode, ServerState
 from routing.core.keys import digest
 from routing.upstream.credentials import Secret
-from tests.integration.federation.world import World
+from tests.integration.federation.world import SHOWN, World
 from tests.support.candidates import BOTH_SIGNED, NANTES, PART
 from tests.support.factories import PASSWORD
 from tests.support.lifecycle import APERTUS, bring_the_day, in_days
@@ -357,6 +359,40 @@ ACTS: dict[str, tuple[frozenset[str], Act]] = {
         ),
     ),
     "revoke_egress": (ADMIN, lambda w, by: egress.revoke_egress(by=by, grant=w.grant)),
+    "ask_site_egress": (
+        RENNES_DSI,
+        lambda w, by: networks.ask_site_egress(
+            by=by, site=w.site, wish=networks.Wish("10.1.0.0/24", (8000,), "a VLAN")
+        ),
+    ),
+    "allow_site_egress": (
+        ADMIN,
+        lambda w, by: networks.allow_site_egress(by=by, grant=w.network),
+    ),
+    "decline_site_egress": (
+        ADMIN,
+        lambda w, by: networks.decline_site_egress(by=by, grant=w.network, answer="too large"),
+    ),
+    "withdraw_site_egress": (
+        RENNES_DSI,
+        lambda w, by: networks.withdraw_site_egress(by=by, grant=w.network),
+    ),
+    "trust_authorities": (
+        RENNES_DSI,
+        lambda w, by: certificates.trust_authorities(by=by, server=w.server, authorities="PEM"),
+    ),
+    "show_certificate": (
+        RENNES_DSI,
+        lambda w, by: certificates.show_certificate(by=by, server=w.server, shown=SHOWN),
+    ),
+    "remove_certificate": (
+        RENNES_DSI,
+        lambda w, by: certificates.remove_certificate(by=by, server=w.server),
+    ),
+    "warn_of_expiry": (
+        NOBODY,
+        lambda w, by: certificates.warn_of_expiry(by=by, certificate=w.certificate),
+    ),
     "publish_server": (
         NOBODY,
         lambda w, by: publication.publish_server(
@@ -692,7 +728,7 @@ MODULES: tuple[ModuleType, ...] = (
     *(registering, proposals, life, notices, aliases, minimum, routing),
     *(agreements, ballots, candidacies, invitations, teams, texts),
     *(credentials, deployments, egress, guests, labels, publication, servers),
-    *(maintenance, runs, technical),
+    *(certificates, maintenance, networks, runs, technical),
 )
 
 

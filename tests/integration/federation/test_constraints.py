@@ -198,6 +198,15 @@ VIOLATIONS: dict[str, Violation] = {
     "an_egress_grant_is_given_once": lambda w: again(w.grant),
     "an_egress_grant_names_a_port": lambda w: change(w.grant, port=70_000),
     "an_egress_grant_says_why": lambda w: change(w.grant, reason=""),
+    "a_network_is_asked_for_once": lambda w: again(w.network),
+    "a_site_grant_state_is_known": lambda w: change(w.network, state="unknown"),
+    "a_site_grant_names_some_ports": lambda w: change(w.network, ports=[]),
+    "a_site_grant_says_why": lambda w: change(w.network, state="declined"),
+    "one_current_client_certificate_per_server": lambda w: again(w.certificate),
+    "a_client_certificate_ends_after_it_begins": lambda w: change(
+        w.certificate, valid_to=timezone.now() - timedelta(days=1)
+    ),
+    "a_client_certificate_has_its_key": lambda w: change(w.certificate, ciphertext=""),
     "a_server_serves_a_name_once": lambda w: again(w.deployment),
     "a_deployment_state_is_known": lambda w: change(w.deployment, state="unknown"),
     "a_deployment_has_a_served_name": lambda w: change(w.deployment, served_name=""),

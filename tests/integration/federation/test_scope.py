@@ -23,6 +23,7 @@ from federation.catalogue.models import Proposal
 from federation.catalogue.models import RoutingPolicy
 from federation.catalogue.models import StageChange
 from federation.fleet.models import (
+    ClientCertificate,
     ConformityLine,
     ConformityRun,
     Deployment,
@@ -31,6 +32,7 @@ from federation.fleet.models import (
     InferenceServer,
     Maintenance,
     Site,
+    SiteEgressGrant,
     TechnicalForm,
     UpstreamCredential,
 )
@@ -65,6 +67,8 @@ OWNERS: dict[type[Model], Callable[[Any], UUID]] = {
     Site: lambda row: row.institution_id,
     InferenceServer: lambda row: row.site.institution_id,
     UpstreamCredential: lambda row: row.server.site.institution_id,
+    ClientCertificate: lambda row: row.server.site.institution_id,
+    SiteEgressGrant: lambda row: row.site.institution_id,
     EgressGrant: lambda row: row.server.site.institution_id,
     GuestRules: lambda row: row.server.site.institution_id,
     Deployment: lambda row: row.server.site.institution_id,

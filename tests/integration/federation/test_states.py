@@ -21,9 +21,11 @@ from federation.fleet.enums import (
     FORM_TRANSITIONS,
     MAINTENANCE_TRANSITIONS,
     SERVER_TRANSITIONS,
+    SITE_GRANT_TRANSITIONS,
     DeploymentState,
     FormState,
     MaintenanceState,
+    SiteGrantState,
 )
 from federation.fleet.operations.deployments import deploy_model, retire_deployment
 from federation.fleet.operations.egress import revoke_egress
@@ -31,6 +33,11 @@ from federation.fleet.operations.maintenance import (
     begin_maintenance,
     cancel_maintenance,
     end_maintenance,
+)
+from federation.fleet.operations.networks import (
+    allow_site_egress,
+    decline_site_egress,
+    withdraw_site_egress,
 )
 from federation.fleet.operations.servers import change_server_state, limit_server
 from federation.fleet.operations.technical import decline_form
@@ -247,6 +254,24 @@ def test_a_time_away_moves_along_its_table_only(world: World) -> None:
     steps = every_step(MAINTENANCE_TRANSITIONS, world.maintenance, "state", move)
 
     assert steps == allowed(MAINTENANCE_TRANSITIONS)
+
+
+def test_a_network_moves_along_its_table_only(world: World) -> None:
+    moves: dict[SiteGrantState, Callable[[Any], object]] = {
+        SiteGrantState.GRANTED: lambda row: allow_site_egress(by=OPERATOR, grant=row),
+        SiteGrantState.DECLINED: lambda row: decline_site_egress(
+            by=OPERATOR, grant=row, answer="too large"
+        ),
+        SiteGrantState.WITHDRAWN: lambda row: withdraw_site_egress(by=OPERATOR, grant=row),
+    }
+    rows = type(world.network).objects.filter(pk=world.network.pk)
+
+    for current, target in product(SITE_GRANT_TRANSITIONS, moves):
+        with undone():
+            rows.update(state=current, answer="no" if current == SiteGrantState.DECLINED else "")
+            moved = succeeds(partial(moves[target], world.network))
+            assert moved == (target in SITE_GRANT_TRANSITIONS[current]), (current, target)
+            assert rows.get().state == (target if moved else current)
 
 
 def test_a_form_is_decided_about_once_it_is_handed_in(world: World) -> None:

@@ -19,8 +19,10 @@ from federation.catalogue.operations.proposals import propose_model
 from federation.catalogue.operations.minimum import open_alarm
 from federation.catalogue.operations.minimum import set_minimum
 from federation.catalogue.operations.routing import set_routing
+from federation.fleet.certificates import Shown
 from federation.fleet.enums import Engine, FormState, RunState, RunTrigger
 from federation.fleet.models import (
+    ClientCertificate,
     ConformityRun,
     Deployment,
     EgressGrant,
@@ -28,10 +30,13 @@ from federation.fleet.models import (
     InferenceServer,
     Maintenance,
     Site,
+    SiteEgressGrant,
     TechnicalForm,
 )
+from federation.fleet.operations.certificates import show_certificate
 from federation.fleet.operations.guests import set_guest_rules
 from federation.fleet.operations.maintenance import plan_maintenance
+from federation.fleet.operations.networks import Wish, ask_site_egress
 from federation.fleet.operations.runs import request_run
 from federation.fleet.operations.technical import save_draft, submit_form
 from federation.members.enums import SubjectKind
@@ -42,6 +47,8 @@ from federation.members.operations.teams import add_to_team, create_team
 from federation.people.enums import Role
 from routing.core.conformity import RunKind
 from routing.core.enums import LifecycleStage, Measure, RoutingSetting, ServerState
+from routing.upstream.credentials import Secret
+from routing.upstream.tls import Identity
 from tests.support.candidates import make_candidate
 from tests.support.factories import (
     OPERATOR,
@@ -69,6 +76,10 @@ class World:
     server: InferenceServer
     deployment: Deployment
     grant: EgressGrant
+    network: SiteEgressGrant
+    """Asked for by Rennes."""
+    certificate: ClientCertificate
+    """Shown to the server."""
     application: Application
     users_application: Application
     key: ApiKey
@@ -93,6 +104,8 @@ class World:
     """Of the user's key at Rennes, for a model on trial that Rennes serves."""
 
 
+SHOWN = Shown(Identity("a certificate", Secret("its key")), timezone.now() + timedelta(days=90))
+WISH = Wish("10.35.0.0/24", (443, 8000), "inside, by the VPN")
 DECLARED: dict[str, object] = {
     "server_name": "GPU-9",
     "engine": Engine.VLLM.value,
@@ -175,6 +188,21 @@ def make_settings(model: AIModel) -> None:
     open_alarm(by=OPERATOR, minimum=least, began_at=timezone.now(), servers=1, sites=1)
 
 
+def make_networks(cast: Cast) -> SiteEgressGrant:
+    """Rennes and Reims ask for one each; return that of Rennes."""
+    asked = [
+        ask_site_egress(by=dsi, site=institution.sites.all()[0], wish=WISH)
+        for dsi, institution in ((cast.rennes_dsi, cast.rennes), (cast.reims_dsi, cast.reims))
+    ]
+    return asked[0]
+
+
+def make_certificates(*deployments: Deployment) -> ClientCertificate:
+    """One for the server of each; return that of the first."""
+    shown = [show_certificate(by=OPERATOR, server=e.server, shown=SHOWN) for e in deployments]
+    return shown[0]
+
+
 def make_world() -> World:
     """What is named is Rennes's; Reims serves and asks as well, Orléans asks."""
     cast = make_cast()
@@ -228,6 +256,8 @@ def make_world() -> World:
         staging_server=make_server(site),
         server=InferenceServer.objects.get(pk=deployment.server_id),
         deployment=deployment,
+        network=make_networks(cast),
+        certificate=make_certificates(deployment, at_reims),
         grant=EgressGrant.objects.get(server=deployment.server_id),
         application=application,
         users_application=users_application,

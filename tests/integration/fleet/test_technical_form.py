@@ -1,5 +1,6 @@
 """The technical form as an IT department fills it in: kept, refused with reasons, handed in, changed."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,14 +8,23 @@ from django.core.exceptions import ValidationError
 
 from federation.catalogue.models import Proposal
 from federation.fleet.enums import FormState, RunState
-from federation.fleet.models import ConformityRun, GuestRules, InferenceServer, TechnicalForm
+from federation.fleet.models import (
+    ClientCertificate,
+    ConformityRun,
+    GuestRules,
+    InferenceServer,
+    Site,
+    TechnicalForm,
+)
 from federation.fleet.operations.credentials import current_credential
 from federation.fleet.operations.egress import grant_egress
+from federation.fleet.operations.networks import Wish, ask_site_egress
 from federation.fleet.operations.technical import submit_form
 from federation.journal.models import AuditEvent
 from routing.bridge.table import build_names, build_servers
 from routing.core.enums import LifecycleStage, ServerState
 from tests.integration.federation.world import make_checked, make_form
+from tests.support.certificates import Authority
 from tests.support.factories import OPERATOR, Cast, make_model, make_site
 from tests.support.lifecycle import retire
 from tests.support.pages import signed_in_as
@@ -304,3 +314,49 @@ def test_what_is_under_way_when_the_declaration_changes_is_no_longer_heard(cast:
 
     assert sorted(server.runs.values_list("state", flat=True)) == ["broken", "queued"]
     assert server.deployments.live().get().served_name == "other-name"
+
+
+def test_a_port_on_which_nobody_is_reached_is_refused_with_the_way_out(
+    cast: Cast, whole: dict[str, Any]
+) -> None:
+    browser = signed_in_as(cast.rennes_dsi)
+    sent = {**whole, "base_url": "https://gpu-9.univ-rennes.example:22"}
+
+    page = browser.post(NEW, sent).content.decode()
+    assert 'id="id_base_url_error"' in page
+    assert "8000-8099" in page
+    assert not InferenceServer.objects.exists()
+
+    site = Site.objects.get(pk=whole["site"])
+    ask_site_egress(by=OPERATOR, site=site, wish=Wish("10.2.0.0/24", (22,), "a tunnel"))
+    draft = TechnicalForm.objects.get()
+    browser.post(f"/servers/forms/{draft.pk}/", {**sent, "number": draft.number})
+    assert InferenceServer.objects.get().base_url.endswith(":22")
+
+
+def test_certificates_of_the_form_are_the_servers(
+    cast: Cast, whole: dict[str, Any], tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    identity = authority.identity("router.ilaas.test")
+    sent = {
+        **whole,
+        "ca_bundle": authority.pem,
+        "client_chain": identity.chain,
+        "client_key": identity.key.reveal(),
+    }
+    browser = signed_in_as(cast.rennes_dsi)
+    browser.post(NEW, {**sent, "draft": "1"})
+    draft = TechnicalForm.objects.get()
+    assert identity.key.reveal() not in draft.sealed_client_key
+    page = browser.get(f"/servers/forms/{draft.pk}/").content.decode()
+    assert "router.ilaas.test" in page
+    assert "PRIVATE KEY-----\n" not in page
+
+    kept = {**whole, "ca_bundle": authority.pem, "number": draft.number}
+    browser.post(f"/servers/forms/{draft.pk}/", kept)
+
+    server = InferenceServer.objects.get()
+    assert server.ca_bundle == authority.pem
+    assert ClientCertificate.objects.get(server=server).chain == identity.chain
+    assert TechnicalForm.objects.get().sealed_client_key == ""

@@ -1,0 +1,98 @@
+"""Whom the router trusts at a server's address, and the certificate that it shows there."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from federation.fleet import mails, policies
+from federation.fleet.certificates import Shown, described
+from federation.fleet.models import ClientCertificate, InferenceServer, TechnicalForm
+from federation.fleet.operations.credentials import encryption_keys
+from federation.fleet.operations.servers import locked_server
+from federation.journal.actors import Actor
+from federation.journal.operations import record
+from routing.upstream.credentials import seal
+
+
+@transaction.atomic
+def trust_authorities(*, by: Actor, server: InferenceServer, authorities: str) -> InferenceServer:
+    """Trust these authorities (PEM, as `certificates.read_authorities` returns it) instead of the system's.
+
+    An empty text: the system's again.
+    """
+    locked = locked_server(server)
+    policies.check_manage_server(by, locked)
+    locked.ca_bundle = authorities
+    locked.save(update_fields=["ca_bundle"])
+    TechnicalForm.objects.filter(server=locked).update(ca_bundle=authorities)
+    record(
+        by=by,
+        verb="fleet.trust_authorities",
+        obj=locked,
+        institution=locked.institution,
+        diff={"certificates": len(described(authorities))},
+    )
+    return locked
+
+
+@transaction.atomic
+def show_certificate(*, by: Actor, server: InferenceServer, shown: Shown) -> ClientCertificate:
+    """Show this certificate from now on; the one before ends."""
+    locked = locked_server(server)
+    policies.check_manage_server(by, locked)
+    now = timezone.now()
+    ClientCertificate.objects.current().filter(server=locked).update(valid_to=now)
+    row = ClientCertificate(
+        server=locked,
+        chain=shown.identity.chain,
+        ciphertext=seal(str(locked.pk), shown.identity.key, encryption_keys()),
+        expires_at=shown.expires_at,
+        valid_from=now,
+    )
+    row.full_clean()
+    row.save()
+    record(
+        by=by,
+        verb="fleet.show_certificate",
+        obj=row,
+        institution=locked.institution,
+        diff={"server": locked.pk, "expires": shown.expires_at.date().isoformat()},
+    )
+    return row
+
+
+@transaction.atomic
+def remove_certificate(*, by: Actor, server: InferenceServer) -> int:
+    """Show none any more; return whether one was shown."""
+    locked = locked_server(server)
+    policies.check_manage_server(by, locked)
+    ended = (
+        ClientCertificate.objects.current().filter(server=locked).update(valid_to=timezone.now())
+    )
+    record(
+        by=by,
+        verb="fleet.remove_certificate",
+        obj=locked,
+        institution=locked.institution,
+        diff={"ended": ended},
+    )
+    return ended
+
+
+@transaction.atomic
+def warn_of_expiry(*, by: Actor, certificate: ClientCertificate) -> None:
+    """Tell a server's IT department, once, that the certificate shown to it expires soon."""
+    policies.check_warn(by)
+    rows = ClientCertificate.objects.select_related("server__site__institution")
+    locked = rows.select_for_update(of=("self",)).get(pk=certificate.pk)
+    if locked.warned_at is not None or locked.valid_to is not None:
+        return
+    locked.warned_at = timezone.now()
+    locked.save(update_fields=["warned_at"])
+    record(
+        by=by,
+        verb="fleet.warn_of_expiry",
+        obj=locked,
+        institution=locked.server.institution,
+        diff={"server": locked.server_id},
+    )
+    transaction.on_commit(lambda: mails.tell_certificate_ends(locked))

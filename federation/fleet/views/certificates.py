@@ -1,0 +1,73 @@
+"""The certificates of a server's page: whom the router trusts there, and what it shows of itself."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from federation.fleet.certificates import described
+from federation.fleet.forms.pem import AuthoritiesForm, IdentityForm
+from federation.fleet.models import ClientCertificate, InferenceServer
+from federation.fleet.operations.certificates import (
+    remove_certificate,
+    show_certificate,
+    trust_authorities,
+)
+from federation.fleet.operations.runs import request_run
+from federation.fleet.policies import check_manage_server
+from federation.fleet.views.reports import visible_server
+from federation.people.guards import signed_in
+from federation.people.models import User
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def certificates(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    """Put others in the place of the present ones, or none, and look at once whether the server is reached."""
+    user = signed_in(request)
+    server = visible_server(user, server_id)
+    check_manage_server(user, server)
+    step = request.POST.get("step", "")
+    sent = (request.POST, request.FILES)
+    authorities = AuthoritiesForm(*(sent if step == "trust" else ()))
+    identity = IdentityForm(*(sent if step == "show" else ()))
+    if request.method == "POST" and _written(user, server, step, authorities, identity):
+        request_run(by=user, server=server)
+        messages.success(request, _("In force within a second. The checks begin."))
+        return redirect("server_report", server_id)
+    current = ClientCertificate.objects.current().filter(server=server).first()
+    context = {
+        "server": server,
+        "authorities": authorities,
+        "identity": identity,
+        "trusted": described(server.ca_bundle),
+        "shown": described(current.chain) if current else [],
+    }
+    return render(request, "fleet/certificates.html", context)
+
+
+def _written(
+    user: User,
+    server: InferenceServer,
+    step: str,
+    authorities: AuthoritiesForm,
+    identity: IdentityForm,
+) -> bool:
+    """Say whether something was changed; a form that was refused says why itself."""
+    match step:
+        case "trust" if authorities.is_valid():
+            text = authorities.cleaned_data["authorities"]
+            trust_authorities(by=user, server=server, authorities=text)
+        case "show" if identity.is_valid():
+            show_certificate(by=user, server=server, shown=identity.cleaned_data["shown"])
+        case "distrust":
+            trust_authorities(by=user, server=server, authorities="")
+        case "hide":
+            remove_certificate(by=user, server=server)
+        case _:
+            return False
+    return True
