@@ -1,0 +1,10 @@
+"""Pages of one's account in front of allauth's own."""
+
+from django.urls import path
+
+from federation.people.factor_views import remove_passkey, replace_totp
+
+urlpatterns = [
+    path("2fa/totp/replace/", replace_totp, name="mfa_replace_totp"),
+    path("2fa/webauthn/keys/<int:pk>/remove/", remove_passkey, name="mfa_remove_webauthn"),
+]
