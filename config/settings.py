@@ -167,6 +167,7 @@ ACCOUNT_RATE_LIMITS = {
     "manage_email": "10/m/user",
     "invitation": "20/m/ip",
     "first_admin": "10/m/ip",
+    "passkey_begun": "30/m/ip",  # each asks for a session of its own
     "doctor": "10/m/ip",
     "leak": "10/m/ip",
 }
@@ -252,6 +253,7 @@ LOGGING = {
     "loggers": {
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "django.request": {"level": "ERROR"},
+        "fido2": {"level": "WARNING"},  # else it names each passkey that is used
     },
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
 }

@@ -6,7 +6,7 @@ from allauth.account.decorators import reauthentication_required
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.views import ActivateTOTPView
-from allauth.mfa.webauthn.views import RemoveWebAuthnView
+from allauth.mfa.webauthn.views import LoginWebAuthnView, RemoveWebAuthnView
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -21,6 +21,7 @@ from django.views.decorators.http import require_safe
 from federation.people.factors import FACTORS, what_is_missing
 from federation.people.guards import signed_in
 from federation.people.models import User
+from federation.people.throttle import may_go_on, too_many
 
 WANTED = "second_factor_next"
 """In the session: the page that was asked for before the factor was."""
@@ -97,5 +98,16 @@ class RemovePasskeyView(RemoveWebAuthnView):
         return response
 
 
+class PasskeyLoginView(LoginWebAuthnView):
+    """What a passkey answers is kept in a session: anybody may ask for one, but not as often as they like."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not may_go_on(request, "passkey_begun", counts_reading=True):
+            return too_many(request)
+        response: HttpResponse = super().get(request, *args, **kwargs)
+        return response
+
+
+log_in_with_passkey = PasskeyLoginView.as_view()
 replace_totp = ReplaceTOTPView.as_view()
 remove_passkey = RemovePasskeyView.as_view()

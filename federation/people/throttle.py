@@ -2,6 +2,7 @@
 
 from allauth.account.adapter import get_adapter
 from allauth.core import ratelimit
+from allauth.core.internal import ratelimit as counter
 from django.http import HttpRequest, HttpResponse
 
 SECONDS = 60
@@ -13,9 +14,12 @@ def client_address(request: HttpRequest) -> str:
     return str(get_adapter().get_client_ip(request))
 
 
-def may_go_on(request: HttpRequest, action: str) -> bool:
-    """Count this use of what changes or tells something, and say whether it stays within `ACCOUNT_RATE_LIMITS`."""
-    return bool(ratelimit.consume(request, action=action))
+def may_go_on(request: HttpRequest, action: str, *, counts_reading: bool = False) -> bool:
+    """Count this use, if need be a mere reading, and say whether it stays within `ACCOUNT_RATE_LIMITS`."""
+    return (
+        counter.consume(request, app="allauth.account", action=action, limit_get=counts_reading)
+        is not None
+    )
 
 
 def too_many(request: HttpRequest) -> HttpResponse:

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.contrib.sessions.backends.db import SessionStore
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
+from federation.people.enums import Language
 from federation.people.models import User
 from tests.support.browser import (
     DESKTOP,
@@ -37,7 +39,9 @@ KEY_OF_A_DEVICE = {
 
 @pytest.fixture
 def cast(portal: Portal) -> Cast:
-    return make_cast()
+    cast = make_cast()
+    User.objects.update(language=Language.ENGLISH)
+    return cast
 
 
 class Device:
@@ -184,8 +188,6 @@ def test_a_session_from_before_shows_the_passkey_once(
 
 
 def strip_of_its_proof(key: str) -> None:
-    from django.contrib.sessions.backends.db import SessionStore
-
     session = SessionStore(key)
     session.pop("account_authentication_methods", None)
     session.save()

@@ -142,9 +142,17 @@ def come_with_a_passkey(number: int) -> Any:
     return post("/account/2fa/webauthn/login/", {"credential": "{}"})
 
 
+def begin_with_a_passkey(number: int) -> Any:
+    return Client().get(
+        "/account/2fa/webauthn/login/",
+        headers={"accept": "application/json", "x-forwarded-for": MINE},
+    )
+
+
 @pytest.mark.parametrize(
     ("act", "most"),
     [
+        (begin_with_a_passkey, 30),
         (sign_up, 20),
         (ask_for_a_link, 20),
         (use_a_link, 20),
