@@ -208,7 +208,7 @@ def test_the_pages_of_second_factors_are_accessible_and_fit_a_phone(
     page.locator("[name=login]").fill(user.email)
     page.locator("[name=password]").fill(PASSWORD)
     page.locator("form[action='/account/login/'] button[type=submit]").click()
-    paths = ["/people/second-factor/", "/account/2fa/webauthn/add/", "/account/2fa/totp/activate/"]
+    paths = ["/account/second-factor/", "/account/2fa/webauthn/add/", "/account/2fa/totp/activate/"]
     for path in paths:
         found += looked_at(page, path)
     page.goto("/account/2fa/webauthn/add/")

@@ -33,12 +33,12 @@ def test_the_link_opens_an_account_and_leads_to_its_second_factor(
     user = User.objects.get()
     assert (user.email, user.name) == ("ada@example.org", "Ada Le Goff")
     assert user.has_role(Role.FEDERATION_ADMIN)
-    assert response.redirect_chain == [("/people/second-factor/", 302)]
+    assert response.redirect_chain == [("/account/second-factor/", 302)]
     assert response.context["user"] == user
     assert 'href="/account/2fa/totp/activate/"' in response.content.decode()
     # Who has just chosen a password is not asked for it again.
     assert client.get("/account/2fa/totp/activate/").status_code == 200
-    assert client.get("/").headers["Location"].startswith("/people/second-factor/")
+    assert client.get("/").headers["Location"].startswith("/account/second-factor/")
 
 
 def test_the_account_speaks_the_language_of_the_page(client: Client, address: str) -> None:

@@ -19,7 +19,7 @@ from tests.support.factors import (
     sign_in_fully,
 )
 
-HERE = "/people/second-factor/"
+HERE = "/account/second-factor/"
 
 
 def with_password_alone(user: User) -> Client:
@@ -164,7 +164,7 @@ def test_setting_an_app_opens_the_way_back_to_the_page_asked_for(cast: Cast) -> 
     done = client.post("/account/2fa/totp/activate/", {"code": one_time_code(secret)}, follow=True)
 
     assert done.request["PATH_INFO"] == "/account/2fa/recovery-codes/"
-    assert 'href="/people/second-factor/"' in done.content.decode()
+    assert 'href="/account/second-factor/"' in done.content.decode()
     assert client.get(HERE).headers["Location"] == "/servers/"
     assert client.get("/servers/").status_code == 200
 
