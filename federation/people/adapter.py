@@ -92,8 +92,9 @@ class MFAAdapter(DefaultMFAAdapter):
         user: User = authenticator.user
         return not (user.needs_second_factor and is_last_factor(authenticator))
 
-    def get_totp_issuer(self) -> str:
-        return settings.SITE_NAME
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """Passkeys belong to the host; what devices show is the portal's name."""
+        return {**super().get_public_key_credential_rp_entity(), "name": settings.SITE_NAME}
 
     def encrypt(self, text: str) -> str:
         return _cipher().encrypt(text.encode()).decode()

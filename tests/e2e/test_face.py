@@ -23,6 +23,7 @@ from tests.support.browser import (
 )
 from tests.support.calls import store_calls
 from tests.support.factories import Cast, make_application, make_cast, make_key, serve_model
+from tests.support.factors import set_app
 from tests.support.fake_router import FakeRouter, listening_aside
 from tests.support.processes import wait_for
 
@@ -49,6 +50,9 @@ OF_THE_SIGNED_IN = [
     "/account/email/",
     "/account/password/change/",
     "/account/2fa/",
+    "/account/2fa/totp/replace/",
+    "/account/2fa/webauthn/",
+    "/account/2fa/webauthn/add/",
     "/account/sessions/",
 ]
 
@@ -305,6 +309,8 @@ def test_a_request_s_page_and_a_model_s_settings_are_accessible_and_fit_a_phone(
 ) -> None:
     request = UsageRecord.objects.latest("pk")
     paths = [f"/usage/requests/{request.pk}/", "/routing/mistral-small-3.2-24b/", "/stops/"]
+    set_app(cast.rennes_dsi)
+    paths += ["/people/?at=rennes", f"/people/accounts/{cast.rennes_dsi.pk}/second-factor/"]
 
     wide = visit("/", as_=cast.admin, language=language, theme=theme)
     phone = visit("/", as_=cast.admin, language=language, theme=theme, size=PHONE)

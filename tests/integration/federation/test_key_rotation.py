@@ -149,7 +149,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(
 ) -> None:
     everything = len(sealed_texts())
     monkeypatch.setattr(rotation, "BATCH", 1)
-    write, written = rotation._write, []
+    write, written = rotation._write, list[models.Model]()
 
     def die_at_the_third(row: models.Model, changes: object) -> None:
         if len(written) == 2:

@@ -32,7 +32,7 @@ def deployment(cast: Cast) -> Deployment:
 
 
 def is_asked(response: Any) -> bool:
-    return response.status_code == 302 and response.headers["Location"].startswith(ASKED)
+    return bool(response.status_code == 302 and response.headers["Location"].startswith(ASKED))
 
 
 def test_a_role_of_the_federation_is_given_after_confirming(cast: Cast, left_open: Client) -> None:

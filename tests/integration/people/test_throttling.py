@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -54,6 +55,20 @@ def test_another_spelling_or_host_is_no_other_account(cast: Cast, email: str) ->
         Client().post("/account/login/", given, headers={"host": host})
 
     assert "Too many failed" in errors(log_in(email, PASSWORD))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guesses_at_the_same_moment_are_all_counted(cast: Cast) -> None:
+    def guess(number: int) -> bool:
+        try:
+            return "Too many failed" in errors(log_in(cast.admin.email, asker=f"192.0.2.{number}"))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        refused = list(threads.map(guess, range(16)))
+
+    assert 1 <= refused.count(False) <= 5
 
 
 def test_an_address_tries_few_accounts(db: None) -> None:
