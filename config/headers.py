@@ -10,6 +10,9 @@ POLICY = (
     "form-action 'self'; frame-ancestors 'none'"
 )
 
+ACCOUNT = "/account/"
+"""Pages that show secrets of one-time codes, recovery codes, addresses: no browser and no proxy keeps them."""
+
 
 class SecurityHeaders:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -18,6 +21,8 @@ class SecurityHeaders:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
+        if request.path.startswith(ACCOUNT):
+            response.headers.setdefault("Cache-Control", "private, no-store")
         response.headers.setdefault(
             "Permissions-Policy", "camera=(), geolocation=(), microphone=()"
         )

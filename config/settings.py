@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "federation.people.gate.SecondFactorGate",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -117,6 +118,16 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
     },
 }
+# What is counted against brute force must outlive a restart; what pages show need not.
+COUNTERS = "portal_cache"
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": COUNTERS,
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
+    "memory": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "people.User"
@@ -144,7 +155,33 @@ ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+# How often: the address in front (`ip`, of IPv6 its /64) and the account (`key`, `user`). Each is counted in the
+# database, so that neither a restart nor a second portal forgets.
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",  # passwords and one-time codes alike
+    "signup": "20/m/ip",
+    "confirm_email": "1/10s/key",
+    "reset_password": "20/m/ip,3/10m/key",
+    "reset_password_from_key": "20/m/ip",
+    "reauthenticate": "10/m/user",
+    "change_password": "5/m/user",
+    "manage_email": "10/m/user",
+    "invitation": "20/m/ip",
+    "first_admin": "10/m/ip",
+    "passkey_begun": "30/m/ip",  # each asks for a session of its own
+    "doctor": "10/m/ip",
+    "leak": "10/m/ip",
+}
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_MAX_ATTEMPTS = 3
+MFA_RATE_LIMITS = {"webauthn_login": "10/m/ip"}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {
+    "authenticate": "federation.people.code_forms.AuthenticateForm",
+    "reauthenticate": "federation.people.code_forms.ReauthenticateForm",
+    "add_webauthn": "federation.people.code_forms.AddPasskeyForm",
+}
 MFA_TOTP_ISSUER = SITE_NAME
 MFA_TOTP_TOLERANCE = 1  # a telephone's clock may be half a minute off
 LOGIN_REDIRECT_URL = "home"
@@ -218,6 +255,7 @@ LOGGING = {
     "loggers": {
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "django.request": {"level": "ERROR"},
+        "fido2": {"level": "WARNING"},  # else it names each passkey that is used
     },
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
 }

@@ -8,6 +8,7 @@ from federation.people.views import choose_language
 
 handler400 = "dashboards.errors.bad_request"
 handler403 = "dashboards.errors.permission_denied"
+handler429 = "dashboards.errors.too_many_requests"
 handler404 = "dashboards.errors.page_not_found"
 handler500 = "dashboards.errors.server_error"
 
@@ -21,6 +22,7 @@ urlpatterns = [
     path("", include("federation.members.urls")),
     path("people/", include("federation.people.urls")),
     path("demo/", include("config.demo.urls")),
+    path("account/", include("federation.people.account_urls")),
     path("account/", include("allauth.urls")),
     path("language/", choose_language, name="set_language"),
     path("register/", admin.site.urls),

@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from django.core.cache import cache
+from django.core.cache import caches
 
 from federation.journal.models import AuditEvent
 
@@ -12,7 +12,7 @@ REMEMBERED_FOR_SECONDS = 60
 
 
 def is_demonstration() -> bool:
-    known = cache.get_or_set("is_demonstration", _looked_up, REMEMBERED_FOR_SECONDS)
+    known = caches["memory"].get_or_set("is_demonstration", _looked_up, REMEMBERED_FOR_SECONDS)
     return cast(bool, known)
 
 

@@ -5,6 +5,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from dashboards.context import site_facts
+from federation.people.throttle import SECONDS
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -23,6 +24,14 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "errors/404.html", status=404)
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """Whoever tries too often, by the limits in the settings: their windows are a minute, but for a few of ten."""
+    response = render(request, "errors/429.html", status=429)
+    response.headers["Retry-After"] = str(SECONDS)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -7,6 +7,7 @@ reader's pages list, and the models' load. The router's feed is followed once pe
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from channels.generic.http import AsyncHttpConsumer
 
 from dashboards.queries import server_cards
 from federation.catalogue.models import AIModel
+from federation.people.factors import what_is_missing
 from federation.people.models import User
 from routing.bridge.load import load_follower
 from routing.dispatch.frames import Load
@@ -58,6 +60,8 @@ class LiveConsumer(AsyncHttpConsumer):
             await self.send_response(405, b"GET only\n", headers=[*_PLAIN, (b"allow", b"GET")])
         elif not isinstance(user, User):
             await self.send_response(403, b"Sign in first\n", headers=_PLAIN)
+        elif await is_closed_to(user, self.scope["session"]):
+            await self.send_response(403, b"Show your second factor first\n", headers=_PLAIN)
         elif _open[user.pk] >= STREAMS_PER_USER or _open.total() >= STREAMS:
             await self.send_response(429, b"Too many live pages\n", headers=_PLAIN)
         else:
@@ -96,6 +100,11 @@ class LiveConsumer(AsyncHttpConsumer):
 
 
 @database_sync_to_async  # type: ignore[untyped-decorator]  # channels publishes no types
+def is_closed_to(user: User, session: Mapping[str, Any]) -> bool:
+    return what_is_missing(user, session) is not None
+
+
+@database_sync_to_async  # type: ignore[untyped-decorator]
 def shown_to(user: User) -> Shown:
     models = AIModel.objects.for_user(user).values_list("pk", flat=True)
     return Shown(

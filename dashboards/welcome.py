@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 from uuid import UUID
 
 from allauth.mfa.utils import is_mfa_enabled
-from django.core.cache import cache
+from django.core.cache import caches
 from django.utils import timezone
 
 from billing.enums import Scope
@@ -82,7 +82,7 @@ class Welcome:
 
 
 def numbers() -> Numbers:
-    return cast(Numbers, cache.get_or_set("home.numbers", _count, NUMBERS_FOR_SECONDS))
+    return cast(Numbers, caches["memory"].get_or_set("home.numbers", _count, NUMBERS_FOR_SECONDS))
 
 
 def welcome(user: User) -> Welcome:

@@ -86,7 +86,14 @@ ACCOUNTS = (
         None,
         has_totp=True,
     ),
-    DemoAccount("rennes_dsi", "dsi@rennes.example", "DSI de Rennes", Role.MEMBER_DSI, "rennes"),
+    DemoAccount(
+        "rennes_dsi",
+        "dsi@rennes.example",
+        "DSI de Rennes",
+        Role.MEMBER_DSI,
+        "rennes",
+        has_totp=True,
+    ),
     DemoAccount(
         "orleans_user",
         "enseignante@orleans.example",

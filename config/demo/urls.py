@@ -2,6 +2,9 @@
 
 from django.urls import path
 
-from config.demo.views import mail
+from config.demo.views import codes, mail
 
-urlpatterns = [path("mail/", mail, name="demo_mail")]
+urlpatterns = [
+    path("mail/", mail, name="demo_mail"),
+    path("codes/", codes, name="demo_codes"),
+]

@@ -29,6 +29,7 @@ def show_demo(place: Place, demo: Mapping[str, Any]) -> None:
         say(f"    {account['email']:<36} password {account['password']}")
         if secret := account.get("totp_secret"):
             say(f"    {'':<36} one-time codes from the secret {secret}")
+    say(f"  No app for one-time codes at hand? {place.address}/demo/codes/ shows them")
     say()
     say("  Ask with the key " + bold(first_key(demo)))
     say("    " + curl(place, demo))

@@ -1,6 +1,8 @@
 """The few template tags of the common design."""
 
 from datetime import date
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from django import forms, template
 from django.forms.boundfield import BoundField, BoundWidget
@@ -9,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from dashboards.days import long_day
+from federation.people.factors import passkeys_work_at
 
 register = template.Library()
 
@@ -47,6 +50,21 @@ def choice(option: BoundWidget) -> SafeString:
     """Draw one of a field's radio buttons or tick boxes in the design."""
     option.data["attrs"]["class"] = "form-check-input"
     return option.tag(wrap_label=False)
+
+
+class Passkeys(NamedTuple):
+    """Whether browsers make them at this address; if not, where on this machine they do."""
+
+    work: bool
+    elsewhere: str
+
+
+@register.simple_tag(takes_context=True)
+def passkeys(context: template.Context) -> Passkeys:
+    here = context["request"].build_absolute_uri("/")
+    local = urlsplit(here)._replace(netloc=f"localhost:{urlsplit(here).port or 80}").geturl()
+    is_local = urlsplit(here).hostname in {"127.0.0.1", "::1"}
+    return Passkeys(passkeys_work_at(here), local if is_local else "")
 
 
 def _css_of(widget: forms.Widget) -> str:

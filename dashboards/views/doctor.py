@@ -12,10 +12,9 @@ from dashboards.doctor import Examination, examine
 from dashboards.views.limits import what_is_left
 from federation.access.models import Limit
 from federation.access.snippets import base_url
-from federation.access.throttle import SECONDS, client_address, may_go_on
+from federation.people.throttle import SECONDS, client_address, may_go_on
 from routing.core.keys import MAX_KEY_LENGTH
 
-MOST_A_MINUTE = 10
 ACTION = "doctor"
 
 
@@ -36,7 +35,7 @@ def doctor(request: HttpRequest) -> HttpResponse:
     """The form; its answer is the part below it when the page asks for that alone."""
     if request.method != "POST":
         return render(request, "dashboards/doctor.html", {"form": DoctorForm()})
-    if not may_go_on(request, ACTION, MOST_A_MINUTE):
+    if not may_go_on(request, ACTION):
         response = _answer(request, {"form": DoctorForm(), "busy": True})
         response.headers["Retry-After"] = str(SECONDS)
         if not _asks_for_a_part(request):  # of which a browser shows nothing that is no success

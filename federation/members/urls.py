@@ -67,6 +67,7 @@ urlpatterns = [
     path("people/roles/", people.give_role, name="give_role"),
     path("people/roles/<uuid:pk>/revoke/", people.revoke, name="revoke_role"),
     path("people/accounts/<uuid:pk>/close/", people.close, name="close_account"),
+    path("people/accounts/<uuid:pk>/second-factor/", people.reset_factor, name="reset_factor"),
     path("people/service-accounts/new/", people.new_service_account, name="new_service_account"),
     path("people/teams/new/", teams.new, name="new_team"),
     path("people/teams/<uuid:pk>/", teams.team, name="team"),

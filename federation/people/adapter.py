@@ -1,16 +1,22 @@
-"""What allauth asks of this project: a name at sign-up, e-mails in the reader's language, sealed one-time secrets."""
+"""What allauth asks of this project: names, e-mails in the reader's language, who asks, sealed one-time secrets."""
 
+import ipaddress
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.authentication import get_authentication_records
+from allauth.core import context as current
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from cryptography.fernet import MultiFernet
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import get_language, override
+from django.utils.translation import get_language, gettext_lazy, override
 
+from federation.people.factors import is_last_factor
 from federation.people.language import remember_language
 from federation.people.models import User
 from federation.people.operations import SERVICE_ACCOUNTS, note_sign_up
@@ -38,6 +44,23 @@ class AccountAdapter(DefaultAccountAdapter):
         remember_language(response, user.language)
         return response
 
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """A sign-in is an authentication as well: who has just given the password need not repeat it."""
+        if not super().is_reauthentication_required(app=app, **kwargs):
+            return False
+        records = get_authentication_records(current.request, current.request.user)
+        oldest = time.time() - settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+        return not any(record["at"] > oldest for record in records)
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Of an IPv4 address in IPv6's clothes, the former: all of these share one network, and are not one asker."""
+        address = ipaddress.ip_address(super().get_client_ip(request))
+        return str(getattr(address, "ipv4_mapped", None) or address)
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Count by account alone: the portal answers to several hosts, which must not multiply the attempts."""
+        return str(credentials.get("email", "")).strip().lower()
+
     def send_mail(self, template_prefix: str, email: str, context: Mapping[str, Any]) -> None:
         """Write in the addressee's language, which need not be that of whoever caused the e-mail.
 
@@ -55,7 +78,23 @@ class AccountAdapter(DefaultAccountAdapter):
 
 
 class MFAAdapter(DefaultMFAAdapter):
-    """Keeps the secrets of one-time codes encrypted."""
+    """Keeps the secrets of one-time codes encrypted, and a last factor where a role demands one."""
+
+    error_messages = {
+        **DefaultMFAAdapter.error_messages,
+        "cannot_delete_authenticator": gettext_lazy(
+            "Your role demands a second factor, and this is the only one you have. Add another "
+            "first, or replace the app: then this one may go."
+        ),
+    }
+
+    def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
+        user: User = authenticator.user
+        return not (user.needs_second_factor and is_last_factor(authenticator))
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """Passkeys belong to the host; what devices show is the portal's name."""
+        return {**super().get_public_key_credential_rp_entity(), "name": settings.SITE_NAME}
 
     def encrypt(self, text: str) -> str:
         return _cipher().encrypt(text.encode()).decode()

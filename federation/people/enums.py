@@ -30,3 +30,5 @@ FEDERATION_ROLES = frozenset({Role.FEDERATION_ADMIN, Role.AUDITOR, Role.FINANCE}
 INSTITUTION_ROLES = frozenset(Role) - FEDERATION_ROLES
 OVERVIEW_ROLES = frozenset({Role.FEDERATION_ADMIN, Role.AUDITOR})
 """Roles that see every institution's rows."""
+SECOND_FACTOR_ROLES = FEDERATION_ROLES | {Role.MEMBER_DSI}
+"""Roles that are not exercised with a password alone: they decide, see or count for others, or hold servers' keys."""

@@ -1,9 +1,23 @@
-"""From a request to the person behind it, for whoever needs an actor."""
+"""From a request to the person behind it, for whoever needs an actor; and whether it is still that person."""
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import urlencode
+
+from allauth.account.internal.flows.login import record_authentication
+from allauth.account.internal.flows.reauthentication import is_reauthentication_required
+from allauth.account.utils import perform_login
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from federation.people.models import User
+
+View = Callable[..., HttpResponse]
 
 
 def signed_in(request: HttpRequest) -> User:
@@ -11,3 +25,34 @@ def signed_in(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise PermissionDenied
     return request.user
+
+
+def must_confirm(request: HttpRequest) -> bool:
+    """Whether the last sign-in or confirmation is older than `ACCOUNT_REAUTHENTICATION_TIMEOUT`."""
+    return bool(is_reauthentication_required(request, app="federation.people"))
+
+
+def confirm_first(request: HttpRequest, page: str) -> HttpResponse:
+    """Ask for password or second factor, then lead to `page`. What was typed is not kept: it may be a secret."""
+    if request.method == "POST":
+        messages.info(request, _("Confirm that it is you, then do it once more."))
+    return redirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': page})}")
+
+
+def freshly_confirmed(view: View) -> View:
+    """Close a page that decides over secrets or the federation to a session that was left open."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if must_confirm(request):
+            return confirm_first(request, request.get_full_path())
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def sign_in(request: HttpRequest, user: User, *, then: str | None = None) -> HttpResponse:
+    """Sign in somebody who has just chosen their password on the page behind `request`."""
+    record_authentication(request, user, method="password", email=user.email)
+    response: HttpResponse = perform_login(request, user, redirect_url=then)
+    return response

@@ -22,6 +22,7 @@ from federation.people.enums import (
     FEDERATION_ROLES,
     INSTITUTION_ROLES,
     OVERVIEW_ROLES,
+    SECOND_FACTOR_ROLES,
     AccountKind,
     Language,
     Role,
@@ -129,6 +130,11 @@ class User(AbstractBaseUser, PermissionsMixin, Row):
     @property
     def sees_everything(self) -> bool:
         return any(self.has_role(role) for role in OVERVIEW_ROLES)
+
+    @property
+    def needs_second_factor(self) -> bool:
+        """Whether a role of theirs is not exercised with a password alone."""
+        return any(grant.role in SECOND_FACTOR_ROLES for grant in self.grants)
 
     @property
     def overseen_institution_ids(self) -> frozenset[UUID]:

@@ -5,6 +5,8 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -15,6 +17,7 @@ from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.people import policies
 from federation.people.enums import AccountKind, Language, Role
+from federation.people.mails import tell_reset_factor
 from federation.people.models import FirstAdminLink, RoleGrant, User
 
 FIRST_ADMIN_LINK_VALIDITY = timedelta(hours=24)
@@ -89,6 +92,27 @@ def close_account(*, by: Actor, user: User) -> User:
     locked.save(update_fields=["is_active"])
     record(by=by, verb="people.close_account", obj=locked)
     return locked
+
+
+@transaction.atomic
+def reset_second_factor(*, by: Actor, user: User) -> User:
+    """Take a lost second factor off an account, recovery codes with it; end its sessions, and tell its owner."""
+    locked: User = User.objects.select_for_update().get(pk=user.pk)
+    policies.check_reset_second_factor(by, locked)
+    held = Authenticator.objects.filter(user=locked)
+    kinds = sorted(held.values_list("type", flat=True))
+    held.delete()
+    for session in UserSession.objects.filter(user=locked):
+        session.end()
+    tell_reset_factor(locked)
+    record(by=by, verb="people.reset_second_factor", obj=locked, diff={"kinds": kinds})
+    return locked
+
+
+@transaction.atomic
+def note_second_factor(*, user: User, kind: str, verb: str) -> None:
+    """Tell the journal that somebody has added or removed an authenticator of theirs, or made new recovery codes."""
+    record(by=user, verb=f"people.{verb}_second_factor", obj=user, diff={"kind": kind})
 
 
 @transaction.atomic

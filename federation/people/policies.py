@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from federation.journal.actors import Actor, is_operator
 from federation.people.enums import INSTITUTION_ROLES, AccountKind, Role
+from federation.people.factors import has_factor
 from federation.people.models import RoleGrant, User
 from federation.policy import asking, refuse_unless
 
@@ -82,6 +83,13 @@ def check_close_account(by: Actor, user: User) -> None:
         )
 
 
+def check_reset_second_factor(by: Actor, user: User) -> None:
+    """The federation takes a lost factor off another's account, never off one's own: two have to agree to it."""
+    refuse_unless(is_federation_admin(by) and by != user)
+    if not has_factor(user):
+        raise ValidationError(_("This account has no second factor."), code="no_factor")
+
+
 def check_make_first_admin_link(by: Actor) -> None:
     refuse_unless(is_operator(by))
     check_no_federation_admin()
@@ -98,4 +106,5 @@ def check_no_federation_admin() -> None:
 
 can_be_first_admin = asking(check_no_federation_admin)
 can_revoke_role = asking(check_revoke_role)
+can_reset_second_factor = asking(check_reset_second_factor)
 can_close_account = asking(check_close_account)

@@ -1,10 +1,8 @@
 """Pages about one's own account that allauth does not have: the first administrator's, and the language."""
 
-from allauth.account.utils import perform_login
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext as _
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
@@ -12,26 +10,26 @@ from django.views.i18n import set_language
 
 from federation.people.enums import Language
 from federation.people.forms import FirstAdminForm
+from federation.people.guards import sign_in
 from federation.people.models import User
 from federation.people.operations import choose_language as keep_language
 from federation.people.queries import first_admin_link_is_usable
+from federation.people.throttle import may_go_on, too_many
 
 
 @never_cache
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 def first_admin(request: HttpRequest, token: str) -> HttpResponse:
-    """Open the first administrator's account by its one-time link, and sign in."""
+    """Open the first administrator's account by its one-time link, sign in, and go on to its second factor."""
+    if not may_go_on(request, "first_admin"):
+        return too_many(request)
     if not first_admin_link_is_usable(token):
         return render(request, "people/first_admin_gone.html", status=404)
     form = FirstAdminForm(request.POST or None)
     user = form.claim(token) if form.is_valid() else None
     if user:
-        response: HttpResponse = perform_login(request, user)
-        messages.warning(
-            request, _("Protect this account next: it decides for the whole federation.")
-        )
-        return response
+        return sign_in(request, user, then=reverse("second_factor"))
     return render(request, "people/first_admin.html", {"form": form})
 
 

@@ -23,6 +23,9 @@ from routing.gateway.readings import families
 from routing.gateway.rounds import make_rounds
 from routing.gateway.settings import Settings
 from routing.gateway.signals import keep_listening, keep_measuring
+from routing.gateway.snapshot import write_whole
+from routing.upstream.credentials import KNOWN_KEYS
+from routing.upstream.credentials import known_keys
 from routing.upstream.guarded import guarded_client
 
 CUT_SECONDS = 0.5
@@ -42,11 +45,20 @@ async def serve(settings: Settings) -> None:
     there is none.
     """
     with only_router(settings.var / SPOOL):
+        tell_known_keys(settings)
         gateway = Gateway(settings)
         server = server_of(gateway)
         listener = server.config.bind_socket()
         async with beside(gateway):
             await server.serve(sockets=[listener])
+
+
+def tell_known_keys(settings: Settings) -> None:
+    """Leave word of the keys that this router has: who changes them waits for it. Nothing else depends on it."""
+    try:
+        write_whole(settings.var / KNOWN_KEYS, known_keys(settings.encryption_keys))
+    except OSError as error:
+        logger.error("%s cannot be written: %s", settings.var / KNOWN_KEYS, error)
 
 
 @contextmanager

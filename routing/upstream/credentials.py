@@ -38,6 +38,10 @@ class Secret:
     __str__ = __repr__
 
 
+KNOWN_KEYS = "known_keys"
+"""In the data folder: which encryption keys the running router has."""
+
+
 class UnsealError(Exception):
     """The sealed text was made with another key, for another server, or was changed."""
 
@@ -60,3 +64,32 @@ def unseal(server_id: str, sealed: str, keys: Sequence[Fernet]) -> Secret:
     if owner != server_id:
         raise UnsealError("sealed for another server")
     return Secret(token)
+
+
+def reseal(sealed: str, keys: Sequence[Fernet]) -> str:
+    """Return the same secret sealed with the first key, unchanged when it is so already. Raises `UnsealError`."""
+    try:
+        keys[0].decrypt(sealed.encode())
+    except InvalidToken:
+        pass
+    else:
+        return sealed
+    try:
+        return MultiFernet(keys).rotate(sealed.encode()).decode()
+    except InvalidToken:
+        raise UnsealError("not sealed with any of these keys") from None
+
+
+def known_keys(keys: Sequence[Fernet]) -> bytes:
+    """Return lines by which a holder of one of these keys sees that it is among them; others learn nothing."""
+    return b"\n".join(key.encrypt(b"known") for key in keys)
+
+
+def is_known(key: Fernet, lines: bytes) -> bool:
+    for line in lines.splitlines():
+        try:
+            key.decrypt(line)
+        except InvalidToken:
+            continue
+        return True
+    return False

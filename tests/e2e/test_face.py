@@ -25,14 +25,13 @@ from tests.support.browser import (
     scrolls_sideways,
 )
 from tests.support.calls import store_calls
-from tests.support.factories import (
-    OPERATOR,
-    Cast,
-    make_application,
-    make_cast,
-    make_key,
-    serve_model,
-)
+from tests.support.factories import Cast
+from tests.support.factories import OPERATOR
+from tests.support.factories import make_application
+from tests.support.factories import make_cast
+from tests.support.factories import make_key
+from tests.support.factories import serve_model
+from tests.support.factors import set_app
 from tests.support.fake_router import FakeRouter, listening_aside
 from tests.support.processes import wait_for
 
@@ -65,6 +64,9 @@ OF_THE_SIGNED_IN = [
     "/account/email/",
     "/account/password/change/",
     "/account/2fa/",
+    "/account/2fa/totp/replace/",
+    "/account/2fa/webauthn/",
+    "/account/2fa/webauthn/add/",
     "/account/sessions/",
 ]
 
@@ -327,6 +329,8 @@ def test_a_request_s_page_and_a_model_s_settings_are_accessible_and_fit_a_phone(
     open_alarm(by=OPERATOR, minimum=least, began_at=timezone.now(), servers=1, sites=1)
     paths = [f"/usage/requests/{request.pk}/", f"/routing/{name}/", "/stops/"]
     paths += [f"/minimum/{name}/", f"/catalogue/{name}/"]
+    set_app(cast.rennes_dsi)
+    paths += ["/people/?at=rennes", f"/people/accounts/{cast.rennes_dsi.pk}/second-factor/"]
 
     wide = visit("/", as_=cast.admin, language=language, theme=theme)
     phone = visit("/", as_=cast.admin, language=language, theme=theme, size=PHONE)

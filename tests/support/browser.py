@@ -31,6 +31,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, syn
 
 from config.launch.browser import find_browser
 from federation.people.models import User
+from tests.support.factors import sign_in_fully
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 60
@@ -158,8 +159,7 @@ def visit(browser: Browser, portal: Portal, complaints: Complaints) -> Iterator[
 
 def session_cookie(user: User, portal: Portal) -> Any:
     """Sign in without the form, which has tests of its own."""
-    client = Client()
-    client.force_login(user)
+    client = sign_in_fully(Client(), user)
     name = settings.SESSION_COOKIE_NAME
     return {"name": name, "value": client.cookies[name].value, "url": portal.url}
 

@@ -8,6 +8,7 @@ from pytest_django import Settings
 
 from dashboards.demonstration import is_demonstration
 from federation.people.models import User
+from tests.support.factors import sign_in_fully
 
 PLAIN = "django.contrib.staticfiles.storage.StaticFilesStorage"
 
@@ -18,10 +19,8 @@ def plain_static(settings: Settings) -> None:
 
 
 def signed_in_as(user: User) -> Client:
-    """A browser in which `user` has signed in."""
-    client = Client()
-    client.force_login(user)
-    return client
+    """A browser in which `user` has signed in, with a second factor where the role demands one."""
+    return sign_in_fully(Client(), user)
 
 
 def queries_of(browser: Client, address: str) -> int:

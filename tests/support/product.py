@@ -22,6 +22,7 @@ import psycopg
 
 from config.demo.files import free_ports
 from config.launch.environment import SECRETS
+from tests.support.factors import one_time_code
 from tests.support.processes import children, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -172,8 +173,14 @@ def signed_in(address: str, who: Mapping[str, Any]) -> Iterator[httpx.Client]:
         assert token
         form = {"login": who["email"], "password": who["password"]}
         answer = portal.post("/account/login/", data={**form, "csrfmiddlewaretoken": token[1]})
+        if secret := who.get("totp_secret"):
+            form = {
+                "code": one_time_code(secret),
+                "csrfmiddlewaretoken": portal.cookies["csrftoken"],
+            }
+            answer = portal.post("/account/2fa/authenticate/", data=form)
         assert answer.status_code == 200
-        assert "/account/login" not in str(answer.url)
+        assert "/account/" not in str(answer.url)
         yield portal
 
 

@@ -15,10 +15,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from federation.access.keyring import MOST_TEXT, report_leak
-from federation.access.throttle import SECONDS, may_go_on
 from federation.access.upkeep_forms import LeakForm
+from federation.people.throttle import SECONDS, may_go_on
 
-MOST_A_MINUTE = 10
 ACTION = "leak"
 
 
@@ -28,7 +27,7 @@ ACTION = "leak"
 def leak_page(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _page(request, LeakForm())
-    if not may_go_on(request, ACTION, MOST_A_MINUTE):
+    if not may_go_on(request, ACTION):
         return _too_many(_page(request, LeakForm(), busy=True))
     form = LeakForm(request.POST)
     if not form.is_valid():
@@ -42,7 +41,7 @@ def leak_page(request: HttpRequest) -> HttpResponse:
 @never_cache
 def leak_endpoint(request: HttpRequest) -> HttpResponse:
     """`{"text": "…"}`, or plain text: 202 whatever it holds. It acts for nobody, so no cookie is looked at."""
-    if not may_go_on(request, ACTION, MOST_A_MINUTE):
+    if not may_go_on(request, ACTION):
         return _too_many(JsonResponse({"error": _("Too many reports, try again later.")}))
     text = _text_of(request)
     if text is None:

@@ -18,7 +18,7 @@ from federation.fleet.operations.runs import request_run
 from federation.fleet.operations.servers import change_server_state
 from federation.fleet.policies import check_change_server_state, check_manage_server
 from federation.fleet.views.reports import visible_server
-from federation.people.guards import signed_in
+from federation.people.guards import freshly_confirmed, signed_in
 from routing.core.enums import ServerState
 from routing.upstream.credentials import Secret
 
@@ -31,6 +31,7 @@ STEPS = {
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
+@freshly_confirmed
 def rotate_key(request: HttpRequest, server_id: UUID) -> HttpResponse:
     """Put another access key in the place of the present one, and look at once whether it works."""
     user = signed_in(request)

@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from allauth.account.utils import perform_login
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
@@ -26,9 +25,10 @@ from federation.members.operations.invitations import (
 )
 from federation.members.views import tell_refused
 from federation.members.views.people import back_to
-from federation.people.guards import signed_in
+from federation.people.guards import sign_in, signed_in
 from federation.people.models import User
 from federation.people.operations import open_account
+from federation.people.throttle import may_go_on, too_many
 
 
 @never_cache
@@ -36,6 +36,8 @@ from federation.people.operations import open_account
 @require_http_methods(["GET", "HEAD", "POST"])
 def accept(request: HttpRequest, token: str) -> HttpResponse:
     """Accept: signed in, with one click; without an account, by opening one; with one, after signing in."""
+    if not may_go_on(request, "invitation"):
+        return too_many(request)
     invitation = (
         Invitation.objects.with_token(token)
         .select_related("institution", "team", "invited_by")
@@ -84,8 +86,7 @@ def _open_account(request: HttpRequest, invitation: Invitation, token: str) -> H
         except ValidationError as refusal:
             _tell(form, refusal)
         else:
-            response: HttpResponse = perform_login(request, user)
-            return response
+            return sign_in(request, user)
     context = {"invitation": invitation, "form": form}
     return render(request, "members/invitation_new_account.html", context)
 

@@ -19,10 +19,21 @@ from federation.members.operations.invitations import invite
 from federation.members.operations.teams import create_service_account
 from federation.members.policies import manages_people
 from federation.members.views import tell_refused
-from federation.people.guards import signed_in
+from federation.people.factors import protected_among
+from federation.people.guards import confirm_first, freshly_confirmed, must_confirm, signed_in
 from federation.people.models import RoleGrant, User
-from federation.people.operations import close_account, grant_role, revoke_role
-from federation.people.policies import can_close_account, can_revoke_role
+from federation.people.operations import (
+    close_account,
+    grant_role,
+    reset_second_factor,
+    revoke_role,
+)
+from federation.people.policies import (
+    can_close_account,
+    can_reset_second_factor,
+    can_revoke_role,
+    is_federation_admin,
+)
 
 
 @require_safe
@@ -30,18 +41,21 @@ from federation.people.policies import can_close_account, can_revoke_role
 def people(request: HttpRequest) -> HttpResponse:
     """Everybody at one place; `?at=` names another that one manages."""
     user, place = _placed(request)
+    here = place.people()
     people = [
         (
             person,
             [(grant, can_revoke_role(user, grant)) for grant in grants],
             can_close_account(user, person),
         )
-        for person, grants in place.people()
+        for person, grants in here
     ]
     context = {
         "place": place,
         "places": places_of(user),
         "people": people,
+        "protected": protected_among([person for person, grants in here]),
+        "may_reset": is_federation_admin(user),
         "invitations": place.invitations(),
         "teams": place.teams(),
         "roles": RoleForm(roles=place.roles_to_give()),
@@ -56,6 +70,8 @@ def invite_somebody(request: HttpRequest) -> HttpResponse:
     user, place = _placed(request)
     if not place.roles_to_offer():
         raise PermissionDenied
+    if place.institution is None and must_confirm(request):
+        return confirm_first(request, request.get_full_path())
     form = InviteForm(
         request.POST or None,
         roles=place.roles_to_offer(),
@@ -87,6 +103,8 @@ def invite_somebody(request: HttpRequest) -> HttpResponse:
 def give_role(request: HttpRequest) -> HttpResponse:
     """Give somebody who is here another role."""
     user, place = _placed(request)
+    if place.institution is None and must_confirm(request):
+        return confirm_first(request, _address_of(place.institution))
     person = get_object_or_404(
         User.objects.for_user(user), pk=_uuid(request.POST.get("account", ""))
     )
@@ -149,6 +167,27 @@ def close(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
+@freshly_confirmed
+def reset_factor(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask once more, then take a lost second factor off somebody's account."""
+    user = signed_in(request)
+    account = get_object_or_404(User.objects.for_user(user), pk=pk)
+    if request.method == "POST":
+        try:
+            reset_second_factor(by=user, user=account)
+        except ValidationError as refusal:
+            tell_refused(request, refusal)
+        else:
+            text = _("The second factor of %(name)s is taken off; an e-mail tells them.")
+            messages.success(request, text % {"name": account.name})
+        return redirect("people")
+    if not can_reset_second_factor(user, account):
+        raise PermissionDenied
+    return render(request, "people/reset_second_factor.html", {"account": account})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
 def new_service_account(request: HttpRequest) -> HttpResponse:
     """Open an account for a program."""
     user, place = _placed(request)
@@ -175,8 +214,11 @@ def new_service_account(request: HttpRequest) -> HttpResponse:
 
 def back_to(institution: Institution | None) -> HttpResponse:
     """Return to the people of a place."""
-    query = f"?at={institution.slug}" if institution else "?at="
-    return redirect(f"{reverse('people')}{query}")
+    return redirect(_address_of(institution))
+
+
+def _address_of(institution: Institution | None) -> str:
+    return f"{reverse('people')}?at={institution.slug if institution else ''}"
 
 
 def _placed(request: HttpRequest) -> tuple[User, Place]:

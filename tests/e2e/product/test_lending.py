@@ -1,16 +1,15 @@
 """An IT department lends a server in a real browser: from the form to an answer that the server gives."""
 
 import os
-import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from config.launch.browser import find_browser
 from routing.simulator import SimulatedInThread, simulated_in_thread
+from tests.support.factors import one_time_code
 from tests.support.processes import wait_for
 from tests.support.product import Product
 
@@ -46,7 +45,7 @@ def signed_in_page(browser: Browser, product: Product, who: str) -> Page:
     page.fill("[name=password]", account["password"])
     page.get_by_role("main").locator("button[type=submit]").click()
     if secret := account["totp_secret"]:
-        page.fill("[name=code]", str(format_hotp_value(hotp_value(secret, int(time.time()) // 30))))
+        page.fill("[name=code]", one_time_code(secret))
         page.get_by_role("main").locator("button[type=submit]").first.click()
     page.wait_for_url("**/")
     return page

@@ -5,13 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from dashboards.doctor import Verdict, examine
-from dashboards.views.doctor import MOST_A_MINUTE
 from federation.access.keys import checksum, new_key
 from federation.access.models import ApiKey
 from federation.access.operations import issue_key, revoke_key, set_limit
@@ -25,13 +23,13 @@ from tests.support.factories import OPERATOR, Cast, make_application, make_cast,
 from tests.support.pages import plain_static
 
 __all__ = ["plain_static"]
+MOST_A_MINUTE = 10
 HERE = "192.0.2.7"
 FORM, KNOWN, IN_FORCE, ADDRESS = range(4)
 
 
 @pytest.fixture
 def cast(db: None, plain_static: None) -> Cast:
-    cache.clear()
     return make_cast()
 
 

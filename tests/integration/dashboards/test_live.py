@@ -34,14 +34,20 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def listening(user: User | AnonymousUser, method: str = "GET") -> AsyncIterator[Any]:
+async def listening(
+    user: User | AnonymousUser, method: str = "GET", session: Any = None
+) -> AsyncIterator[Any]:
     """Open `/live/` as `user`, and leave at the end; the consumer must end by itself then."""
     stream = HttpCommunicator(LiveConsumer.as_asgi(), method, "/live/")
-    stream.scope["user"] = user
+    stream.scope["user"], stream.scope["session"] = user, session or {}
     await stream.send_input({"type": "http.request", "body": b""})
     yield stream
     await stream.send_input({"type": "http.disconnect"})
     await stream.wait(timeout=5)
+
+
+def session_of(user: User) -> Any:
+    return signed_in_as(user).session
 
 
 async def next_event(stream: Any) -> Any:
@@ -119,15 +125,15 @@ def test_nobody_hears_of_what_the_pages_would_not_list(
         models={proposed.pk: ModelLoad(in_flight=1, waiting=0, available_servers=1)},
     )
 
-    async def heard_by(user: User) -> Any:
-        async with listening(user) as stream:
+    async def heard_by(user: User, session: Any) -> Any:
+        async with listening(user, session=session) as stream:
             while not (event := await next_event(stream))["servers"]:
                 pass
             return event
 
-    for_orleans = async_to_sync(heard_by)(cast.orleans_user)
-    for_reims = async_to_sync(heard_by)(cast.reims_dsi)
-    for_admin = async_to_sync(heard_by)(cast.admin)
+    for_orleans = async_to_sync(heard_by)(cast.orleans_user, session_of(cast.orleans_user))
+    for_reims = async_to_sync(heard_by)(cast.reims_dsi, session_of(cast.reims_dsi))
+    for_admin = async_to_sync(heard_by)(cast.admin, session_of(cast.admin))
 
     assert set(for_orleans["servers"]) == {str(at_rennes.server_id)}
     assert set(for_reims["servers"]) == {str(at_rennes.server_id), str(hidden.pk)}
@@ -206,6 +212,17 @@ def test_a_visitor_hears_nothing(cast: Cast, feed: LoadFeed) -> None:
             assert (await stream.receive_output(timeout=5))["status"] == 403
 
     async_to_sync(scenario)()
+
+
+def test_a_role_that_demands_a_second_factor_hears_nothing_before(
+    cast: Cast, feed: LoadFeed
+) -> None:
+    async def status(session: Any) -> Any:
+        async with listening(cast.admin, session=session) as stream:
+            return (await stream.receive_output(timeout=5))["status"]
+
+    assert async_to_sync(status)({}) == 403
+    assert async_to_sync(status)(session_of(cast.admin)) == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "HEAD", "PUT", "DELETE"])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.core.management import call_command
 from pytest_django import Settings
 
@@ -42,6 +42,6 @@ def demonstration(
     settings.PASSWORD_HASHERS = [QUICK_HASHER]
     settings.VAR = tmp_path / "var"
     settings.PUBLIC_URL = "http://127.0.0.1:8000"
-    cache.clear()
+    caches["memory"].clear()
     yield Demonstration(settings.VAR)
-    cache.clear()  # the pages remember that this is a demonstration
+    caches["memory"].clear()  # the pages remember that this is a demonstration

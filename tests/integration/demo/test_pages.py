@@ -1,10 +1,10 @@
 """Every page of the demonstration says that it is one, once; no page of another federation does."""
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.test import Client
 from django.urls import reverse
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from config.demo.building import BY
 from dashboards.demonstration import COMMAND, is_demonstration
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("plain_static")]
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
-    cache.clear()
+    caches["memory"].clear()
 
 
 def notes(client: Client, path: str) -> int:
@@ -62,3 +62,19 @@ def test_the_database_is_asked_once_for_many_pages(
 
 def test_the_pages_and_the_command_mean_the_same_act() -> None:
     assert BY.command == COMMAND
+
+
+def test_whoever_has_no_app_reads_the_codes_on_a_page_of_the_demonstration_alone(
+    demonstration: Demonstration, settings: Settings
+) -> None:
+    account = demonstration.run()["accounts"]["rennes_dsi"]
+    assert Client().get("/demo/codes/").status_code == 404
+    settings.SHOWS_MAIL = True
+
+    shown = {code.email: code.code for code in Client().get("/demo/codes/").context["codes"]}
+
+    assert set(shown) == {"admin@ilaas.example", "dsi@rennes.example"}
+    browser = Client()
+    browser.post("/account/login/", {"login": account["email"], "password": account["password"]})
+    browser.post("/account/2fa/authenticate/", {"code": shown[account["email"]]})
+    assert browser.get("/servers/").status_code == 200

@@ -1,4 +1,4 @@
-"""The first administrator's one-time link: opens one account, signs in, and suggests to protect it."""
+"""The first administrator's one-time link: opens one account, signs in, and leads to the second factor."""
 
 import logging
 
@@ -25,7 +25,7 @@ def address() -> str:
     return f"/people/first-admin/{make_first_admin_link(by=OPERATOR)}/"
 
 
-def test_the_link_opens_an_account_and_suggests_one_time_codes(
+def test_the_link_opens_an_account_and_leads_to_its_second_factor(
     client: Client, address: str
 ) -> None:
     response = client.post(address, GIVEN, follow=True)
@@ -33,10 +33,12 @@ def test_the_link_opens_an_account_and_suggests_one_time_codes(
     user = User.objects.get()
     assert (user.email, user.name) == ("ada@example.org", "Ada Le Goff")
     assert user.has_role(Role.FEDERATION_ADMIN)
-    assert response.redirect_chain == [("/", 302)]
+    assert response.redirect_chain == [("/account/second-factor/", 302)]
     assert response.context["user"] == user
-    assert 'class="alert alert-warning"' in response.content.decode()
-    assert 'href="/account/2fa/"' in response.content.decode()
+    assert 'href="/account/2fa/totp/activate/"' in response.content.decode()
+    # Who has just chosen a password is not asked for it again.
+    assert client.get("/account/2fa/totp/activate/").status_code == 200
+    assert client.get("/").headers["Location"].startswith("/account/second-factor/")
 
 
 def test_the_account_speaks_the_language_of_the_page(client: Client, address: str) -> None:

@@ -8,9 +8,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.test import override_settings
 from django.utils import timezone
 
 from federation.access import keyring, trials
@@ -37,6 +39,7 @@ from federation.fleet.operations import (
     maintenance,
     networks,
     publication,
+    rotation,
     runs,
     servers,
     technical,
@@ -62,7 +65,10 @@ from routing.upstream.credentials import Secret
 from tests.integration.federation.world import SHOWN, World
 from tests.support.candidates import BOTH_SIGNED, NANTES, PART
 from tests.support.factories import PASSWORD
-from tests.support.lifecycle import APERTUS, bring_the_day, in_days
+from tests.support.lifecycle import APERTUS
+from tests.support.lifecycle import bring_the_day
+from tests.support.lifecycle import in_days
+from tests.support.factors import set_app
 
 ADMIN = frozenset({"admin"})
 RENNES_DSI = ADMIN | {"rennes_dsi"}
@@ -160,6 +166,11 @@ ACTS: dict[str, tuple[frozenset[str], Act]] = {
         ADMIN,
         lambda w, by: people.close_account(by=by, user=w.cast.rennes_user),
     ),
+    "reset_second_factor": (
+        ADMIN,
+        lambda w, by: people.reset_second_factor(by=by, user=_somebody_with_an_app(w)),
+    ),
+    "reseal_everything": (NOBODY, lambda w, by: _seal_anew(w, by)),
     "send_back_agreement": (
         ADMIN,
         lambda w, by: agreements.send_back_agreement(
@@ -563,6 +574,18 @@ HANDED_IN = {"submit_form"}
 """It tells of what the product itself does too: `tests/integration/fleet/test_technical_form.py` has it."""
 
 
+def _somebody_with_an_app(world: World) -> User:
+    set_app(world.cast.rennes_user)
+    return world.cast.rennes_user
+
+
+def _seal_anew(world: World, by: Actor) -> object:
+    """With a key that has sealed nothing yet."""
+    keys = settings.ENCRYPTION_KEY
+    with override_settings(ENCRYPTION_KEY=f"{Fernet.generate_key().decode()},{keys}"):
+        return rotation.reseal_everything(by=by)
+
+
 def _institution_that_left(world: World) -> Any:
     membership = world.cast.orleans.memberships.get()
     type(membership).objects.filter(pk=membership.pk).update(state=MembershipState.LEFT)
@@ -727,7 +750,7 @@ MODULES: tuple[ModuleType, ...] = (
     *(access, keyring, trials, members, people),
     *(registering, proposals, life, notices, aliases, minimum, routing),
     *(agreements, ballots, candidacies, invitations, teams, texts),
-    *(credentials, deployments, egress, guests, labels, publication, servers),
+    *(credentials, deployments, egress, guests, labels, publication, rotation, servers),
     *(certificates, maintenance, networks, runs, technical),
 )
 

@@ -1,0 +1,241 @@
+"""Passkeys in a real browser, whose authenticator is a virtual one: set, used, refused, renamed, removed.
+
+At `localhost`: browsers make passkeys for names only.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.contrib.sessions.backends.db import SessionStore
+from playwright.sync_api import Browser, CDPSession, Page, expect
+
+from federation.people.enums import Language
+from federation.people.models import User
+from tests.support.browser import (
+    DESKTOP,
+    PHONE,
+    REPORT_VIOLATIONS,
+    Complaints,
+    Portal,
+    accessibility_problems,
+    listen,
+    scrolls_sideways,
+)
+from tests.support.factories import PASSWORD, Cast, make_cast
+from tests.support.factors import set_app
+
+KEY_OF_A_DEVICE = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+
+
+@pytest.fixture
+def cast(portal: Portal) -> Cast:
+    cast = make_cast()
+    User.objects.update(language=Language.ENGLISH)
+    return cast
+
+
+class Device:
+    """A browser with an authenticator of its own."""
+
+    def __init__(self, page: Page, session: CDPSession) -> None:
+        self.page, self._session = page, session
+        session.send("WebAuthn.enable")
+        made = session.send("WebAuthn.addVirtualAuthenticator", {"options": KEY_OF_A_DEVICE})
+        self._id = made["authenticatorId"]
+
+    def will(self, verify: bool) -> None:
+        """Say whether its owner shows a finger from now on."""
+        given = {"authenticatorId": self._id, "isUserVerified": verify}
+        self._session.send("WebAuthn.setUserVerified", given)
+
+    def keys(self) -> int:
+        found: dict[str, Any] = self._session.send(
+            "WebAuthn.getCredentials", {"authenticatorId": self._id}
+        )
+        return len(found["credentials"])
+
+
+@pytest.fixture
+def device(browser: Browser, portal: Portal, complaints: Complaints) -> Iterator[Device]:
+    context = browser.new_context(
+        base_url=portal.url.replace("127.0.0.1", "localhost"),
+        locale="en",
+        viewport=DESKTOP,
+        reduced_motion="reduce",
+    )
+    context.add_init_script(REPORT_VIOLATIONS)
+    page = context.new_page()
+    listen(page, complaints)
+    yield Device(page, context.new_cdp_session(page))
+    context.close()
+
+
+def log_in(page: Page, user: User, path: str = "/servers/") -> None:
+    page.goto(path)
+    page.get_by_label("Email").fill(user.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Log in", exact=True).click()
+
+
+def log_out(page: Page, user: User) -> None:
+    page.get_by_role("button", name=user.name).click()
+    page.get_by_role("button", name="Log out").click()
+
+
+def set_a_passkey(page: Page, name: str = "Laptop") -> None:
+    page.get_by_label("Its name").fill(name)
+    page.get_by_role("button", name="Set it now").click()
+
+
+def test_a_role_leads_to_a_passkey_which_then_signs_in_alone(device: Device, cast: Cast) -> None:
+    page = device.page
+    log_in(page, cast.rennes_dsi)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your second factor")
+
+    page.get_by_role("link", name="Set a passkey").click()
+    set_a_passkey(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Recovery Codes")
+    page.get_by_role("link", name="Go on where you were").click()
+    expect(page).to_have_url(re.compile("/servers/$"))
+    assert device.keys() == 1
+
+    log_out(page, cast.rennes_dsi)
+    page.goto("/account/login/?next=/keys/")
+    page.get_by_role("button", name="Log in with a passkey").click()
+    expect(page).to_have_url(re.compile("/keys/$"))
+    page.goto("/servers/")
+    expect(page).to_have_url(re.compile("/servers/$"))
+
+
+def test_after_the_password_a_passkey_is_the_second_factor(device: Device, cast: Cast) -> None:
+    page = device.page
+    log_in(page, cast.rennes_dsi)
+    page.get_by_role("link", name="Set a passkey").click()
+    set_a_passkey(page)
+    page.get_by_role("link", name="Go on where you were").click()
+    log_out(page, cast.rennes_dsi)
+
+    log_in(page, cast.rennes_dsi)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your second factor")
+    page.get_by_role("button", name="Use a passkey").click()
+
+    expect(page).to_have_url(re.compile("/servers/$"))
+
+
+def test_who_does_not_show_a_finger_is_told_so_on_the_page(device: Device, cast: Cast) -> None:
+    page = device.page
+    log_in(page, cast.rennes_dsi)
+    page.get_by_role("link", name="Set a passkey").click()
+    device.will(verify=False)
+
+    set_a_passkey(page)
+
+    expect(page.get_by_role("alert")).to_contain_text("The passkey was not used")
+    assert device.keys() == 0
+    assert not Authenticator.objects.exists()
+
+
+def test_a_second_passkey_is_renamed_and_removed_and_the_last_one_stays(
+    device: Device, cast: Cast
+) -> None:
+    page = device.page
+    log_in(page, cast.rennes_dsi, "/account/2fa/")
+    page.get_by_role("link", name="Set a passkey").click()
+    set_a_passkey(page, "Laptop")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Recovery Codes")
+    page.goto("/account/2fa/webauthn/")
+
+    page.get_by_role("link", name="Rename (Laptop)").click()
+    page.get_by_label("Name").fill("Desk")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("link", name="Remove (Desk)").click()
+    page.get_by_role("main").get_by_role("button", name="Remove").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("this is the only one you have")
+    set_app(cast.rennes_dsi)
+    page.get_by_role("main").get_by_role("button", name="Remove").click()
+    expect(page.get_by_role("main")).to_contain_text("None yet")
+
+
+def test_a_session_from_before_shows_the_passkey_once(
+    device: Device, browser: Browser, cast: Cast
+) -> None:
+    page = device.page
+    log_in(page, cast.rennes_dsi)
+    page.get_by_role("link", name="Set a passkey").click()
+    set_a_passkey(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Recovery Codes")
+    session = page.context.cookies()
+    name = next(cookie for cookie in session if cookie.get("name") == "sessionid")
+    strip_of_its_proof(str(name.get("value")))
+
+    page.goto("/servers/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Show your second factor")
+    page.get_by_role("link", name="Use a passkey").click()
+    page.get_by_role("button", name="Use a passkey").click()
+
+    expect(page).to_have_url(re.compile("/servers/$"))
+
+
+def strip_of_its_proof(key: str) -> None:
+    session = SessionStore(key)
+    session.pop("account_authentication_methods", None)
+    session.save()
+
+
+@pytest.mark.parametrize(("language", "theme"), [("fr", "dark"), ("en", "light")])
+def test_the_pages_of_second_factors_are_accessible_and_fit_a_phone(
+    browser: Browser, portal: Portal, device: Device, cast: Cast, language: str, theme: Any
+) -> None:
+    page = device.page
+    page.set_extra_http_headers({"accept-language": language})
+    page.emulate_media(color_scheme=theme)
+    page.set_viewport_size(PHONE)
+    user = cast.rennes_dsi
+    User.objects.filter(pk=user.pk).update(language=language)
+    page.goto("/servers/")
+    found = accessibility_problems(page)
+    page.locator("[name=login]").fill(user.email)
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("form[action='/account/login/'] button[type=submit]").click()
+    paths = ["/account/second-factor/", "/account/2fa/webauthn/add/", "/account/2fa/totp/activate/"]
+    for path in paths:
+        found += looked_at(page, path)
+    page.goto("/account/2fa/webauthn/add/")
+    page.locator("#mfa_webauthn_add").click()
+    page.wait_for_url("**/recovery-codes/")
+    passkey = Authenticator.objects.get(type=Authenticator.Type.WEBAUTHN)
+    set_app(user)
+    keys = f"/account/2fa/webauthn/keys/{passkey.pk}"
+    for path in (
+        "/account/2fa/",
+        "/account/2fa/webauthn/",
+        f"{keys}/edit/",
+        f"{keys}/remove/",
+        "/account/2fa/recovery-codes/",
+        "/account/2fa/totp/replace/",
+        "/account/2fa/reauthenticate/",
+        "/account/2fa/webauthn/reauthenticate/",
+    ):
+        found += looked_at(page, path)
+
+    assert found == []
+
+
+def looked_at(page: Page, path: str) -> list[str]:
+    page.goto(path)
+    assert page.url.endswith(path), page.url
+    problems = accessibility_problems(page)
+    if scrolls_sideways(page):
+        problems.append("it scrolls sideways")
+    return [f"{path}: {problem}" for problem in problems]

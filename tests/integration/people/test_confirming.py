@@ -1,0 +1,111 @@
+"""Before what decides over the federation or its secrets, a session that was left open is asked again."""
+
+from typing import Any
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.core import mail
+from django.test import Client
+
+from federation.access.models import ApiKey
+from federation.fleet.models import Deployment
+from federation.fleet.operations.credentials import current_credential
+from federation.people.enums import Role
+from federation.people.factors import has_factor
+from federation.people.models import User
+from tests.support.factories import PASSWORD, Cast, make_application, serve_model
+from tests.support.factors import set_app, sign_in_fully
+
+A_WHILE = 601
+ASKED = "/account/reauthenticate/"
+
+
+@pytest.fixture
+def left_open(cast: Cast) -> Client:
+    """The administrator's browser, some minutes after the sign-in."""
+    return sign_in_fully(Client(), cast.admin, seconds_ago=A_WHILE)
+
+
+@pytest.fixture
+def deployment(cast: Cast) -> Deployment:
+    return serve_model(cast.rennes, credential="sk-former")
+
+
+def is_asked(response: Any) -> bool:
+    return bool(response.status_code == 302 and response.headers["Location"].startswith(ASKED))
+
+
+def test_a_role_of_the_federation_is_given_after_confirming(cast: Cast, left_open: Client) -> None:
+    given = {"at": "", "account": str(cast.auditor.pk), "role": Role.FINANCE}
+
+    assert is_asked(left_open.post("/people/roles/", given))
+    assert not cast.auditor.role_grants.filter(role=Role.FINANCE).exists()
+
+    back = left_open.post(f"{ASKED}?next=/people/", {"password": PASSWORD})
+    assert back.headers["Location"] == "/people/"
+    left_open.post("/people/roles/", given)
+    assert cast.auditor.role_grants.filter(role=Role.FINANCE).exists()
+
+
+def test_an_invitation_to_the_federation_asks_and_one_to_an_institution_does_not(
+    cast: Cast, left_open: Client
+) -> None:
+    given = {"email": "new@example.org", "role": Role.AUDITOR}
+
+    assert is_asked(left_open.post("/people/invite/?at=", given))
+    assert is_asked(left_open.get("/people/invite/?at="))
+    assert left_open.get("/people/invite/?at=rennes").status_code == 200
+    assert mail.outbox == []
+
+
+def test_a_factor_is_taken_off_after_confirming(cast: Cast, left_open: Client) -> None:
+    set_app(cast.rennes_dsi)
+    address = f"/people/accounts/{cast.rennes_dsi.pk}/second-factor/"
+
+    assert is_asked(left_open.get(address))
+    assert is_asked(left_open.post(address))
+
+    assert has_factor(cast.rennes_dsi)
+
+
+def test_a_servers_new_key_is_asked_for_after_confirming_and_is_kept_nowhere_meanwhile(
+    cast: Cast, deployment: Deployment
+) -> None:
+    client = sign_in_fully(Client(), cast.rennes_dsi, seconds_ago=A_WHILE)
+    address = f"/servers/{deployment.server_id}/key/"
+
+    assert is_asked(client.get(address))
+    assert is_asked(client.post(address, {"key": "sk-typed-too-late"}))
+
+    former = current_credential(deployment.server)
+    assert former is not None
+    assert former.reveal() == "sk-former"
+    for session in Session.objects.all():
+        assert "sk-typed-too-late" not in str(session.get_decoded())
+    fresh = sign_in_fully(Client(), cast.rennes_dsi)
+    assert fresh.get(address).status_code == 200
+
+
+def test_ones_own_key_is_made_without_asking(cast: Cast, deployment: Deployment) -> None:
+    application = make_application(cast.rennes, cast.rennes_dsi)
+    client = sign_in_fully(Client(), cast.rennes_dsi, seconds_ago=A_WHILE)
+
+    page = client.get("/keys/new/")
+
+    assert page.status_code == 200
+    assert not ApiKey.objects.filter(application=application).exists()
+
+
+def test_who_has_just_signed_in_is_not_asked(cast: Cast) -> None:
+    client = sign_in_fully(Client(), cast.rennes_user)
+
+    assert client.get("/account/2fa/totp/activate/").status_code == 200
+    later = sign_in_fully(Client(), cast.rennes_user, seconds_ago=A_WHILE)
+    assert is_asked(later.get("/account/2fa/totp/activate/"))
+
+
+def test_anothers_session_confirms_nothing(cast: Cast) -> None:
+    client = sign_in_fully(Client(), cast.rennes_user)
+    client.force_login(User.objects.get(pk=cast.orleans_user.pk))
+
+    assert is_asked(client.get("/account/2fa/totp/activate/"))
