@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from federation.catalogue.views.facts import facts
 from federation.people.views import choose_language
 
 handler400 = "dashboards.errors.bad_request"
@@ -13,6 +14,7 @@ handler500 = "dashboards.errors.server_error"
 urlpatterns = [
     path("", include("dashboards.urls")),
     path("keys/", include("federation.access.urls")),
+    path("cards/<path:name>/", facts, name="card_facts"),
     path("routing/", include("federation.catalogue.urls")),
     path("servers/", include("federation.fleet.urls")),
     path("", include("federation.members.urls")),

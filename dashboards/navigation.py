@@ -50,6 +50,7 @@ ACCOUNT = (  # in the words of their headings, which are allauth's
     Entry("mfa_index", _("Two-Factor Authentication"), "shield-lock"),
     Entry("usersessions_list", _("Sessions"), "devices"),
 )
+JOURNAL = Entry("journal", _("Journal"), "book")
 
 
 def main_entries(user: User | AnonymousUser, path: str) -> list[Shown]:
@@ -61,6 +62,8 @@ def main_entries(user: User | AnonymousUser, path: str) -> list[Shown]:
             entries.append(PEOPLE)
         if user.sees_everything:
             entries.append(MEMBERS)
+        if reads_of_others(user):
+            entries.append(JOURNAL)
         if user.is_staff and user.has_role(Role.FEDERATION_ADMIN):
             entries += FEDERATION
     return [Shown(entry, _lies_under(path, entry.address)) for entry in entries]
@@ -69,6 +72,19 @@ def main_entries(user: User | AnonymousUser, path: str) -> list[Shown]:
 def account_entries(path: str) -> list[Shown]:
     """Return the pages of one's own account."""
     return [Shown(entry, _lies_under(path, entry.address)) for entry in ACCOUNT]
+
+
+def menu_entries(user: User | AnonymousUser, path: str) -> list[Shown]:
+    """Return the entries of the account's menu: its pages, and the journal of one's own acts."""
+    own = isinstance(user, User) and not reads_of_others(user)
+    return account_entries(path) + (
+        [Shown(JOURNAL, _lies_under(path, JOURNAL.address))] if own else []
+    )
+
+
+def reads_of_others(user: User) -> bool:
+    """Whether the journal shows `user` more than their own acts."""
+    return user.sees_everything or bool(user.overseen_institution_ids)
 
 
 def _lies_under(path: str, address: str) -> bool:

@@ -8,7 +8,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboards.days import long_day
+from dashboards.days import long_day, short_day
 
 register = template.Library()
 
@@ -16,6 +16,11 @@ register = template.Library()
 @register.filter(name="long_day", expects_localtime=True)
 def _long_day(day: date) -> str:
     return long_day(day)
+
+
+@register.filter(name="short_day", expects_localtime=True)
+def _short_day(moment: date) -> str:
+    return short_day(moment)
 
 
 @register.simple_block_tag

@@ -21,6 +21,13 @@ def check_set_routing(by: Actor, model: AIModel) -> None:
         raise ValidationError(_("This model is retired."), code="retired")
 
 
+def check_describe(by: Actor, model: AIModel) -> None:
+    """The federation writes the cards; of a retired model, the last one stands."""
+    check_write_catalogue(by)
+    if model.stage == LifecycleStage.RETIRED:
+        raise ValidationError(_("This model is retired."), code="retired")
+
+
 def check_name_is_free(name: str) -> None:
     """Raise unless no model and no alias bears this public name, in any case of letters."""
     taken = AIModel.objects.filter(slug__iexact=name).exists()
@@ -31,3 +38,4 @@ def check_name_is_free(name: str) -> None:
 
 
 can_set_routing = asking(check_set_routing)
+can_describe = asking(check_describe)

@@ -32,14 +32,16 @@ class BrokenChainError(Exception):
     """The journal was changed by other means than its own operation; the text says where."""
 
 
-def verify(events: Iterable[AuditEvent]) -> tuple[int, str]:
+def verify(
+    events: Iterable[AuditEvent], after: tuple[int, str] = (0, FIRST_PREVIOUS_HASH)
+) -> tuple[int, str]:
     """Return how many events there are and the last hash; raise `BrokenChainError` at the first fault.
 
-    `events` come in order, from the first. Events cut off at the end leave a whole chain: compare the
-    last hash with one noted earlier.
+    `events` come in order, from the first; or from the one that follows `after`, which an earlier call returned.
+    Events cut off at the end leave a whole chain: compare the last hash with one noted earlier.
     """
-    count, previous = 0, FIRST_PREVIOUS_HASH
-    for count, event in enumerate(events, start=1):
+    count, previous = after
+    for count, event in enumerate(events, start=after[0] + 1):
         if event.seq != count:
             raise BrokenChainError(f"event {count} is missing")
         if event.prev_hash != previous:
