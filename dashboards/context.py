@@ -41,7 +41,7 @@ class Navigation:
 
     @property
     def menu(self) -> list[Shown]:
-        return menu_entries(self._request.user, self._request.path)
+        return menu_entries(self._request.path)
 
     @property
     def account(self) -> list[Shown]:

@@ -13,7 +13,7 @@ def long_day(day: date) -> str:
 
 def short_day(day: date) -> str:
     """Return `day` with its month abbreviated, for a line with several."""
-    return _ordinal(day, date_format(day, "j M Y"))
+    return _ordinal(day, date_format(day, "j N Y"))
 
 
 def _ordinal(day: date, text: str) -> str:

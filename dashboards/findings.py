@@ -100,6 +100,7 @@ def findings(deployments: Iterable[UUID]) -> Findings:
     )
     found: dict[UUID, dict[str, Found]] = {}
     for deployment, check, verdict, finding, figures, at in lines:
+        assert at is not None  # the constraint gives every run that is over its end
         told = {name: value for name, value in figures.items() if name in PUBLIC_FIGURES}
         found.setdefault(deployment, {})[check] = Found(check, verdict, finding, told, at)
     return found

@@ -62,8 +62,6 @@ def main_entries(user: User | AnonymousUser, path: str) -> list[Shown]:
             entries.append(PEOPLE)
         if user.sees_everything:
             entries.append(MEMBERS)
-        if reads_of_others(user):
-            entries.append(JOURNAL)
         if user.is_staff and user.has_role(Role.FEDERATION_ADMIN):
             entries += FEDERATION
     return [Shown(entry, _lies_under(path, entry.address)) for entry in entries]
@@ -74,17 +72,9 @@ def account_entries(path: str) -> list[Shown]:
     return [Shown(entry, _lies_under(path, entry.address)) for entry in ACCOUNT]
 
 
-def menu_entries(user: User | AnonymousUser, path: str) -> list[Shown]:
-    """Return the entries of the account's menu: its pages, and the journal of one's own acts."""
-    own = isinstance(user, User) and not reads_of_others(user)
-    return account_entries(path) + (
-        [Shown(JOURNAL, _lies_under(path, JOURNAL.address))] if own else []
-    )
-
-
-def reads_of_others(user: User) -> bool:
-    """Whether the journal shows `user` more than their own acts."""
-    return user.sees_everything or bool(user.overseen_institution_ids)
+def menu_entries(path: str) -> list[Shown]:
+    """Return the entries of the account's menu: its pages, and the journal, which everyone has a part in."""
+    return [*account_entries(path), Shown(JOURNAL, _lies_under(path, JOURNAL.address))]
 
 
 def _lies_under(path: str, address: str) -> bool:

@@ -72,7 +72,8 @@ class Change(NamedTuple):
 
 def changes(event: AuditEvent, names: Mapping[Reference, Named]) -> list[Change]:
     teller = _Teller(event.object_type, names)
-    return [teller.change(name, value) for name, value in event.diff.items()]
+    told = ((name, value) for name, value in event.diff.items() if value not in (None, "", []))
+    return [teller.change(name, value) for name, value in told]
 
 
 def references(event: AuditEvent) -> Iterator[Reference]:

@@ -47,9 +47,11 @@ def entries_of(user: User, events: Iterable[AuditEvent]) -> list[Entry]:
     """Return these events for `user`; as many queries as there are kinds of objects among them, and two."""
     listed = list(events)
     names = names_of(user, (each for event in listed for each in references(event)))
-    actors = _actors(user, {event.actor_pseudonym for event in listed} - {None})
-    ids = {event.institution_id for event in listed} - {None}
-    institutions = dict(Institution.objects.filter(pk__in=ids).values_list("pk", "short_name"))
+    actors = _actors(user, {event.actor_pseudonym for event in listed if event.actor_pseudonym})
+    ids = {event.institution_id for event in listed if event.institution_id}
+    institutions: dict[UUID | None, str] = dict(
+        Institution.objects.filter(pk__in=ids).values_list("pk", "short_name")
+    )
     return [
         Entry(
             event=event,
@@ -94,7 +96,7 @@ def _row(entry: Entry) -> dict[str, object]:
     }
 
 
-def _actors(user: User, pseudonyms: set[UUID | None]) -> dict[UUID, str]:
+def _actors(user: User, pseudonyms: set[UUID]) -> dict[UUID, str]:
     seen = User.objects.for_user(user).filter(pseudonym__in=pseudonyms)
     return dict(seen.values_list("pseudonym", "name"))
 

@@ -59,7 +59,7 @@ class JournalForm(forms.Form):
     def __init__(self, asked: Mapping[str, str], *, user: User) -> None:
         super().__init__(asked)
         self._user = user
-        groups = [(name, capfirst(label)) for name, label in GROUPS.items()]
+        groups = [(name, capfirst(str(label))) for name, label in GROUPS.items()]
         all_groups = ("", pgettext_lazy("acts", "all"))
         cast(forms.ChoiceField, self.fields["group"]).choices = [all_groups, *groups]
         overseen = Institution.objects.order_by("short_name")

@@ -27,7 +27,9 @@ SENTENCES: dict[str, Text] = {
     "access.revoke_key": _("%(actor)s revoked a key"),
     "access.set_limit": _("%(actor)s set a limit"),
     "access.remove_limit": _("%(actor)s removed a limit"),
-    "access.set_threshold": _("%(actor)s changed how long a queue a key’s requests join"),
+    "access.set_threshold": _(
+        "%(actor)s changed how long a queue may be that a key’s requests join"
+    ),
     "billing.import_requests": _("%(actor)s took over requests from another dispatcher"),
     "catalogue.register_model": _("%(actor)s entered a model in the catalogue"),
     "catalogue.describe_model": _("%(actor)s edited the card of a model"),

@@ -65,7 +65,7 @@ def chain(request: HttpRequest) -> HttpResponse:
     try:
         count, head = verify(events[:STEP], after)
     except BrokenChainError as fault:
-        context["fault"] = str(fault)
+        context["fault"] = fault.number
     else:
         last = AuditEvent.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
         is_over = count - after[0] < STEP

@@ -1,5 +1,8 @@
 """Writes about what a model's card tells."""
 
+from collections.abc import Sequence
+from typing import cast
+
 from django.db import transaction
 
 from federation.catalogue import policies
@@ -16,8 +19,7 @@ CODES = ("category", *SEVERAL)
 
 def facts_of(model: AIModel) -> ModelFacts:
     """Return what the card tells now, and what a form about it was made from."""
-    facts = {name: getattr(model, name) for name in ModelFacts.__annotations__}
-    return ModelFacts(**facts)  # type: ignore[typeddict-item]  # every key is one of its own
+    return cast(ModelFacts, {name: getattr(model, name) for name in ModelFacts.__annotations__})
 
 
 @transaction.atomic
@@ -34,7 +36,7 @@ def describe_model(*, by: Actor, model: AIModel, facts: ModelFacts, seen: str = 
     for name, value in facts.items():
         if name not in ModelFacts.__annotations__:
             raise ValueError(name)
-        setattr(locked, name, list(dict.fromkeys(value)) if name in SEVERAL else value)
+        setattr(locked, name, _each_once(value) if name in SEVERAL else value)
     locked.full_clean()
     after = facts_of(locked)
     diff = {
@@ -47,6 +49,10 @@ def describe_model(*, by: Actor, model: AIModel, facts: ModelFacts, seen: str = 
     locked.save(update_fields=list(facts))
     record(by=by, verb="catalogue.describe_model", obj=locked, diff=diff)
     return locked
+
+
+def _each_once(values: object) -> list[str]:
+    return list(dict.fromkeys(cast(Sequence[str], values)))
 
 
 def _told(name: str, value: object) -> object:
