@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from dashboards.days import short_day
 from dashboards.findings import Found, Standing
@@ -108,7 +108,7 @@ class Ability:
             if self.standings[Standing.NOT_OFFERED] == self.servers:
                 return _("declared in the catalogue, offered by none of its servers")
             return _("declared, never tested")
-        return "; ".join(self._parts(self.latest))
+        return pgettext("between findings", "; ").join(self._parts(self.latest))
 
     def _parts(self, latest: datetime) -> list[str]:
         well, values = self.standings[Standing.WELL], {"servers": self.servers}
@@ -117,6 +117,8 @@ class Ability:
             "tested well on %(well)s of %(servers)s servers, %(day)s",
             self.servers,
         )
+        if not well:
+            told = _("last tested %(day)s")
         parts = [told % {**values, "well": well, "day": short_day(_day(latest))}]
         others = (
             (Standing.RESERVED, _("with a reservation on %(count)s")),

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from federation.catalogue.forms.facts import FactsForm
 from federation.catalogue.models import AIModel
-from federation.catalogue.policies import check_describe
+from federation.catalogue.policies import can_describe
 from federation.people.guards import signed_in
 from federation.people.policies import is_federation_admin
 
@@ -22,7 +22,9 @@ def facts(request: HttpRequest, name: str) -> HttpResponse:
     if not is_federation_admin(user):
         raise PermissionDenied
     model = get_object_or_404(AIModel.objects.for_user(user), slug=name)
-    check_describe(user, model)
+    if not can_describe(user, model):
+        messages.info(request, _("This model is retired: its last card stands."))
+        return redirect("model", name=model.slug)
     form = FactsForm(request.POST or None, model=model)
     if request.method == "POST" and form.is_valid() and form.save(user):
         messages.success(request, _("The card is changed."))

@@ -16,7 +16,7 @@ from django.utils import timezone
 from federation.access import keyring
 from federation.access import operations as access
 from federation.access.models import ApiKey
-from federation.catalogue.operations import life, registering, routing
+from federation.catalogue.operations import facts, life, registering, routing
 from federation.fleet.enums import Engine, MaintenanceState
 from federation.fleet.operations import (
     credentials,
@@ -206,6 +206,10 @@ ACTS: dict[str, tuple[frozenset[str], Act]] = {
         lambda w, by: teams.create_service_account(
             by=by, institution=w.cast.rennes, name="nightly indexing"
         ),
+    ),
+    "describe_model": (
+        ADMIN,
+        lambda w, by: facts.describe_model(by=by, model=w.model, facts={"licence": "MIT"}),
     ),
     "register_model": (ADMIN, lambda w, by: registering.register_model(by=by, slug="new-model")),
     "add_version": (
@@ -591,7 +595,7 @@ def undone() -> Iterator[None]:
 
 MODULES: tuple[ModuleType, ...] = (
     *(access, keyring, members, people),
-    *(registering, life, routing),
+    *(registering, life, routing, facts),
     *(agreements, ballots, candidacies, invitations, teams, texts),
     *(credentials, deployments, egress, guests, labels, publication, servers),
     *(maintenance, runs, technical),
