@@ -74,6 +74,7 @@ class JournalForm(forms.Form):
         cleaned = super().clean() or {}
         first, last = cleaned.get("first"), cleaned.get("last")
         if first and last and first > last:
+            del cleaned["last"]
             self.add_error("first", _("These days are no period: the first comes before the last."))
         return cleaned
 

@@ -19,6 +19,7 @@ GROUPS: dict[str, Text] = {
 SENTENCES: dict[str, Text] = {
     "access.create_application": _("%(actor)s created an application"),
     "access.hand_over": _("%(actor)s handed an application over"),
+    "access.give_to_team": _("%(actor)s gave an application to a team"),
     "access.add_manager": _("%(actor)s gave an application another manager"),
     "access.remove_manager": _("%(actor)s took a manager from an application"),
     "access.issue_key": _("%(actor)s issued a key"),

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -247,8 +248,12 @@ def test_the_queries_do_not_grow_with_the_acts(cast: Cast, acts: UUID) -> None:
 def rows(user: User, query: str = "", language: str = "en") -> list[dict[str, str]]:
     answer = signed_in_as(user).get(f"/journal/csv/{query}", headers={"accept-language": language})
     assert answer.headers["Cache-Control"] == "no-store"
-    text = b"".join(answer.streaming_content).decode().removeprefix("\ufeff")  # type: ignore[arg-type]
+    text = async_to_sync(whole)(answer).removeprefix("\ufeff")
     return list(csv.DictReader(StringIO(text), delimiter=";" if language == "fr" else ","))
+
+
+async def whole(answer: Any) -> str:
+    return b"".join([piece async for piece in answer.streaming_content]).decode()
 
 
 def test_the_file_holds_what_the_page_shows_in_the_reader_s_language(
