@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from federation.catalogue.views.minimum import minimum_service
+from federation.catalogue.views.facts import facts
 from federation.people.views import choose_language
 
 handler400 = "dashboards.errors.bad_request"
@@ -15,6 +16,7 @@ handler500 = "dashboards.errors.server_error"
 urlpatterns = [
     path("", include("dashboards.urls")),
     path("keys/", include("federation.access.urls")),
+    path("cards/<path:name>/", facts, name="card_facts"),
     path("routing/", include("federation.catalogue.urls")),
     path("lifecycle/", include("federation.catalogue.life_urls")),
     path("minimum/<path:name>/", minimum_service, name="minimum_service"),

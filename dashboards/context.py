@@ -4,7 +4,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from dashboards.demonstration import is_demonstration
-from dashboards.navigation import Shown, account_entries, main_entries
+from dashboards.navigation import Shown, account_entries, main_entries, menu_entries
 
 
 def site(request: HttpRequest) -> dict[str, object]:
@@ -38,6 +38,10 @@ class Navigation:
     @property
     def main(self) -> list[Shown]:
         return main_entries(self._request.user, self._request.path)
+
+    @property
+    def menu(self) -> list[Shown]:
+        return menu_entries(self._request.path)
 
     @property
     def account(self) -> list[Shown]:

@@ -6,14 +6,20 @@ expects in the reader's language. Column names never change with the language.
 """
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from io import StringIO
+from itertools import islice
+from typing import Any
 from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.http import StreamingHttpResponse
 
 from billing.periods import PARIS
 from billing.usage import Request
 
+LINES_AT_ONCE = 500
 BYTE_ORDER_MARK = "\ufeff"
 SEPARATORS = {"fr": ";"}
 USUAL_SEPARATOR = ","
@@ -51,16 +57,41 @@ _COLUMNS = (
 
 
 def csv_lines(requests: Iterable[Request], language: str) -> Iterator[str]:
-    """Yield the header and a line per request. Times are Paris's, with their offset."""
+    """Return the header and a line per request. Times are Paris's, with their offset."""
+    told = ({column: getattr(request, column) for column in _COLUMNS} for request in requests)
+    return table_lines(_COLUMNS, told, language)
+
+
+def table_lines(
+    columns: Sequence[str], rows: Iterable[Mapping[str, Any]], language: str
+) -> Iterator[str]:
+    """Yield the header and a line per row, whose values stand under the names of `columns`."""
     buffer = StringIO()
     writer = csv.writer(buffer, delimiter=SEPARATORS.get(language, USUAL_SEPARATOR))
-    writer.writerow(_COLUMNS)
+    writer.writerow(columns)
     yield BYTE_ORDER_MARK + buffer.getvalue()
-    for request in requests:
+    for row in rows:
         buffer.seek(0)
         buffer.truncate()
-        writer.writerow([cell(getattr(request, column)) for column in _COLUMNS])
+        writer.writerow([cell(row[column]) for column in columns])
         yield buffer.getvalue()
+
+
+def csv_response(lines: Iterator[str], name: str) -> StreamingHttpResponse:
+    return StreamingHttpResponse(
+        _encoded(lines),
+        content_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+async def _encoded(lines: Iterator[str]) -> AsyncIterator[bytes]:
+    """Yield `lines` in pieces, each fetched in a thread: the portal serves other pages meanwhile."""
+    while piece := await sync_to_async(lambda: "".join(islice(lines, LINES_AT_ONCE)))():
+        yield piece.encode()
 
 
 def cell(value: str | int | bool | datetime | UUID | None) -> str:

@@ -52,6 +52,7 @@ ACCOUNT = (  # in the words of their headings, which are allauth's
     Entry("mfa_index", _("Two-Factor Authentication"), "shield-lock"),
     Entry("usersessions_list", _("Sessions"), "devices"),
 )
+JOURNAL = Entry("journal", _("Journal"), "book")
 
 
 def main_entries(user: User | AnonymousUser, path: str) -> list[Shown]:
@@ -75,6 +76,11 @@ def account_entries(path: str) -> list[Shown]:
 
 def _is_current(entry: Entry, path: str) -> bool:
     return _lies_under(path, entry.address) or bool(entry.also and path.startswith(entry.also))
+
+
+def menu_entries(path: str) -> list[Shown]:
+    """Return the entries of the account's menu: its pages, and the journal, which everyone has a part in."""
+    return [*account_entries(path), Shown(JOURNAL, _lies_under(path, JOURNAL.address))]
 
 
 def _lies_under(path: str, address: str) -> bool:

@@ -5,7 +5,9 @@ lends which model on which site is what a federation is about, and is told to ev
 the columns of a public card alone. Addresses come from `addresses`, for those who run the server.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 from django.conf.locale import LANG_INFO
@@ -13,8 +15,9 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import get_language, get_language_info
 from django.utils.translation import gettext as _
 
-from federation.catalogue.enums import Capability
-from federation.catalogue.models import AIModel, ModelVersion
+from dashboards.abilities import Ability, Speed, abilities, longest_read, speeds
+from dashboards.findings import Findings, Found, findings
+from federation.catalogue.models import AIModel, Alias, ModelVersion
 from federation.fleet.enums import SERVER_STATE_LABELS, Engine
 from federation.fleet.models import Deployment, InferenceServer
 from federation.members.enums import MembershipState
@@ -34,6 +37,18 @@ _CARD = (
     "site__city",
     "engine",
     "state",
+    "site__pue",
+    "site__labels",
+)
+_SERVING = (
+    "id",
+    "version__model_id",
+    "version__model__slug",
+    "version__revision",
+    "version__quantisation",
+    "version__context_length",
+    "version__template",
+    "version__current",
 )
 
 
@@ -49,6 +64,8 @@ class ServerCard:
     city: str
     engine: str
     state: str
+    pue: Decimal | None
+    labels: list[str]
 
     @property
     def engine_label(self) -> str:
@@ -65,34 +82,69 @@ class ServerCard:
 
 @dataclass(frozen=True)
 class Serving:
-    """A model version on a server, as everyone may know it."""
+    """A model version on a server, as everyone may know it. The fields after the first are `_SERVING`'s columns."""
 
     server: ServerCard
+    deployment_id: UUID
     model_id: UUID
     model: str
     revision: str
     quantisation: str
     context_length: int | None
+    template: str
     is_current: bool
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A model of the catalogue and who serves it. `context_length` is the current version's."""
+    """A model of the catalogue, who serves it, and what was found there. `current` is its current version."""
 
     model: AIModel
-    context_length: int | None
+    current: ModelVersion | None
     servings: tuple[Serving, ...]
+    findings: Findings
+
+    @property
+    def context_length(self) -> int | None:
+        return self.current.context_length if self.current else None
+
+    @property
+    def in_service(self) -> list[Serving]:
+        return [serving for serving in self.servings if serving.server.in_service]
+
+    @property
+    def found(self) -> list[Mapping[str, Found]]:
+        """What was found of each server in service, in their order."""
+        return [self.findings.get(serving.deployment_id, {}) for serving in self.in_service]
+
+    @property
+    def quantisations(self) -> list[str]:
+        return sorted({serving.quantisation for serving in self.in_service} - {""})
+
+    @property
+    def abilities(self) -> list[Ability]:
+        return abilities(self.model.capabilities, self.found)
+
+    @property
+    def badges(self) -> list[Ability]:
+        """The abilities that a short card shows."""
+        return [each for each in self.abilities if each.is_capability]
+
+    @property
+    def speeds(self) -> list[Speed]:
+        return speeds(self.found)
+
+    @property
+    def accepted(self) -> Found | None:
+        """The longest prompt that a server in service has read whole."""
+        return longest_read(self.found)
 
     @property
     def sites(self) -> list[tuple[str, str]]:
         """Institutions and sites in service, each once, in alphabetical order."""
-        cards = [serving.server for serving in self.servings if serving.server.in_service]
-        return sorted({(card.institution, card.site) for card in cards})
-
-    @property
-    def capability_labels(self) -> list[str]:
-        return [str(Capability(value).label) for value in self.model.capabilities]
+        return sorted(
+            {(serving.server.institution, serving.server.site) for serving in self.in_service}
+        )
 
     @property
     def languages(self) -> list[str]:
@@ -125,30 +177,31 @@ def servings(user: User) -> list[Serving]:
         Deployment.objects.live()
         .filter(server__in=shown, version__in=ModelVersion.objects.for_user(user))
         .order_by("version__model__slug", "server__site__institution__short_name", "server__name")
-        .values_list(
-            "version__model_id",
-            "version__model__slug",
-            "version__revision",
-            "version__quantisation",
-            "version__context_length",
-            "version__current",
-            *(f"server__{column}" for column in _CARD),
-        )
+        .values_list(*_SERVING, *(f"server__{column}" for column in _CARD))
     )
-    return [Serving(ServerCard(*row[6:]), *row[:6]) for row in rows]
+    return [Serving(ServerCard(*row[len(_SERVING) :]), *row[: len(_SERVING)]) for row in rows]
 
 
 def model_cards(user: User) -> list[ModelCard]:
-    """Return the catalogue as `user` may see it. Three queries, however long it is."""
+    """Return the catalogue as `user` may see it. Four queries, however long it is."""
     running: dict[UUID, list[Serving]] = {}
     for serving in servings(user):
         running.setdefault(serving.model_id, []).append(serving)
-    current = ModelVersion.objects.for_user(user).filter(current=True)
-    contexts = dict(current.values_list("model_id", "context_length"))
+    versions = ModelVersion.objects.for_user(user).filter(current=True)
+    current = {version.model_id: version for version in versions}
+    found = findings(each.deployment_id for served in running.values() for each in served)
     return [
-        ModelCard(model, contexts.get(model.pk), tuple(running.get(model.pk, ())))
+        ModelCard(model, current.get(model.pk), tuple(running.get(model.pk, ())), found)
         for model in AIModel.objects.for_user(user)
     ]
+
+
+def other_names(user: User) -> dict[UUID, list[str]]:
+    """Return the aliases of each model."""
+    names: dict[UUID, list[str]] = {}
+    for model, name in Alias.objects.for_user(user).values_list("model_id", "name"):
+        names.setdefault(model, []).append(name)
+    return names
 
 
 def addresses(user: User) -> dict[UUID, str]:

@@ -7,8 +7,9 @@ from dashboards.views.affected import affected
 from dashboards.views.doctor import doctor
 from dashboards.views.health import portal
 from dashboards.views.home import home
+from dashboards.views.journal import chain, journal, journal_csv
 from dashboards.views.limits import quotas
-from dashboards.views.models import model, models
+from dashboards.views.models import compare, model, models
 from dashboards.views.requests import find, request_page
 from dashboards.views.servers import servers
 from dashboards.views.stops import stops
@@ -27,6 +28,10 @@ urlpatterns = [
     path("doctor/", doctor, name="doctor"),
     path("catalogue/", models, name="models"),
     path("catalogue/<path:name>/", model, name="model"),
+    path("compare/<path:name>/", compare, name="compare"),
+    path("journal/", journal, name="journal"),
+    path("journal/csv/", journal_csv, name="journal_csv"),
+    path("journal/chain/", chain, name="journal_chain"),
     path("usage/", usage, name="usage"),
     path("usage/requests/", find, name="find_request"),
     path("usage/requests/<uuid:request_id>/", request_page, name="request"),

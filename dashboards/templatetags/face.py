@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from dashboards.days import long_day
+from dashboards.days import short_day
 from federation.people.factors import passkeys_work_at
 
 register = template.Library()
@@ -19,6 +20,11 @@ register = template.Library()
 @register.filter(name="long_day", expects_localtime=True)
 def _long_day(day: date) -> str:
     return long_day(day)
+
+
+@register.filter(name="short_day", expects_localtime=True)
+def _short_day(moment: date) -> str:
+    return short_day(moment)
 
 
 @register.simple_block_tag

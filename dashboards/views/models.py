@@ -10,12 +10,22 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from dashboards.critical import critical_models
+from dashboards.catalogue import CatalogueForm
+from dashboards.comparison import comparison
 from dashboards.observed import ServerRow, health_texts, is_stopped, observed
+from dashboards.queries import ModelCard
+from dashboards.queries import Serving
 from dashboards.queries import model_cards
+from dashboards.queries import other_names
 from federation.access.policies import can_see_trials
 from federation.access.snippets import base_url, snippets
 from federation.catalogue.enums import SETTING_TEXTS
-from federation.catalogue.models import PUBLIC_NAME, AIModel, Alias, RoutingPolicy, StageChange
+from federation.catalogue.models import AIModel
+from federation.catalogue.models import Alias
+from federation.catalogue.models import PUBLIC_NAME
+from federation.catalogue.models import RoutingPolicy
+from federation.catalogue.models import StageChange
+from federation.catalogue.policies import can_describe
 from federation.people.guards import signed_in
 from federation.people.models import User
 from routing.bridge.load import current_load
@@ -27,10 +37,14 @@ from routing.dispatch.messages import ModelLoad
 @require_safe
 @login_required
 def models(request: HttpRequest) -> HttpResponse:
-    load = current_load()
-    user = signed_in(request)
+    user, load = signed_in(request), current_load()
+    catalogue = model_cards(user)
+    form = CatalogueForm(request.GET.dict(), catalogue=catalogue, names=other_names(user))
+    form.is_valid()  # a choice that cannot be read is left out, and the form says so
     context = {
-        "cards": [(card, _load_of(card.model, load)) for card in model_cards(user)],
+        "form": form,
+        "cards": [(card, _load_of(card.model, load)) for card in form.chosen],
+        "all": len(catalogue),
         "critical_ids": {each.model.pk for each in critical_models(user, load)},
         "router_is_away": load is None,
     }
@@ -47,20 +61,11 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
         return redirect("model", name=found.slug, permanent=False)
     load = current_load()
     policy = RoutingPolicy.objects.for_user(user).current_of(found)
-    card = next(card for card in model_cards(user) if card.model == found)
+    card = _card_of(found, user)
     context = {
         "card": card,
-        "rows": [
-            (
-                each,
-                ServerRow(
-                    each.server,
-                    observed(each.server, load),
-                    is_stopped=is_stopped(each.server, load),
-                ),
-            )
-            for each in card.servings
-        ],
+        "rows": _rows(card, load),
+        "may_describe": can_describe(user, found),
         "health_texts": health_texts(),
         "critical": next(
             (each for each in critical_models(user, load) if each.model == found), None
@@ -82,6 +87,44 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
         "snippets": snippets(found.slug, found.capabilities, _("YOUR_KEY")),
     }
     return render(request, "dashboards/model.html", context)
+
+
+@require_safe
+@login_required
+def compare(request: HttpRequest, name: str) -> HttpResponse:
+    """One model on its several servers, side by side."""
+    user = signed_in(request)
+    found = _named(name, user)
+    if found.slug != name:
+        return redirect("compare", name=found.slug, permanent=False)
+    load, card = current_load(), _card_of(found, user)
+    context = {
+        "card": card,
+        "rows": _rows(card, load),
+        "lines": [
+            (line.label, list(zip(card.servings, line.cells, strict=True)))
+            for line in comparison(card)
+        ],
+        "health_texts": health_texts(),
+        "router_is_away": load is None,
+    }
+    return render(request, "dashboards/compare.html", context)
+
+
+def _card_of(model: AIModel, user: User) -> ModelCard:
+    return next(card for card in model_cards(user) if card.model == model)
+
+
+def _rows(card: ModelCard, load: Load | None) -> list[tuple[Serving, ServerRow]]:
+    return [
+        (
+            each,
+            ServerRow(
+                each.server, observed(each.server, load), is_stopped=is_stopped(each.server, load)
+            ),
+        )
+        for each in card.servings
+    ]
 
 
 def _named(name: str, user: User) -> AIModel:

@@ -1,11 +1,8 @@
 """My usage: totals, one chart with the same numbers as a table, keys, latest requests, and all of it as CSV."""
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from itertools import islice
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -16,14 +13,13 @@ from django.views.decorators.http import require_safe
 
 from billing.periods import last_days
 from billing.queries import csv_rows, latest_requests, totals, usage_by_day, usage_by_key
-from dashboards.exports import csv_lines
+from dashboards.exports import csv_lines, csv_response
 from dashboards.figures.usage import usage_chart
 from dashboards.forms import UsageForm
 from federation.access.models import ApiKey
 from federation.people.guards import signed_in
 
 LATEST = 20
-LINES_AT_ONCE = 500
 LISTEN_FOR = timedelta(hours=1)
 """How long the page of a new key waits for its first call."""
 
@@ -59,14 +55,7 @@ def usage_csv(request: HttpRequest) -> StreamingHttpResponse:
     requests = csv_rows(signed_in(request), period, **form.narrowing)
     lines = csv_lines(requests, get_language() or "")
     name = f"usage_{period.start_day}_{period.end_day}.csv"
-    return StreamingHttpResponse(
-        _encoded(lines),
-        content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}"',
-            "Cache-Control": "no-store",
-        },
-    )
+    return csv_response(lines, name)
 
 
 @require_safe
@@ -89,9 +78,3 @@ def _form(request: HttpRequest) -> UsageForm:
     form = UsageForm(request.GET.dict(), user=signed_in(request))
     form.is_valid()  # a choice that cannot be read stays at its default, and the form says so
     return form
-
-
-async def _encoded(lines: Iterator[str]) -> AsyncIterator[bytes]:
-    """Yield `lines` in pieces, each fetched in a thread: the portal serves other pages meanwhile."""
-    while piece := await sync_to_async(lambda: "".join(islice(lines, LINES_AT_ONCE)))():
-        yield piece.encode()

@@ -13,6 +13,12 @@ curl {base}/{path} \\
   -H "Content-Type: application/json" \\
   -d '{body}'
 """
+_CURL_WITH_FILE = """\
+curl {base}/{path} \\
+  -H "Authorization: Bearer {key}" \\
+  -F model={body} \\
+  -F file=@parole.wav
+"""
 _PYTHON = """\
 # pip install openai
 from openai import OpenAI
@@ -45,6 +51,7 @@ class _Call(NamedTuple):
     body: str
     python: str = ""
     javascript: str = ""
+    curl: str = _CURL
 
 
 _CHAT = _Call(
@@ -77,6 +84,23 @@ _RERANK = _Call(
     path="rerank",
     body='{{"model": "{model}", "query": "Bonjour", "documents": ["Salut !", "Au revoir."]}}',
 )
+_TRANSCRIPTION = _Call(
+    path="audio/transcriptions",
+    body="{model}",
+    python="""\
+with open("parole.wav", "rb") as sound:
+    answer = client.audio.transcriptions.create(model="{model}", file=sound)
+print(answer.text)""",
+    javascript="""\
+import {{ createReadStream }} from "node:fs";
+
+const answer = await client.audio.transcriptions.create({{
+  model: "{model}",
+  file: createReadStream("parole.wav"),
+}});
+console.log(answer.text);""",
+    curl=_CURL_WITH_FILE,
+)
 
 
 def base_url() -> str:
@@ -89,7 +113,7 @@ def snippets(model: str, capabilities: Collection[str], key: str) -> list[Snippe
     call = _call_for(capabilities)
     known = {"base": base_url(), "key": key, "path": call.path}
     templates = (
-        ("bash", "curl", _CURL, call.body),
+        ("bash", "curl", call.curl, call.body),
         ("python", "Python", _PYTHON, call.python),
         ("javascript", "JavaScript", _JAVASCRIPT, call.javascript),
     )
@@ -109,4 +133,6 @@ def _call_for(capabilities: Collection[str]) -> _Call:
         return _CHAT
     if Capability.EMBEDDINGS in capabilities:
         return _EMBEDDINGS
+    if Capability.TRANSCRIPTION in capabilities:
+        return _TRANSCRIPTION
     return _RERANK if Capability.RERANK in capabilities else _CHAT

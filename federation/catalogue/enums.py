@@ -2,18 +2,21 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from federation.transitions import Transitions
 from routing.core.enums import LifecycleStage, RoutingSetting, Strategy
 
 
 class Category(models.TextChoices):
-    """What a model is for, in the federation's own four words."""
+    """What a model is for, in the federation's own words."""
 
     GENERALIST = "generalist", _("generalist")
     MULTIMODAL = "multimodal", _("multimodal")
     REASONING = "reasoning", _("reasoning")
     AGENTIC = "agentic", _("agentic")
+    EMBEDDING = "embedding", pgettext_lazy("category", "embedding")
+    SPEECH = "speech", pgettext_lazy("category", "speech")
 
 
 class Capability(models.TextChoices):
@@ -26,6 +29,7 @@ class Capability(models.TextChoices):
     STRUCTURED_OUTPUT = "structured_output", _("structured output")
     EMBEDDINGS = "embeddings", _("embeddings")
     RERANK = "rerank", _("reranking")
+    TRANSCRIPTION = "transcription", _("speech to text")
 
 
 class AnnouncementKind(models.TextChoices):

@@ -55,6 +55,13 @@ def check_note_alarm(by: Actor) -> None:
     refuse_unless(is_operator(by))
 
 
+def check_describe(by: Actor, model: AIModel) -> None:
+    """The federation writes the cards; of a retired model, the last one stands."""
+    check_write_catalogue(by)
+    if model.stage == LifecycleStage.RETIRED:
+        raise ValidationError(_("This model is retired."), code="retired")
+
+
 def check_name_is_free(name: str) -> None:
     """Raise unless no model and no alias bears this public name, in any case of letters."""
     taken = AIModel.objects.filter(slug__iexact=name).exists()
@@ -236,3 +243,4 @@ can_write = asking(check_write_catalogue)
 can_withdraw_proposal = asking(check_withdraw_proposal)
 can_put_to_the_committee = asking(check_ready_for_the_committee)
 can_set_minimum = asking(check_set_minimum)
+can_describe = asking(check_describe)

@@ -29,22 +29,28 @@ def event_hash(event: AuditEvent) -> str:
 
 
 class BrokenChainError(Exception):
-    """The journal was changed by other means than its own operation; the text says where."""
+    """The journal was changed by other means than its own operation, at event `number`; the text says how."""
+
+    def __init__(self, number: int, text: str) -> None:
+        super().__init__(f"event {number} {text}")
+        self.number = number
 
 
-def verify(events: Iterable[AuditEvent]) -> tuple[int, str]:
+def verify(
+    events: Iterable[AuditEvent], after: tuple[int, str] = (0, FIRST_PREVIOUS_HASH)
+) -> tuple[int, str]:
     """Return how many events there are and the last hash; raise `BrokenChainError` at the first fault.
 
-    `events` come in order, from the first. Events cut off at the end leave a whole chain: compare the
-    last hash with one noted earlier.
+    `events` come in order, from the first; or from the one that follows `after`, which an earlier call returned.
+    Events cut off at the end leave a whole chain: compare the last hash with one noted earlier.
     """
-    count, previous = 0, FIRST_PREVIOUS_HASH
-    for count, event in enumerate(events, start=1):
+    count, previous = after
+    for count, event in enumerate(events, start=after[0] + 1):
         if event.seq != count:
-            raise BrokenChainError(f"event {count} is missing")
+            raise BrokenChainError(count, "is missing")
         if event.prev_hash != previous:
-            raise BrokenChainError(f"event {count} does not follow event {count - 1}")
+            raise BrokenChainError(count, f"does not follow event {count - 1}")
         if event.hash != event_hash(event):
-            raise BrokenChainError(f"event {count} was changed after it was written")
+            raise BrokenChainError(count, "was changed after it was written")
         previous = event.hash
     return count, previous

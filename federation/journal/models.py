@@ -73,7 +73,11 @@ class AuditEvent(models.Model):
         verbose_name = _("event")
         verbose_name_plural = _("events")
         ordering = ("-seq",)
-        indexes = (models.Index(fields=["object_type", "object_id"], name="journal_by_object"),)
+        indexes = (
+            models.Index(fields=["object_type", "object_id"], name="journal_by_object"),
+            models.Index(fields=["object_id"], name="journal_by_object_id"),
+            models.Index(fields=["at"], name="journal_by_time"),
+        )
         constraints = (
             models.CheckConstraint(
                 condition=Q(

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Case, F, Max, Q, QuerySet, When
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -105,7 +105,8 @@ def claim(connection: str) -> ConformityRun | None:
     run.state, run.connection = RunState.RUNNING.value, connection
     run.attempt += 1
     run.leased_until = timezone.now() + LEASE
-    run.save(update_fields=["state", "connection", "attempt", "leased_until"])
+    run.deployment = _to_look_at(run)
+    run.save(update_fields=["state", "connection", "attempt", "leased_until", "deployment"])
     run.lines.all().delete()
     return run
 
@@ -143,11 +144,21 @@ def _present(frame: Heard) -> QuerySet[ConformityRun]:
     )
 
 
+def _to_look_at(run: ConformityRun) -> Deployment | None:
+    """Return the model that the server's form declares; without a form, the one that was not looked at for longest."""
+    live = run.server.deployments.live().select_related("version__model")
+    form = TechnicalForm.objects.filter(server=run.server).first()
+    if form is not None:
+        live = live.order_by(Case(When(served_name=form.served_name, then=0), default=1), "pk")
+        return live.first()
+    concluded = Q(runs__kind=run.kind, runs__state__in=(RunState.PASSED, RunState.FAILED))
+    last = Max("runs__ended_at", filter=concluded)
+    return live.annotate(last=last).order_by(F("last").asc(nulls_first=True), "pk").first()
+
+
 def job_of(run: ConformityRun) -> ConformityJob:
     """Return what the router has to look at, as the register has it now."""
-    deployment = (
-        run.server.deployments.live().select_related("version__model").order_by("pk").first()
-    )
+    deployment = run.deployment
     return ConformityJob(
         run_id=str(run.pk),
         attempt=run.attempt,
@@ -160,7 +171,7 @@ def job_of(run: ConformityRun) -> ConformityJob:
 
 
 def _declaration(server: InferenceServer, deployment: Deployment | None) -> Declaration:
-    """Return what the form says; of a server without one, what its deployment does."""
+    """Return what the form says; of a server without one, what the catalogue says of the model on it."""
     served_name = deployment.served_name if deployment else ""
     form = TechnicalForm.objects.filter(server=server).first()
     if form is not None:
@@ -174,7 +185,19 @@ def _declaration(server: InferenceServer, deployment: Deployment | None) -> Decl
             embeddings=Modality.EMBEDDINGS in form.modalities,
             audio=Modality.AUDIO in form.modalities,
         )
-    return Declaration(served_name=served_name, chat=deployment is None or _chats(deployment))
+    if deployment is None:
+        return Declaration(served_name=served_name)
+    able = deployment.version.model.capabilities
+    return Declaration(
+        served_name=served_name,
+        context_length=deployment.version.context_length,
+        chat=_chats(deployment),
+        tools=Capability.TOOLS in able,
+        json_schema=Capability.STRUCTURED_OUTPUT in able,
+        images=Capability.VISION in able,
+        embeddings=Capability.EMBEDDINGS in able,
+        audio=Capability.TRANSCRIPTION in able,
+    )
 
 
 def _chats(deployment: Deployment) -> bool:

@@ -27,6 +27,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 0
     kind: Literal["chat", "embed"] = "chat"
+    # Whether pictures are taken; only vLLM and LiteLLM refuse them.
+    multimodal: bool = False
     api_key: str | None = None
     max_model_len: Annotated[int, Meta(ge=16)] = 32_768
     max_num_seqs: Count = 8

@@ -55,6 +55,10 @@ OF_THE_SIGNED_IN = [
     "/lifecycle/",
     "/lifecycle/proposals/",
     "/lifecycle/proposals/new/",
+    "/catalogue/?category=speech",
+    "/compare/mistral-small-3.2-24b/",
+    "/journal/",
+    "/journal/?group=fleet&first=2999-01-01",
     "/keys/",
     "/keys/?ended=1",
     "/keys/new/",
@@ -189,6 +193,8 @@ def test_no_table_hides_a_state_or_a_button_on_a_phone(visit: Visit, cast: Cast)
         "/keys/",
         "/keys/institutions/rennes/",
         "/catalogue/mistral-small-3.2-24b/",
+        "/compare/mistral-small-3.2-24b/",
+        "/journal/",
     ]
 
     cut = {path: page.evaluate(CUT_TABLES) for path in opened(page, [*paths, "/account/sessions/"])}
@@ -331,6 +337,7 @@ def test_a_request_s_page_and_a_model_s_settings_are_accessible_and_fit_a_phone(
     paths += [f"/minimum/{name}/", f"/catalogue/{name}/"]
     set_app(cast.rennes_dsi)
     paths += ["/people/?at=rennes", f"/people/accounts/{cast.rennes_dsi.pk}/second-factor/"]
+    paths += ["/cards/mistral-small-3.2-24b/", "/journal/"]
 
     wide = visit("/", as_=cast.admin, language=language, theme=theme)
     phone = visit("/", as_=cast.admin, language=language, theme=theme, size=PHONE)

@@ -9,10 +9,17 @@ from federation.catalogue.models.minimum import (
     MinimumService,
     MinimumServiceAlarm,
 )
-from federation.catalogue.models.names import PUBLIC_NAME, AIModel, Alias, ModelVersion
+from federation.catalogue.models.names import (
+    LONGEST_DESCRIPTION,
+    PUBLIC_NAME,
+    AIModel,
+    Alias,
+    ModelVersion,
+)
 from federation.catalogue.models.routing import LONGEST_WAIT, MOST_SHARES, RoutingPolicy
 
 __all__ = [
+    "LONGEST_DESCRIPTION",
     "LONGEST_WAIT",
     "MOST_SERVERS",
     "MOST_SHARES",

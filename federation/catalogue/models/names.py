@@ -2,7 +2,7 @@
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator, URLValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
@@ -23,6 +23,9 @@ from routing.core.table import OPEN_STAGES, SERVED_STAGES
 PUBLIC_NAME = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$"
 """What clients put in `model`: names of the engines' world hold dots, colons and slashes."""
 MOST_NOTE = 1000
+HTTPS = URLValidator(schemes=["https"])
+LONGEST_DESCRIPTION = 2000
+"""Characters: a card is read at a glance, and its publisher's page tells the rest."""
 SERVED = sorted(stage.value for stage in SERVED_STAGES)
 OPEN_TO_ALL = sorted(stage.value for stage in OPEN_STAGES)
 LEAVING = sorted((LifecycleStage.DEPRECATED.value, LifecycleStage.RETIRED.value))
@@ -56,10 +59,30 @@ class AIModel(Row):
         _("public name"), max_length=128, unique=True, validators=[RegexValidator(PUBLIC_NAME)]
     )
     display_name = models.CharField(_("name"), max_length=128)
-    description_fr = models.TextField(_("description in French"), blank=True)
-    description_en = models.TextField(_("description in English"), blank=True)
+    description_fr = models.TextField(
+        _("description in French"), max_length=LONGEST_DESCRIPTION, blank=True
+    )
+    description_en = models.TextField(
+        _("description in English"), max_length=LONGEST_DESCRIPTION, blank=True
+    )
     publisher = models.CharField(_("publisher"), max_length=128, blank=True)
     licence = models.CharField(_("licence"), max_length=128, blank=True)
+    publisher_url = models.URLField(
+        _("publisher’s page"),
+        max_length=300,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[HTTPS],
+    )
+    licence_url = models.URLField(
+        _("text of the licence"),
+        max_length=300,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[HTTPS],
+    )
     languages = ArrayField(
         models.CharField(max_length=8), verbose_name=_("languages"), default=list, blank=True
     )
@@ -126,6 +149,14 @@ class AIModel(Row):
             models.CheckConstraint(
                 condition=Q(successor__isnull=True) | ~Q(successor=F("id")),
                 name="a_model_is_succeeded_by_another",
+            ),
+            models.CheckConstraint(
+                condition=Q(publisher_url="") | Q(publisher_url__startswith="https://"),
+                name="a_publisher_s_page_is_encrypted",
+            ),
+            models.CheckConstraint(
+                condition=Q(licence_url="") | Q(licence_url__startswith="https://"),
+                name="a_licence_s_page_is_encrypted",
             ),
         )
 

@@ -23,7 +23,9 @@ class ModelFacts(TypedDict, total=False):
     description_fr: str
     description_en: str
     publisher: str
+    publisher_url: str
     licence: str
+    licence_url: str
     languages: Sequence[str]
     capabilities: Sequence[str]
     category: Category

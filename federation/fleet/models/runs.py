@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from federation.base import Row
 from federation.fleet.enums import OPEN_RUNS, RunState, RunTrigger
-from federation.fleet.models.servers import InferenceServer
+from federation.fleet.models.servers import Deployment, InferenceServer
 from federation.people.models import User
 from routing.core.conformity import Check, Finding, RunKind, Verdict
 
@@ -28,10 +28,21 @@ class ConformityRunQuerySet(models.QuerySet["ConformityRun"]):
 
 
 class ConformityRun(Row):
-    """One examination of a server. `connection` is the clerk's to the router that makes it, until `leased_until`."""
+    """One examination of a server. `connection` is the clerk's to the router that makes it, until `leased_until`.
+
+    A run asks for one model: `deployment` is the one that it looks at, from its beginning.
+    """
 
     server = models.ForeignKey(
         InferenceServer, models.PROTECT, related_name="runs", verbose_name=_("server")
+    )
+    deployment = models.ForeignKey(
+        Deployment,
+        models.PROTECT,
+        related_name="runs",
+        null=True,
+        blank=True,
+        verbose_name=_("deployment"),
     )
     kind = models.CharField(
         _("kind"),

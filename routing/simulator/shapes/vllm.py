@@ -134,7 +134,7 @@ class VLLM(OpenAI):
     def check_chat(self, body: Body) -> None:
         if not body["messages"]:
             raise ApiError(400, NO_MESSAGES)
-        if asking.pictures(body):
+        if asking.pictures(body) and not self.config.multimodal:
             raise ApiError(400, f"{self.config.model} is not a multimodal model")
         if isinstance(body.get("tool_choice"), dict) and not asking.chat(body).tools:
             raise _bad_parameter(NO_TOOL, "tool_choice")

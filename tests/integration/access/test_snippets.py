@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ ANSWERS: dict[str, Any] = {
         "model": "m",
         "data": [{"object": "embedding", "index": 0, "embedding": [0.5, 0.25]}],
     },
+    "/v1/audio/transcriptions": {"text": "Bonjour à vous"},
     "/v1/rerank": {"results": [{"index": 0, "relevance_score": 0.9}]},
 }
 ENDPOINTS = {
@@ -49,7 +51,9 @@ class Recorder(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.asked.append((self.path, self.headers["Authorization"], json.loads(body)))  # type: ignore[attr-defined]
+        is_form = self.headers["Content-Type"].startswith("multipart/")
+        told = body if is_form else json.loads(body)
+        self.server.asked.append((self.path, self.headers["Authorization"], told))  # type: ignore[attr-defined]
         answer = json.dumps(ANSWERS[self.path]).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -114,6 +118,30 @@ def test_the_python_call_works_when_pasted(
     assert (path, authorization) == (ENDPOINTS[capability], f"Bearer {KEY}")
     assert body["model"] == "vendor/model:1"
     assert ran.stdout.strip() == printed
+
+
+@pytest.mark.parametrize("language", ["bash", "python"])
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
+def test_a_sound_is_sent_when_pasted(
+    asked: list[tuple[str, str, Any]], tmp_path: Path, language: str
+) -> None:
+    (tmp_path / "parole.wav").write_bytes(b"RIFF of a voice")
+    shell = {"bash": ["sh"], "python": [sys.executable]}[language]
+
+    ran = subprocess.run(
+        [*shell, "-c", code(language, Capability.TRANSCRIPTION)],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+        check=True,
+        text=True,
+    )
+
+    [(path, authorization, body)] = asked
+    assert (path, authorization) == ("/v1/audio/transcriptions", f"Bearer {KEY}")
+    assert b"vendor/model:1" in body
+    assert b"RIFF of a voice" in body
+    assert "Bonjour" in ran.stdout
 
 
 def test_reranking_is_offered_for_curl_alone() -> None:

@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from federation.catalogue.models import AIModel
 from federation.fleet.enums import RunState
-from federation.fleet.models import ConformityRun, InferenceServer
+from federation.fleet.models import ConformityRun, Deployment, InferenceServer, TechnicalForm
+from federation.fleet.operations.deployments import deploy_model
 from federation.fleet.operations.runs import request_run
 from federation.fleet.operations.technical import submit_form
 from routing.bridge.conformity import Examinations, claim, job_of, note
@@ -78,6 +80,49 @@ def test_the_job_says_what_the_form_says(run: ConformityRun) -> None:
     assert job.peers[0].server.credential
     assert "another-model" in job.other_models
     assert "mistral-small" not in job.other_models
+
+
+def test_a_run_names_the_deployment_that_it_looks_at(run: ConformityRun) -> None:
+    form = TechnicalForm.objects.get()
+    declared = form.server.deployments.get()  # type: ignore[union-attr]
+    other = make_model("another-model").versions.get()
+    deploy_model(by=OPERATOR, server=declared.server, version=other, served_name="another")
+    Deployment.objects.filter(pk=declared.pk).update(served_name="declared")
+    TechnicalForm.objects.update(served_name="declared")
+
+    begun = claimed()
+
+    assert begun.deployment == declared
+    assert job_of(begun).declared.served_name == "declared"
+
+
+def test_a_server_that_nobody_has_described_is_asked_for_what_the_catalogue_says() -> None:
+    deployment = serve_model(make_institution("reims"))
+    AIModel.objects.update(capabilities=["chat", "tools", "vision", "transcription"])
+    request_run(by=OPERATOR, server=deployment.server)
+
+    declared = job_of(claimed()).declared
+
+    assert (declared.chat, declared.tools, declared.images, declared.audio) == (True,) * 4
+    assert (declared.json_schema, declared.embeddings) == (False, False)
+    assert declared.context_length == deployment.version.context_length
+
+
+def test_the_models_of_such_a_server_take_turns() -> None:
+    reims = make_institution("reims")
+    first = serve_model(reims, "one-1b", url="http://127.0.0.1:21001")
+    second = serve_model(reims, "two-2b", url="http://127.0.0.1:21001")
+    assert first.server_id == second.server_id
+    looked_at = []
+    for _ in range(3):
+        request_run(by=OPERATOR, server=first.server)
+        begun = claimed()
+        looked_at.append(begun.deployment)
+        for check in CHECKS[RunKind.CONFORMITY]:
+            note(a_line(begun, check))
+        note(ConformityEnd(run_id=str(begun.pk), attempt=begun.attempt))
+
+    assert looked_at == [first, second, first]
 
 
 def test_a_run_whose_router_dies_is_taken_up_again_and_the_past_is_not_heard(

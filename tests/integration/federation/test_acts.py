@@ -20,6 +20,7 @@ from federation.access import operations as access
 from federation.access.models import ApiKey
 from federation.catalogue.models import AIModel
 from federation.catalogue.operations import aliases
+from federation.catalogue.operations import facts
 from federation.catalogue.operations import life
 from federation.catalogue.operations import minimum
 from federation.catalogue.operations import notices
@@ -229,6 +230,10 @@ ACTS: dict[str, tuple[frozenset[str], Act]] = {
         lambda w, by: teams.create_service_account(
             by=by, institution=w.cast.rennes, name="nightly indexing"
         ),
+    ),
+    "describe_model": (
+        ADMIN,
+        lambda w, by: facts.describe_model(by=by, model=w.model, facts={"licence": "MIT"}),
     ),
     "register_model": (ADMIN, lambda w, by: registering.register_model(by=by, slug="new-model")),
     "add_version": (
@@ -748,7 +753,7 @@ def undone() -> Iterator[None]:
 
 MODULES: tuple[ModuleType, ...] = (
     *(access, keyring, trials, members, people),
-    *(registering, proposals, life, notices, aliases, minimum, routing),
+    *(registering, proposals, life, notices, aliases, minimum, routing, facts),
     *(agreements, ballots, candidacies, invitations, teams, texts),
     *(credentials, deployments, egress, guests, labels, publication, rotation, servers),
     *(certificates, maintenance, networks, runs, technical),

@@ -65,6 +65,12 @@ VIOLATIONS: dict[str, Violation] = {
     "an_event_names_its_actor_by_kind": lambda w: AuditEvent.objects.create(
         seq=10**6, at=timezone.now(), actor_kind="command", verb="v", hash="h", prev_hash="p"
     ),
+    "a_publisher_s_page_is_encrypted": lambda w: change(
+        w.model, publisher_url="http://publisher.example"
+    ),
+    "a_licence_s_page_is_encrypted": lambda w: change(
+        w.model, licence_url="http://licence.example"
+    ),
     "a_decision_leads_from_one_state_to_another": lambda w: change(
         w.cast.rennes.memberships.get().decisions.get(), after="candidate"
     ),

@@ -16,6 +16,7 @@ from config.demo.catalogue import MODELS
 from config.demo.fleet import DemoServer
 from config.demo.history import fill, make_room
 from config.demo.life import begin_lives
+from federation.catalogue.enums import Capability
 from federation.command import OperatorCommand
 from federation.fleet.models import InferenceServer
 from federation.fleet.operations.credentials import current_credential
@@ -74,6 +75,11 @@ def check_is_demonstration() -> None:
         )
 
 
+READS_IMAGES = frozenset(
+    model.slug for model in MODELS if Capability.VISION in model.facts["capabilities"]
+)
+
+
 def simulator(register: Register) -> dict[str, Any]:
     """Return the configuration of the simulated servers, at the addresses that the register has."""
     servers = enumerate(register.servers, start=1)
@@ -91,6 +97,7 @@ def _simulated(number: int, plan: DemoServer, row: InferenceServer) -> ServerCon
         model=next(iter(plan.serves.values())),
         host=target.host,
         port=target.port,
+        multimodal=any(model in READS_IMAGES for model in plan.serves),
         api_key=token.reveal() if token else None,
         max_model_len=context,
         max_num_seqs=plan.speed.max_num_seqs,

@@ -1,0 +1,157 @@
+"""What an act has changed, in words: each field with its value, or what it was and what it became."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Field
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format, number_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
+
+from dashboards.journal.names import Named, Reference, kind_of
+from federation.journal.models import AuditEvent
+from federation.people.enums import Role
+
+Text = str | Promise
+
+LABELS: Mapping[str, Text] = {
+    "abstain": gettext_lazy("abstentions"),
+    "application": gettext_lazy("application"),
+    "changed": gettext_lazy("changed fields"),
+    "choice": gettext_lazy("vote"),
+    "fields": gettext_lazy("changed fields"),
+    "grant": gettext_lazy("role given"),
+    "institution": gettext_lazy("institution"),
+    "is_lead": gettext_lazy("leads the team"),
+    "key": gettext_lazy("new access key"),
+    "model": gettext_lazy("model"),
+    "most": gettext_lazy("at most"),
+    "no": pgettext_lazy("votes", "against"),
+    "number": gettext_lazy("number"),
+    "owner": gettext_lazy("owner"),
+    "place": gettext_lazy("place in the team"),
+    "requests": gettext_lazy("requests"),
+    "revoked": gettext_lazy("revoked"),
+    "role": gettext_lazy("role"),
+    "server": gettext_lazy("server"),
+    "sha256": gettext_lazy("digest of the file"),
+    "subject": gettext_lazy("subject"),
+    "successor": gettext_lazy("successor"),
+    "team": gettext_lazy("team"),
+    "url": gettext_lazy("address"),
+    "version": gettext_lazy("version"),
+    "yes": pgettext_lazy("votes", "for"),
+}
+"""Of fields that the object's own table does not name."""
+LISTS = frozenset(
+    {"models", "endpoints", "labels", "networks", "capabilities", "languages", "fields"}
+    | {"changed", "hours", "blocked_institutions", "blocked_models"}
+)
+"""Fields that hold several values: of these, two values are not a before and an after."""
+LENGTHS = frozenset(
+    {"display_name", "description_fr", "description_en", "publisher", "publisher_url"}
+    | {"licence", "licence_url"}
+)
+"""Of texts that anybody may have typed, the journal keeps how long they are."""
+SHORT_ID = 8
+
+
+class Change(NamedTuple):
+    """`before` is None where the event tells a value alone."""
+
+    label: str
+    before: str | None
+    after: str
+
+
+def changes(event: AuditEvent, names: Mapping[Reference, Named]) -> list[Change]:
+    teller = _Teller(event.object_type, names)
+    told = ((name, value) for name, value in event.diff.items() if value not in (None, "", []))
+    return [teller.change(name, value) for name, value in told]
+
+
+def references(event: AuditEvent) -> Iterator[Reference]:
+    """Yield what an event names: its object, and the ids in its change."""
+    yield event.object_type, event.object_id
+    for field, value in event.diff.items():
+        if kind := kind_of(event.object_type, field):
+            for each in value if isinstance(value, list) else [value]:
+                yield kind, str(each)
+
+
+def is_before_and_after(name: str, value: object) -> bool:
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    return name not in LISTS or all(isinstance(each, list) for each in value)
+
+
+class _Teller:
+    """Puts the fields of one kind of object into words."""
+
+    def __init__(self, object_type: str, names: Mapping[Reference, Named]) -> None:
+        self._object_type, self._names = object_type, names
+
+    def change(self, name: str, value: Any) -> Change:
+        label = self._label(name)
+        if is_before_and_after(name, value):
+            before, after = value
+            return Change(label, self._told(name, before), self._told(name, after))
+        return Change(label, None, self._told(name, value))
+
+    def _label(self, name: str) -> str:
+        field = self._field(name)
+        if field is not None:
+            return str(field.verbose_name)
+        return str(LABELS.get(name, name.replace("_", " ")))
+
+    def _field(self, name: str) -> "Field[Any, Any] | None":
+        try:
+            field = apps.get_model(self._object_type)._meta.get_field(name)
+        except (LookupError, ValueError, FieldDoesNotExist):
+            return None
+        return field if isinstance(field, Field) else None
+
+    def _told(self, name: str, value: Any) -> str:
+        match value:
+            case None | "" | []:
+                return "–"
+            case bool():
+                return pgettext("answer", "yes") if value else pgettext("answer", "no")
+            case int() if name in LENGTHS:
+                return _("%(count)s characters") % {
+                    "count": number_format(value, force_grouping=True)
+                }
+            case int() | float():
+                return number_format(value, force_grouping=True)
+            case list():
+                return ", ".join(self._told(name, each) for each in value)
+            case dict():
+                return ", ".join(f"{key} {self._told(key, each)}" for key, each in value.items())
+        return self._word(name, str(value))
+
+    def _word(self, name: str, value: str) -> str:
+        if kind := kind_of(self._object_type, name):
+            named = self._names.get((kind, value))
+            return named.text if named else value[:SHORT_ID]
+        if name == "role" and value in Role.values:
+            return str(Role(value).label)
+        if moment := _moment(value):
+            return date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
+        field = self._field(name)
+        inner = getattr(field, "base_field", field)
+        known = dict(inner.flatchoices) if inner is not None else {}
+        return str(known.get(value, value))
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parse_datetime(text) if "T" in text else None
+    except ValueError:
+        return None
+    return moment if moment is not None and timezone.is_aware(moment) else None

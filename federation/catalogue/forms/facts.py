@@ -1,0 +1,123 @@
+"""What an administrator tells of a model on its card. The form parses; the operation decides and writes."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, cast
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from federation.catalogue.enums import Capability, Category
+from federation.catalogue.models import LONGEST_DESCRIPTION, AIModel
+from federation.catalogue.operations.facts import describe_model, facts_of
+from federation.catalogue.operations.registering import ModelFacts
+from federation.people.models import User
+from federation.seen import SeenField
+
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z]{2,4})?")
+MOST_LANGUAGES = 250
+
+
+class LanguagesField(forms.CharField):
+    """Codes of languages, between commas or spaces."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list | tuple) else value
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        codes = list(dict.fromkeys(re.split(r"[\s,;]+", text.strip().lower()))) if text else []
+        odd = [code for code in codes if code and not LANGUAGE.fullmatch(code)]
+        if odd:
+            raise ValidationError(
+                _("“%(code)s” is no code of a language: write “fr” for French.") % {"code": odd[0]}
+            )
+        return [code for code in codes if code]
+
+
+def _link(label: Any, help_text: Any) -> forms.URLField:
+    return forms.URLField(
+        required=False,
+        max_length=300,
+        assume_scheme="https",
+        label=label,
+        help_text=help_text,
+    )
+
+
+def _description(label: Any) -> forms.CharField:
+    return forms.CharField(
+        required=False,
+        max_length=LONGEST_DESCRIPTION,
+        label=label,
+        widget=forms.Textarea(attrs={"rows": 5}),
+    )
+
+
+class FactsForm(forms.Form):
+    """The facts of one card, with the mark of those that it was made from."""
+
+    display_name = forms.CharField(max_length=128, label=gettext_lazy("Name"))
+    description_fr = _description(gettext_lazy("Description in French"))
+    description_en = _description(gettext_lazy("Description in English"))
+    publisher = forms.CharField(required=False, max_length=128, label=gettext_lazy("Publisher"))
+    publisher_url = _link(
+        gettext_lazy("Publisher’s page"),
+        gettext_lazy("Where the publisher tells of the model, such as its card; with https."),
+    )
+    licence = forms.CharField(
+        required=False,
+        max_length=128,
+        label=gettext_lazy("Licence"),
+        help_text=gettext_lazy("Its usual abbreviation, such as Apache-2.0."),
+    )
+    licence_url = _link(
+        gettext_lazy("Text of the licence"),
+        gettext_lazy("Where everyone can read it; with https."),
+    )
+    category = forms.TypedChoiceField(
+        coerce=Category,
+        choices=Category.choices,
+        widget=forms.RadioSelect,
+        label=gettext_lazy("Category"),
+    )
+    capabilities = forms.MultipleChoiceField(
+        required=False,
+        choices=Capability.choices,
+        widget=forms.CheckboxSelectMultiple,
+        label=gettext_lazy("Declared capabilities"),
+        help_text=gettext_lazy(
+            "What the publisher promises. The card shows beside each whether our servers were tested."
+        ),
+    )
+    languages = LanguagesField(
+        required=False,
+        max_length=1000,
+        label=gettext_lazy("Languages"),
+        help_text=gettext_lazy("Codes of two letters between commas, such as: fr, en, de."),
+    )
+
+    def __init__(self, data: Mapping[str, Any] | None, *, model: AIModel) -> None:
+        self._model = model
+        facts = facts_of(model)
+        super().__init__(data, initial=cast(dict[str, Any], facts))
+        self.fields["seen"] = SeenField(facts)
+
+    def save(self, by: User) -> AIModel | None:
+        """Write. None, with the reason in the form, when it is refused."""
+        chosen = self.cleaned_data
+        facts = ModelFacts(**{name: chosen[name] for name in ModelFacts.__annotations__})  # type: ignore[typeddict-item]
+        try:
+            return describe_model(by=by, model=self._model, facts=facts, seen=chosen["seen"])
+        except ValidationError as refusal:
+            self._tell(refusal)
+        return None
+
+    def _tell(self, refusal: ValidationError) -> None:
+        if not hasattr(refusal, "error_dict"):
+            self.add_error(None, refusal)
+            return
+        for field, errors in refusal.error_dict.items():
+            self.add_error(field if field in self.fields else None, errors)
