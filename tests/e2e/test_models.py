@@ -45,7 +45,7 @@ def propose(page: Page) -> None:
     page.get_by_label("Licence").fill("Apache-2.0")
     page.get_by_label("Why").fill("A recipe that is public as a whole.")
     page.get_by_role("button", name="Propose it").click()
-    expect(page.get_by_text("Letters, digits and")).to_be_visible()
+    expect(page.locator("#id_slug_error")).to_contain_text("Letters, digits and")
     page.get_by_label("Public name").fill(NAME)
     page.get_by_role("button", name="Propose it").click()
     expect(page.locator(".ilaas-lead")).to_contain_text("proposed")

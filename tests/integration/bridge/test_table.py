@@ -386,9 +386,9 @@ def test_a_table_of_any_size_takes_the_same_queries(
             serve_model(rennes, f"model-{size}-{n}", credential="hush")
             make_key(make_application(rennes), models=[make_model(f"m-{size}-{n}")])
 
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(4):
             build_principals(1)
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(9):
             build_names(1)
         with django_assert_num_queries(7):
             build_servers(1)
