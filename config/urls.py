@@ -3,8 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from federation.catalogue.views.minimum import minimum_service
 from federation.catalogue.views.facts import facts
+from federation.catalogue.views.minimum import minimum_service
 from federation.people.views import choose_language
 
 handler400 = "dashboards.errors.bad_request"

@@ -31,10 +31,8 @@ from federation.access.models import ApiKey, Application
 from federation.access.operations import create_application, issue_key, revoke_key
 from federation.catalogue.models import AIModel
 from federation.catalogue.operations.aliases import add_alias
-from federation.catalogue.operations.registering import add_version
-from federation.catalogue.operations.registering import register_model
-from federation.catalogue.operations.minimum import Minimum
-from federation.catalogue.operations.minimum import set_minimum
+from federation.catalogue.operations.minimum import Minimum, set_minimum
+from federation.catalogue.operations.registering import add_version, register_model
 from federation.catalogue.operations.routing import set_routing
 from federation.fleet.models import InferenceServer
 from federation.fleet.operations.credentials import current_credential, rotate_credential

@@ -10,8 +10,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboards.days import long_day
-from dashboards.days import short_day
+from dashboards.days import long_day, short_day
 from federation.people.factors import passkeys_work_at
 
 register = template.Library()

@@ -9,22 +9,15 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from dashboards.critical import critical_models
 from dashboards.catalogue import CatalogueForm
 from dashboards.comparison import comparison
+from dashboards.critical import critical_models
 from dashboards.observed import ServerRow, health_texts, is_stopped, observed
-from dashboards.queries import ModelCard
-from dashboards.queries import Serving
-from dashboards.queries import model_cards
-from dashboards.queries import other_names
+from dashboards.queries import ModelCard, Serving, model_cards, other_names
 from federation.access.policies import can_see_trials
 from federation.access.snippets import base_url, snippets
 from federation.catalogue.enums import SETTING_TEXTS
-from federation.catalogue.models import AIModel
-from federation.catalogue.models import Alias
-from federation.catalogue.models import PUBLIC_NAME
-from federation.catalogue.models import RoutingPolicy
-from federation.catalogue.models import StageChange
+from federation.catalogue.models import PUBLIC_NAME, AIModel, Alias, RoutingPolicy, StageChange
 from federation.catalogue.policies import can_describe
 from federation.people.guards import signed_in
 from federation.people.models import User

@@ -8,21 +8,14 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from federation.catalogue.enums import TRANSITIONS
-from federation.catalogue.models import AIModel
-from federation.catalogue.models import Alias
-from federation.catalogue.models import Proposal
+from federation.catalogue.models import AIModel, Alias, Proposal
 from federation.catalogue.readiness import what_is_missing
-from federation.journal.actors import Actor
-from federation.journal.actors import is_operator
-from federation.members.enums import BallotState
-from federation.members.enums import SubjectKind
-from federation.members.models import Ballot
-from federation.members.models import Institution
-from federation.members.policies import check_is_member
-from federation.members.policies import check_reason
+from federation.journal.actors import Actor, is_operator
+from federation.members.enums import BallotState, SubjectKind
+from federation.members.models import Ballot, Institution
+from federation.members.policies import check_is_member, check_reason
 from federation.people.models import User
-from federation.people.policies import holds
-from federation.people.policies import is_federation_admin
+from federation.people.policies import holds, is_federation_admin
 from federation.policy import asking, refuse_unless
 from federation.transitions import check_transition
 from routing.core.enums import LifecycleStage

@@ -12,15 +12,8 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 
-from federation.access.models import ApiKey
-from federation.access.models import Limit
-from federation.access.models import Trial
-from federation.access.models import scope_of
-from federation.catalogue.models import AIModel
-from federation.catalogue.models import Alias
-from federation.catalogue.models import MinimumService
-from federation.catalogue.models import ModelVersion
-from federation.catalogue.models import RoutingPolicy
+from federation.access.models import ApiKey, Limit, Trial, scope_of
+from federation.catalogue.models import AIModel, Alias, MinimumService, ModelVersion, RoutingPolicy
 from federation.fleet.calendar import GuestHours, ceilings
 from federation.fleet.models import (
     Deployment,

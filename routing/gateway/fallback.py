@@ -10,7 +10,7 @@ from routing.core.enums import RoutingMode
 from routing.core.stops import Stops
 from routing.core.table import Table
 from routing.dispatch.messages import Refusal, RefusalCode, Ticket
-from routing.gateway.admission import Order, is_hosted, may_use
+from routing.gateway.admission import Order, is_hosted
 
 FALLBACK = b"x-ilaas-fallback"
 DECLINED = b"none"
@@ -27,7 +27,7 @@ def stand_in(
     model = table.names.names.models.get(refusal.fallback_id or "")
     if model is None or wish.strip().lower() == DECLINED:
         return None
-    if not may_use(order.principal, model) or stops.stops_model(model.id):
+    if not order.principal.may_use(model) or stops.stops_model(model.id):
         return None
     institution_id = order.principal.institution_id
     if order.mode is not RoutingMode.ANY and not is_hosted(table, model, institution_id):

@@ -24,8 +24,7 @@ from routing.gateway.rounds import make_rounds
 from routing.gateway.settings import Settings
 from routing.gateway.signals import keep_listening, keep_measuring
 from routing.gateway.snapshot import write_whole
-from routing.upstream.credentials import KNOWN_KEYS
-from routing.upstream.credentials import known_keys
+from routing.upstream.credentials import KNOWN_KEYS, known_keys
 from routing.upstream.guarded import guarded_client
 
 CUT_SECONDS = 0.5

@@ -25,12 +25,14 @@ from tests.support.browser import (
     scrolls_sideways,
 )
 from tests.support.calls import store_calls
-from tests.support.factories import Cast
-from tests.support.factories import OPERATOR
-from tests.support.factories import make_application
-from tests.support.factories import make_cast
-from tests.support.factories import make_key
-from tests.support.factories import serve_model
+from tests.support.factories import (
+    OPERATOR,
+    Cast,
+    make_application,
+    make_cast,
+    make_key,
+    serve_model,
+)
 from tests.support.factors import set_app
 from tests.support.fake_router import FakeRouter, listening_aside
 from tests.support.processes import wait_for

@@ -18,8 +18,8 @@ from federation.access.operations import (
 )
 from federation.catalogue.models import AIModel
 from federation.catalogue.operations.aliases import add_alias
-from federation.catalogue.operations.registering import add_version
 from federation.catalogue.operations.minimum import set_minimum
+from federation.catalogue.operations.registering import add_version
 from federation.catalogue.operations.routing import set_routing
 from federation.fleet.models import Deployment, EgressGrant, InferenceServer, Site
 from federation.fleet.operations.certificates import show_certificate

@@ -11,16 +11,16 @@ from django.utils.html import escape
 
 from dashboards.live import Shown, event_of
 from federation.catalogue.models import AIModel, MinimumService
-from federation.catalogue.operations.life import change_stage
 from federation.catalogue.operations.minimum import end_alarm, open_alarm, set_minimum
 from federation.fleet.models import Deployment
 from federation.fleet.operations.servers import change_server_state
 from federation.journal.models import AuditEvent
 from federation.people.models import User
-from routing.core.enums import LifecycleStage, ServerState
+from routing.core.enums import ServerState
 from routing.dispatch.frames import Load
 from routing.dispatch.messages import LoadView, MinimumLoad, ModelLoad
 from tests.support.factories import OPERATOR, Cast, make_model
+from tests.support.lifecycle import retire
 from tests.support.load_feed import LoadFeed
 from tests.support.pages import signed_in_as
 
@@ -150,9 +150,7 @@ def test_a_model_is_never_its_own_fallback_at_any_number_of_steps(
 
 
 def test_a_fallback_is_a_model_that_is_served(cast: Cast, model: AIModel) -> None:
-    retired = make_model("old-one")
-    for stage in (LifecycleStage.DEPRECATED, LifecycleStage.RETIRED):
-        change_stage(by=OPERATOR, model=retired, stage=stage)
+    retired = retire(make_model("old-one"))
 
     assert "not one of the available" in post(cast.admin, model, fallback=str(retired.pk))[1]
     with pytest.raises(ValidationError):
@@ -180,8 +178,7 @@ def test_a_minimum_is_given_up_and_the_history_stays(cast: Cast, critical: AIMod
 
 
 def test_a_retired_model_becomes_critical_no_more(cast: Cast, model: AIModel) -> None:
-    for stage in (LifecycleStage.DEPRECATED, LifecycleStage.RETIRED):
-        change_stage(by=OPERATOR, model=model, stage=stage)
+    retire(model)
 
     with pytest.raises(ValidationError, match=r"retired|retiré"):
         set_minimum(by=cast.admin, model=model, minimum={"servers": 1, "sites": 1})

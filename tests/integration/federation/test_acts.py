@@ -19,17 +19,17 @@ from federation.access import keyring, trials
 from federation.access import operations as access
 from federation.access.models import ApiKey
 from federation.catalogue.models import AIModel
-from federation.catalogue.operations import aliases
-from federation.catalogue.operations import facts
-from federation.catalogue.operations import life
-from federation.catalogue.operations import minimum
-from federation.catalogue.operations import notices
-from federation.catalogue.operations import proposals
-from federation.catalogue.operations import registering
-from federation.catalogue.operations import routing
-from federation.fleet.enums import Engine
-from federation.fleet.enums import MaintenanceState
-from federation.fleet.enums import RunState
+from federation.catalogue.operations import (
+    aliases,
+    facts,
+    life,
+    minimum,
+    notices,
+    proposals,
+    registering,
+    routing,
+)
+from federation.fleet.enums import Engine, MaintenanceState, RunState
 from federation.fleet.operations import (
     certificates,
     credentials,
@@ -66,10 +66,8 @@ from routing.upstream.credentials import Secret
 from tests.integration.federation.world import SHOWN, World
 from tests.support.candidates import BOTH_SIGNED, NANTES, PART
 from tests.support.factories import PASSWORD
-from tests.support.lifecycle import APERTUS
-from tests.support.lifecycle import bring_the_day
-from tests.support.lifecycle import in_days
 from tests.support.factors import set_app
+from tests.support.lifecycle import APERTUS, bring_the_day, in_days
 
 ADMIN = frozenset({"admin"})
 RENNES_DSI = ADMIN | {"rennes_dsi"}

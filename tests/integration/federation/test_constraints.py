@@ -9,12 +9,14 @@ from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
 
-from federation.catalogue.models import Announcement
-from federation.catalogue.models import MinimumService
-from federation.catalogue.models import MinimumServiceAlarm
-from federation.catalogue.models import ModelVersion
-from federation.catalogue.models import RoutingPolicy
-from federation.catalogue.models import StageChange
+from federation.catalogue.models import (
+    Announcement,
+    MinimumService,
+    MinimumServiceAlarm,
+    ModelVersion,
+    RoutingPolicy,
+    StageChange,
+)
 from federation.journal.models import AuditEvent
 from federation.members.models import Candidacy, Institution, Membership, Vote
 from federation.people.enums import Role

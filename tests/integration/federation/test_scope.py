@@ -8,20 +8,19 @@ from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 
-from federation.access.models import ApiKey
-from federation.access.models import Application
-from federation.access.models import Limit
-from federation.access.models import Trial
-from federation.catalogue.models import AIModel
-from federation.catalogue.models import Alias
-from federation.catalogue.models import Announcement
-from federation.catalogue.models import MinimumService
-from federation.catalogue.models import MinimumServiceAlarm
-from federation.catalogue.models import ModelVersion
-from federation.catalogue.models import Notice
-from federation.catalogue.models import Proposal
-from federation.catalogue.models import RoutingPolicy
-from federation.catalogue.models import StageChange
+from federation.access.models import ApiKey, Application, Limit, Trial
+from federation.catalogue.models import (
+    AIModel,
+    Alias,
+    Announcement,
+    MinimumService,
+    MinimumServiceAlarm,
+    ModelVersion,
+    Notice,
+    Proposal,
+    RoutingPolicy,
+    StageChange,
+)
 from federation.fleet.models import (
     ClientCertificate,
     ConformityLine,

@@ -9,15 +9,10 @@ from federation.access.models import ApiKey, Application, Limit, Trial
 from federation.access.operations import set_limit
 from federation.access.trials import name_for_trial
 from federation.catalogue.enums import AnnouncementKind
-from federation.catalogue.models import AIModel
-from federation.catalogue.models import Alias
-from federation.catalogue.models import Announcement
-from federation.catalogue.models import Notice
-from federation.catalogue.models import Proposal
+from federation.catalogue.models import AIModel, Alias, Announcement, Notice, Proposal
 from federation.catalogue.operations.aliases import add_alias
+from federation.catalogue.operations.minimum import open_alarm, set_minimum
 from federation.catalogue.operations.proposals import propose_model
-from federation.catalogue.operations.minimum import open_alarm
-from federation.catalogue.operations.minimum import set_minimum
 from federation.catalogue.operations.routing import set_routing
 from federation.fleet.certificates import Shown
 from federation.fleet.enums import Engine, FormState, RunState, RunTrigger
