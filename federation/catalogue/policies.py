@@ -173,11 +173,17 @@ def check_change_deprecation(by: Actor, model: AIModel) -> None:
 
 
 def check_end(model: AIModel, retires_on: date, successor: AIModel | None) -> None:
-    """An end lies ahead, and what follows is there to be used."""
+    """An end lies ahead, what follows is there to be used, and no critical model relies on it."""
     today = timezone.localdate()
     if not today < retires_on <= today + LATEST_END:
         raise ValidationError({"retires_on": _("Choose a day from tomorrow on, within two years.")})
     _check_successor(successor, model)
+    if relying := AIModel.objects.relying_on(model).first():
+        raise ValidationError(
+            _("%(model)s has it as its fallback: name another one there first."),
+            code="fallback",
+            params={"model": relying},
+        )
 
 
 def check_retire(by: Actor, model: AIModel, reason: str) -> None:

@@ -5,12 +5,14 @@ from typing import cast
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils.translation import gettext_lazy
 
 from federation.catalogue.models import MOST_SERVERS, AIModel, MinimumService
 from federation.catalogue.models.minimum import CLASSES
 from federation.catalogue.operations.minimum import GIVEN_UP, Minimum, set_minimum
 from federation.people.models import User
+from routing.core.enums import LifecycleStage
 
 
 class ModelChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -91,7 +93,8 @@ class MinimumForm(SeenForm):
         self, data: Mapping[str, str] | None, *, minimum: MinimumService, by: User
     ) -> None:
         super().__init__(data, minimum=minimum)
-        others = AIModel.objects.for_user(by).served().exclude(pk=minimum.model.pk)
+        may_stand_in = Q(stage=LifecycleStage.PRODUCTION) | Q(pk=minimum.fallback_id)
+        others = AIModel.objects.for_user(by).filter(may_stand_in).exclude(pk=minimum.model.pk)
         cast(ModelChoice, self.fields["fallback"]).queryset = others
 
     def _initial(self, minimum: MinimumService) -> dict[str, object]:

@@ -14,6 +14,7 @@ from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.people.models import User
 from federation.seen import changed_meanwhile
+from routing.core.enums import LifecycleStage
 
 
 class Minimum(TypedDict, total=False):
@@ -69,15 +70,18 @@ def set_minimum(
 
 
 def check_fallback(model: AIModel, fallback: AIModel) -> None:
-    """Raise unless `fallback` is served, and no chain of fallbacks leads from it back to `model`.
+    """Raise unless `fallback` is in production, and no chain of fallbacks leads from it back to `model`.
 
     Under a lock: models must not become each other's fallback at the same moment.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [FALLBACKS_LOCK])
     links = dict(MinimumService.objects.in_force().values_list("model_id", "fallback_id"))
-    if not AIModel.objects.served().filter(pk=fallback.pk).exists():
-        raise ValidationError({"fallback": _("This model is not served.")}, code="not_served")
+    in_production = AIModel.objects.filter(stage=LifecycleStage.PRODUCTION)
+    if not in_production.filter(pk=fallback.pk).exists():
+        raise ValidationError(
+            {"fallback": _("This model is not in production.")}, code="not_in_production"
+        )
     step: UUID | None = fallback.pk
     while step is not None:
         if step == model.pk:

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.test import Client
 from django.utils import timezone
 
 from federation.access.keyring import replace_key
@@ -13,7 +12,6 @@ from federation.access.offer import usable_models
 from federation.access.operations import change_key, issue_key
 from federation.access.trials import end_trial, name_for_trial
 from federation.catalogue.models import AIModel
-from federation.people.models import User
 from routing.bridge.table import build_principals
 from routing.core.enums import LifecycleStage
 from routing.core.table import Principal
@@ -24,6 +22,7 @@ from tests.support.factories import (
     make_model,
     serve_model,
 )
+from tests.support.pages import signed_in_as
 
 
 @pytest.fixture
@@ -34,19 +33,13 @@ def tried(cast: Cast) -> AIModel:
     return model
 
 
-def browser(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 def principal(key: ApiKey) -> Principal:
     found = build_principals(1).by_digest
     return next(each for each in found.values() if each.key_id == str(key.pk))
 
 
 def test_a_user_binds_no_key_to_a_model_on_trial(cast: Cast, key: ApiKey, tried: AIModel) -> None:
-    page = browser(cast.rennes_user).get("/keys/new/")
+    page = signed_in_as(cast.rennes_user).get("/keys/new/")
     assert "tried-8b" not in page.content.decode()
 
     for by in (cast.rennes_user, cast.rennes_dsi, cast.admin):
@@ -115,7 +108,7 @@ def test_what_was_named_holds_on_in_production(cast: Cast, tried: AIModel) -> No
 
 
 def test_the_page_names_a_key_and_takes_it_off(cast: Cast, key: ApiKey, tried: AIModel) -> None:
-    dsi, address = browser(cast.rennes_dsi), f"/keys/trials/{tried.pk}/"
+    dsi, address = signed_in_as(cast.rennes_dsi), f"/keys/trials/{tried.pk}/"
     others, _text = make_key(make_application(cast.orleans, cast.orleans_user))
 
     assert [row.pk for row in dsi.get(address).context["found"]] == [key.pk]
@@ -136,7 +129,7 @@ def test_the_page_is_for_the_federation_and_for_who_hosts_the_model(
     readers = {"admin", "auditor", "rennes_dsi"}
 
     for name, person in cast.people().items():
-        status = browser(person).get(f"/keys/trials/{tried.pk}/").status_code
+        status = signed_in_as(person).get(f"/keys/trials/{tried.pk}/").status_code
         assert status == (200 if name in readers else 403), name
 
 

@@ -24,12 +24,7 @@ from federation.people.models import User
 from routing.core.enums import LifecycleStage
 from tests.support.factories import OPERATOR, Cast, make_model
 from tests.support.lifecycle import bring_the_day, deprecate, in_days, pass_checks, retire
-
-
-def browser(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
+from tests.support.pages import signed_in_as
 
 
 def on_trial(model: AIModel) -> AIModel:
@@ -40,7 +35,7 @@ def on_trial(model: AIModel) -> AIModel:
 def test_a_model_goes_into_production_once_a_server_in_service_has_passed_its_checks(
     cast: Cast, deployment: Deployment, model: AIModel
 ) -> None:
-    tried, admin = on_trial(model), browser(cast.admin)
+    tried, admin = on_trial(model), signed_in_as(cast.admin)
     address = f"/lifecycle/models/{model.pk}/production/"
 
     for state in (None, RunState.FAILED):
@@ -86,7 +81,7 @@ def test_a_successor_is_another_model_in_production(model: AIModel, successor: A
 
 
 def test_a_near_end_is_confirmed_first(cast: Cast, model: AIModel) -> None:
-    address, admin = f"/lifecycle/models/{model.pk}/deprecation/", browser(cast.admin)
+    address, admin = f"/lifecycle/models/{model.pk}/deprecation/", signed_in_as(cast.admin)
     near = {"retires_on": in_days(10).isoformat(), "seen": 0}
 
     asked = admin.post(address, near)
@@ -102,7 +97,7 @@ def test_a_near_end_is_confirmed_first(cast: Cast, model: AIModel) -> None:
 
 def test_of_two_tabs_that_change_an_end_the_second_is_told(cast: Cast, model: AIModel) -> None:
     deprecate(model)
-    address, admin = f"/lifecycle/models/{model.pk}/deprecation/", browser(cast.admin)
+    address, admin = f"/lifecycle/models/{model.pk}/deprecation/", signed_in_as(cast.admin)
     seen = admin.get(address).context["form"]["seen"].value()
 
     first = admin.post(address, {"retires_on": in_days(100).isoformat(), "seen": seen})
@@ -129,7 +124,7 @@ def test_a_model_that_stays_has_no_end_any_more(
     cast: Cast, model: AIModel, successor: AIModel
 ) -> None:
     deprecate(model, successor=successor)
-    admin = browser(cast.admin)
+    admin = signed_in_as(cast.admin)
 
     admin.post(f"/lifecycle/models/{model.pk}/keep/", {"reason": "Encore utile"})
 
@@ -157,7 +152,7 @@ def test_everybody_reads_a_models_history_and_only_the_federation_who_decided(
     address = f"/catalogue/{model.slug}/"
 
     for reader, sees_names in ((cast.orleans_user, False), (cast.auditor, True)):
-        page = browser(reader).get(address).content.decode()
+        page = signed_in_as(reader).get(address).content.decode()
         assert 'id="life"' in page
         assert ("Anne Le Goff" in page) == sees_names, reader
 
@@ -168,7 +163,9 @@ def test_the_pages_of_a_life_are_the_federations(cast: Cast, model: AIModel, pat
 
     for name, person in cast.people().items():
         allowed = {"admin", "auditor"} if path == "" else {"admin"}
-        assert browser(person).get(address).status_code == (200 if name in allowed else 403), name
+        assert signed_in_as(person).get(address).status_code == (200 if name in allowed else 403), (
+            name
+        )
 
 
 # Aliases
@@ -177,7 +174,7 @@ def test_the_pages_of_a_life_are_the_federations(cast: Cast, model: AIModel, pat
 def test_an_alias_is_given_ended_and_taken_away_and_its_name_is_free_again(
     cast: Cast, model: AIModel, successor: AIModel
 ) -> None:
-    admin, address = browser(cast.admin), f"/lifecycle/models/{model.pk}/aliases/"
+    admin, address = signed_in_as(cast.admin), f"/lifecycle/models/{model.pk}/aliases/"
     admin.post(address, {"name": "mistral-small"})
     alias = Alias.objects.get()
     end: dict[str, Any] = {"sunset": in_days(60).isoformat(), "successor": str(successor.pk)}
@@ -198,7 +195,7 @@ def test_an_alias_is_given_ended_and_taken_away_and_its_name_is_free_again(
 def test_a_name_that_is_taken_or_odd_is_refused_beside_it(
     cast: Cast, model: AIModel, name: str
 ) -> None:
-    page = browser(cast.admin).post(f"/lifecycle/models/{model.pk}/aliases/", {"name": name})
+    page = signed_in_as(cast.admin).post(f"/lifecycle/models/{model.pk}/aliases/", {"name": name})
 
     assert page.status_code == 200
     assert page.context["form"].errors

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.exceptions import ValidationError
-from django.test import Client
 from django.utils import timezone
 
 from federation.catalogue.models import AIModel, Proposal
@@ -25,6 +24,7 @@ from routing.core.enums import LifecycleStage
 from tests.integration.federation.crowd import at_once
 from tests.support.factories import OPERATOR, Cast, make_cast, make_model
 from tests.support.lifecycle import APERTUS, retire
+from tests.support.pages import signed_in_as
 
 FORM: dict[str, Any] = {
     "slug": "apertus-70b",
@@ -37,14 +37,8 @@ FORM: dict[str, Any] = {
 }
 
 
-def browser(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 def send(user: User, **changes: Any) -> Any:
-    return browser(user).post("/lifecycle/proposals/new/", FORM | changes)
+    return signed_in_as(user).post("/lifecycle/proposals/new/", FORM | changes)
 
 
 @pytest.fixture
@@ -143,7 +137,7 @@ def test_a_proposal_is_seen_by_its_author_and_the_federation(
     readers = {"admin", "auditor", "orleans_user"}
 
     for name, person in cast.people().items():
-        status = browser(person).get(address).status_code
+        status = signed_in_as(person).get(address).status_code
         assert status == (200 if name in readers else 404), name
 
 
@@ -208,11 +202,11 @@ def test_while_the_committee_votes_nothing_else_decides(cast: Cast, proposal: Pr
 
 def test_a_decision_made_elsewhere_is_recorded_with_where(cast: Cast, proposal: Proposal) -> None:
     address = f"/lifecycle/models/{proposal.model_id}/adopt/"
-    admin = browser(cast.admin)
+    admin = signed_in_as(cast.admin)
 
     assert admin.post(address, {"reason": "  "}).status_code == 200
     assert admin.post(address, {"reason": "Comité du 3 mai, point 4"}).status_code == 302
-    assert browser(cast.auditor).get(address).status_code == 403
+    assert signed_in_as(cast.auditor).get(address).status_code == 403
 
     step = proposal.model.stage_changes.last()
     assert step is not None
@@ -224,11 +218,11 @@ def test_the_page_puts_it_to_the_vote(cast: Cast, proposal: Proposal) -> None:
     address = f"/lifecycle/models/{proposal.model_id}/vote/"
     day = (timezone.localdate() + timedelta(days=7)).isoformat()
 
-    page: Any = browser(cast.admin).post(address, {"closes_on": day})
+    page: Any = signed_in_as(cast.admin).post(address, {"closes_on": day})
 
     ballot = Ballot.objects.get(kind=SubjectKind.MODEL)
     assert str(ballot.pk) in page.url
-    assert browser(cast.admin).get(page.url).status_code == 200
+    assert signed_in_as(cast.admin).get(page.url).status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)

@@ -16,11 +16,11 @@ from federation.fleet.models import Deployment
 from federation.fleet.operations.servers import change_server_state
 from federation.journal.models import AuditEvent
 from federation.people.models import User
-from routing.core.enums import ServerState
+from routing.core.enums import LifecycleStage, ServerState
 from routing.dispatch.frames import Load
 from routing.dispatch.messages import LoadView, MinimumLoad, ModelLoad
 from tests.support.factories import OPERATOR, Cast, make_model
-from tests.support.lifecycle import retire
+from tests.support.lifecycle import deprecate, retire
 from tests.support.load_feed import LoadFeed
 from tests.support.pages import signed_in_as
 
@@ -149,7 +149,7 @@ def test_a_model_is_never_its_own_fallback_at_any_number_of_steps(
     assert minimum(model).number == 0
 
 
-def test_a_fallback_is_a_model_that_is_served(cast: Cast, model: AIModel) -> None:
+def test_a_fallback_is_a_model_in_production(cast: Cast, model: AIModel) -> None:
     retired = retire(make_model("old-one"))
 
     assert "not one of the available" in post(cast.admin, model, fallback=str(retired.pk))[1]
@@ -157,6 +157,17 @@ def test_a_fallback_is_a_model_that_is_served(cast: Cast, model: AIModel) -> Non
         set_minimum(
             by=OPERATOR, model=model, minimum={"servers": 1, "sites": 1, "fallback": retired}
         )
+
+
+def test_a_fallback_does_not_leave_while_it_is_one(cast: Cast, model: AIModel) -> None:
+    fallback = make_model("steady")
+    set_minimum(by=OPERATOR, model=model, minimum={"servers": 1, "sites": 1, "fallback": fallback})
+    with pytest.raises(ValidationError, match=str(model)):
+        deprecate(fallback)
+
+    set_minimum(by=OPERATOR, model=model, minimum={"fallback": None})
+
+    assert deprecate(fallback).stage == LifecycleStage.DEPRECATED
 
 
 def test_two_tabs_do_not_undo_each_other(cast: Cast, model: AIModel) -> None:
