@@ -16,6 +16,7 @@ from billing.queries import Narrowing, scopes
 from federation.access.models import ApiKey, Application
 from federation.catalogue.models import AIModel
 from federation.people.models import User
+from federation.widgets import DayInput
 
 CUSTOM = "custom"
 PERIODS = {
@@ -36,7 +37,7 @@ def _day(label: Any) -> forms.DateField:
     return forms.DateField(
         required=False,
         label=label,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        widget=DayInput,
     )
 
 

@@ -15,6 +15,7 @@ from dashboards.journal.sentences import GROUPS
 from federation.journal.models import AuditEvent, AuditEventQuerySet
 from federation.members.models import Institution
 from federation.people.models import User
+from federation.widgets import DayInput
 
 MINE, ALL = "mine", ""
 HIGHEST = 2**63 - 1
@@ -27,7 +28,7 @@ class InstitutionField(forms.ModelChoiceField):  # type: ignore[type-arg]  # no 
 
 
 def _day(label: Any) -> forms.DateField:
-    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    widget = DayInput
     within = [MinValueValidator(EARLIEST), MaxValueValidator(LATEST)]
     return forms.DateField(required=False, label=label, widget=widget, validators=within)
 

@@ -22,6 +22,7 @@ from federation.access.policies import LONGEST_LIFE
 from federation.access.queries import known_labels
 from federation.catalogue.models import AIModel
 from federation.catalogue.models.names import AIModelQuerySet
+from federation.widgets import DayInput
 from routing.core.enums import PriorityClass, RoutingMode
 from routing.core.labels import MAX_LABELS, OWN
 
@@ -53,7 +54,7 @@ class KeyFields(forms.Form):
     )
     expires_on = forms.DateField(
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        widget=DayInput,
         label=gettext_lazy("Last day"),
         help_text=gettext_lazy(
             "The key works to the end of this day, for two years at most. Empty: for a year."

@@ -28,6 +28,7 @@ from federation.catalogue.models import AIModel
 from federation.members.models import Team
 from federation.people.models import User
 from federation.seen import SeenField, changed_meanwhile
+from federation.widgets import DayInput
 from routing.core.enums import PriorityClass
 from routing.upstream.credentials import Secret
 
@@ -49,7 +50,7 @@ class ReplacementForm(forms.Form):
     """Until when the old key works, and the new one."""
 
     old_until = forms.DateField(
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        widget=DayInput,
         label=gettext_lazy("Last day of the old key"),
         help_text=gettext_lazy(
             "Until then both work: put the new one into your software in the meantime. 30 days at most."
@@ -57,7 +58,7 @@ class ReplacementForm(forms.Form):
     )
     expires_on = forms.DateField(
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        widget=DayInput,
         label=gettext_lazy("Last day of the new key"),
         help_text=gettext_lazy(
             "The key works to the end of this day, for two years at most. Empty: for a year."

@@ -120,7 +120,7 @@ def browser() -> Iterator[Browser]:
 def complaints() -> Iterator[Complaints]:
     found = Complaints()
     yield found
-    assert found.told == []
+    assert found.told == [], found.told
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from federation.catalogue.models import PUBLIC_NAME, AIModel
 from federation.catalogue.models.names import MOST_NOTE
 from federation.catalogue.policies import LATEST_END, SHORT_NOTICE
 from federation.people.models import User
+from federation.widgets import DayInput
 
 USUAL_NOTICE = timedelta(days=90)
 ODD_NAME = gettext_lazy(
@@ -28,13 +29,6 @@ def public_name(label: Any, **more: Any) -> forms.CharField:
         widget=forms.TextInput(attrs={"spellcheck": "false", "autocapitalize": "none"}),
         **more,
     )
-
-
-class _DateInput(forms.DateInput):
-    """A day to pick, from tomorrow on."""
-
-    def __init__(self) -> None:
-        super().__init__(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
 class _EndForm(forms.Form):
@@ -85,7 +79,7 @@ class DeprecationForm(_EndForm):
     retires_on = forms.DateField(
         label=gettext_lazy("Day of its retirement"),
         help_text=gettext_lazy("From the beginning of this day, in Paris, it is answered no more."),
-        widget=_DateInput,
+        widget=DayInput,
     )
     note_fr = forms.CharField(
         max_length=MOST_NOTE,
@@ -126,7 +120,7 @@ class AliasEndForm(_EndForm):
         help_text=gettext_lazy(
             "From the beginning of this day, in Paris, it is answered no more. Empty: it stays."
         ),
-        widget=_DateInput,
+        widget=DayInput,
     )
     field_order = ("sunset", "hurried", "successor")
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from federation.fleet.models import Site
 from federation.fleet.models.networks import MOST_PORTS
 from federation.fleet.operations.networks import Wish
+from federation.widgets import DayInput
 from routing.upstream.ports import read_ports
 
 PLAIN = {"spellcheck": "false", "autocapitalize": "none", "autocomplete": "off"}
@@ -52,7 +53,7 @@ class NetworkForm(forms.Form):
     )
     until = forms.DateField(
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        widget=DayInput,
         input_formats=["%Y-%m-%d"],
         label=gettext_lazy("Last day"),
         help_text=gettext_lazy(

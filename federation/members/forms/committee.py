@@ -14,6 +14,7 @@ from federation.members.enums import Choice, MembershipState
 from federation.members.files import Upload, check_pdf
 from federation.members.models.documents import LONGEST_TEXT, MOST_BYTES
 from federation.members.policies import LONGEST_BALLOT
+from federation.widgets import DayInput
 
 USUAL_BALLOT = timedelta(days=7)
 
@@ -48,7 +49,7 @@ class SignatureForm(UploadForm):
 class BallotForm(forms.Form):
     closes_on = forms.DateField(
         label=gettext_lazy("Last day to vote"),
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        widget=DayInput,
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
