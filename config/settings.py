@@ -21,7 +21,7 @@ SITE_SOURCE = env.text("SITE_SOURCE", "")
 SITE_DOCUMENTATION = env.text("SITE_DOCUMENTATION", "")
 # Of the router towards servers, as their firewalls see it; shown to whoever lends one.
 EGRESS_ADDRESSES = env.words("EGRESS_ADDRESSES")
-# Given by the launcher alone, to `make run`: /demo/mail/ shows whatever was sent.
+# Given by the launcher alone, to `make run` and `make rehearse`: /demo/mail/ shows whatever was sent.
 SHOWS_MAIL = env.boolean("SHOWS_MAIL", default=False)
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 PUBLIC_URL = env.public_url()
