@@ -40,7 +40,8 @@ class DeclarationForm(forms.Form):
         help_text=gettext_lazy("For people, as in “GPU-1”. Everybody in the federation sees it."),
     )
     engine = forms.ChoiceField(
-        choices=[*NO_CHOICE, *Engine.choices],
+        choices=Engine.choices,
+        initial=Engine.VLLM,
         label=gettext_lazy("Engine"),
         help_text=gettext_lazy(
             "The software that answers. llama.cpp, SGLang, TGI and others: “OpenAI-compatible”."

@@ -1,5 +1,7 @@
 """A server's page: its state, its report line by line as it is made, its earlier reports."""
 
+import hashlib
+from http import HTTPStatus
 from uuid import UUID
 
 from django.contrib import messages
@@ -44,6 +46,9 @@ def server_report(request: HttpRequest, server_id: UUID) -> HttpResponse:
         "reports": [report_context(run) for run in runs],
         "history": server.runs.all()[:HISTORY],
         "maintenances": server.maintenances.ahead(),
+        "pulse": _pulse(server, runs),
+        "is_moving": server.state in (ServerState.SUBMITTED, ServerState.STAGING)
+        or any(run.is_open for run in runs),
         **_may(user, server, runs),
     }
     return render(request, "fleet/server.html", context)
@@ -55,6 +60,17 @@ def run_lines(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """A part of the page: the lines that are known, asked for again until the run is over."""
     run = _visible_run(signed_in(request), run_id)
     return render(request, "fleet/_report.html", report_context(run))
+
+
+@require_safe
+@login_required
+def pulse(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    """Asked by the server's page: it is loaded anew once something has happened that it does not show."""
+    server = visible_server(signed_in(request), server_id)
+    response = HttpResponse(status=HTTPStatus.NO_CONTENT)
+    if request.GET.get("seen") != _pulse(server, newest_runs(server)):
+        response = HttpResponse(headers={"HX-Refresh": "true"})
+    return response
 
 
 @require_safe
@@ -94,6 +110,12 @@ def report_context(run: ConformityRun) -> dict[str, object]:
         "warnings": verdicts.count(Verdict.WARNING),
         "done": len(lines) - verdicts.count(""),
     }
+
+
+def _pulse(server: InferenceServer, runs: list[ConformityRun]) -> str:
+    """Return what changes with the server's state, with a new run and with the end of one."""
+    over = [f"{run.pk}{'' if run.is_open else run.state}" for run in runs]
+    return hashlib.sha256(" ".join([server.state, *over]).encode()).hexdigest()[:16]
 
 
 def _visible_run(user: User, run_id: UUID) -> ConformityRun:

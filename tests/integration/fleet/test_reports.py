@@ -232,12 +232,12 @@ def test_the_page_shows_what_was_found_and_what_to_do(
 ) -> None:
     browser, address = signed_in_as(cast.rennes_dsi), f"/servers/{submitted.pk}/"
     waiting = browser.get(address).content.decode()
-    assert "hx-trigger" in waiting
+    assert 'hx-trigger="every 1s"' in waiting
 
     conclude_run(by=SYSTEM, run=lined(submitted.runs.get(), model=Finding.NOT_LISTED))
     page = browser.get(address).content.decode()
 
-    assert "hx-trigger" not in page
+    assert 'hx-trigger="every 1s"' not in page
     assert "--served-model-name" in page
     assert 'data-check="model" data-verdict="failed"' in page
 
