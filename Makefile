@@ -4,12 +4,14 @@ PYTHON ?= python3
 ARGS ?=
 LAUNCH = @exec $(PYTHON) config/launch/bootstrap.py
 
-.PHONY: help run serve install backup restore test test-real bench check fix messages compilemessages lock
+.PHONY: help run rehearse serve install backup restore test test-real bench check fix messages compilemessages lock
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\):.*## */make \1\t/p' Makefile | expand -t 24
 
 run:             ## the demonstration: a small federation on http://127.0.0.1:8000
 	$(LAUNCH) run
+rehearse:        ## an empty federation to try the whole way with; its e-mails are read at /demo/mail/
+	$(LAUNCH) rehearse
 serve:           ## the product without demonstration data
 	$(LAUNCH) serve
 install:         ## packages and translations, nothing started: for a server (docs/operations.md)

@@ -23,7 +23,7 @@ SITE_DOCUMENTATION = env.text("SITE_DOCUMENTATION", "")
 EGRESS_ADDRESSES = env.words("EGRESS_ADDRESSES")
 EGRESS_PORTS = env.ports("EGRESS_PORTS")
 MINIMUM_ALARM_SECONDS = env.integer("MINIMUM_ALARM_SECONDS", default=30)
-# Given by the launcher alone, to `make run`: /demo/mail/ shows whatever was sent.
+# Given by the launcher alone, to `make run` and `make rehearse`: /demo/mail/ shows whatever was sent.
 SHOWS_MAIL = env.boolean("SHOWS_MAIL", default=False)
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 PUBLIC_URL = env.public_url()

@@ -41,6 +41,7 @@ def measure(arguments: Sequence[str]) -> int:
 def commands_for(arguments: Sequence[str]) -> Mapping[str, Callable[[], int]]:
     return {
         "run": partial(commands.start, "run"),
+        "rehearse": partial(commands.start, "rehearse"),
         "serve": partial(commands.start, "serve"),
         "backup": partial(backup, arguments),
         "restore": partial(restore, arguments),

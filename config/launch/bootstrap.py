@@ -25,7 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # The other commands check or test: they need dev.txt, which contains run.txt.
-RUNNING = ("run", "serve", "backup", "restore", "compilemessages")
+RUNNING = ("run", "rehearse", "serve", "backup", "restore", "compilemessages")
 LOCK_OF = dict.fromkeys(RUNNING, "run.txt")
 PROBE = (
     "import os, sys, sysconfig; "

@@ -1,4 +1,4 @@
-"""`run` and `serve`: one copy of the product from the first check to the last process's end."""
+"""`run`, `rehearse` and `serve`: one copy of the product from the first check to the last process's end."""
 
 import os
 import signal
@@ -25,6 +25,7 @@ from config.launch.preparation import (
     POSTGRES_LINK,
     StaticFiles,
     check_database,
+    check_rehearsal,
     remember_addresses,
     sockets_folder,
 )
@@ -39,7 +40,7 @@ ANSWER_SECONDS = 2.0
 
 
 def start(command: str) -> int:
-    """Run the product until the person stops it: with the demonstration (`run`) or without."""
+    """Run the product until the person stops it: with the demonstration (`run`), or empty (`rehearse`, `serve`)."""
     if "MAKELEVEL" in os.environ:
         # Whoever kills `make` means what it runs; a shell that ends is another matter.
         guard.die_with(os.getppid(), signal.SIGTERM)
@@ -50,6 +51,8 @@ def start(command: str) -> int:
         supervised() as supervisor,
     ):
         check_port(place, wait=predecessor_was_killed)
+        if command == "rehearse":
+            check_rehearsal(place, os.environ)
         prepare_secrets(place.var / "secrets", os.environ)
         check_settings(place)
         services = Services(place, start_database(place, supervisor), command)
@@ -59,7 +62,7 @@ def start(command: str) -> int:
         if command == "run":
             show_demo(place, read_demo(place))
         else:
-            show_serve(place, first_link(place, services, supervisor))
+            show_serve(place, first_link(place, services, supervisor), mail=command == "rehearse")
         supervisor.wait_until(lambda: False)
     say("→ Stopped")
     return 0

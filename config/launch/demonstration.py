@@ -38,9 +38,11 @@ def show_demo(place: Place, demo: Mapping[str, Any]) -> None:
     show_end(place)
 
 
-def show_serve(place: Place, first_link: str) -> None:
+def show_serve(place: Place, first_link: str, *, mail: bool = False) -> None:
     say()
     say(bold(f"  ILaaS runs at {place.address}"))
+    if mail:
+        say(f"  E-mails stay here, for everybody to read: {place.address}/demo/mail/")
     if first_link:
         say()
         say("  There is no administrator yet; this link makes the first one, once:")

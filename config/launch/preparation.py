@@ -5,7 +5,7 @@ Tables and demonstration data are management commands, which see themselves what
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from config.launch.environment import ROOT, Place, make_private, write_private
 
 OLDEST_POSTGRES = 15
 CONNECT_SECONDS = 10
+REHEARSAL = "rehearsal"  # the mark of a data folder that may be rehearsed in
 POSTGRES_LINK = "pg"  # the name of PostgreSQL's socket folder among the sockets
 
 
@@ -40,6 +41,17 @@ def check_database(url: str) -> None:
             f"The database of DATABASE_URL is PostgreSQL {version}:"
             f" {OLDEST_POSTGRES} or newer is needed"
         )
+
+
+def check_rehearsal(place: Place, environ: Mapping[str, str]) -> None:
+    """Refuse to rehearse on a federation that is none: anybody reads the e-mails of a rehearsal."""
+    if environ.get("DATABASE_URL", "").strip():
+        raise LaunchError("A rehearsal brings a database of its own: unset DATABASE_URL")
+    if (place.var / "database_url").exists() and not (place.var / REHEARSAL).exists():
+        raise LaunchError(
+            f"{place.var} belongs to a copy that is no rehearsal: name another folder with VAR=/path"
+        )
+    (place.var / REHEARSAL).touch()
 
 
 def remember_addresses(place: Place, database_url: str) -> None:

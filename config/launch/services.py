@@ -14,8 +14,10 @@ from config.launch.processes import Program
 
 # The router first: it lets its streams finish while all they need is still there. PostgreSQL last.
 STOP_WAVES = (("router",), ("portal", "clerk", "worker", "simulator"), ("postgres",))
-PATIENCE_SECONDS = {"run": 5.0, "serve": 60.0}
+PATIENCE_SECONDS = {"run": 5.0, "rehearse": 5.0, "serve": 60.0}
 """How long the router may take to end before it is killed; longer where DRAIN_SECONDS asks for more."""
+KEEPS_MAIL = {"EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend"}
+"""A rehearsal writes to nobody, whatever the environment says of a mail server."""
 LAST_SECONDS = 1.0
 """What of this the router needs, once its streams have had their time, to cut and account the rest."""
 
@@ -33,7 +35,8 @@ class Services:
         self._django = {
             **self._plain,
             "DATABASE_URL": database_url,
-            "SHOWS_MAIL": "yes" if command == "run" else "no",
+            "SHOWS_MAIL": "no" if command == "serve" else "yes",
+            **(KEEPS_MAIL if command == "rehearse" else {}),
         }
 
     def router(self) -> Program:

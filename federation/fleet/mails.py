@@ -42,6 +42,12 @@ def tell_checked(server: InferenceServer) -> None:
     _tell(readers, "checked", server, {})
 
 
+def tell_private(server: InferenceServer) -> None:
+    """Its address is private: without the federation's leave nothing more is tried."""
+    readers = [reader for reader in committee() if reader.pk != server.registered_by_id]
+    _tell(readers, "private", server, {})
+
+
 def tell_accepted(form: TechnicalForm) -> None:
     if form.server is not None:
         _tell(it_department(form.institution), "accepted", form.server, {})

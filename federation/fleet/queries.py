@@ -2,6 +2,7 @@
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from federation.catalogue.models import AIModel
 from federation.fleet.enums import FormState, SiteGrantState
 from federation.fleet.models import (
     ConformityRun,
@@ -15,7 +16,7 @@ from federation.members.models import Institution, Membership
 from federation.people.enums import Role
 from federation.people.models import User
 from routing.core.conformity import Check, RunKind
-from routing.core.enums import ServerState
+from routing.core.enums import LifecycleStage, ServerState
 from routing.upstream.addresses import canonical
 from routing.upstream.egress import Grants
 from routing.upstream.ranges import read_range
@@ -83,3 +84,10 @@ def _was_found_in(grant: SiteEgressGrant, server: InferenceServer) -> bool:
     if figures.get("port") not in grant.ports:
         return False
     return canonical(str(figures["address"])) in read_range(grant.network)
+
+
+def models_waiting(server: InferenceServer) -> list[AIModel]:
+    """Return the models of a server that not every key may ask yet: proposed, or on trial."""
+    waiting = [LifecycleStage.PROPOSED.value, LifecycleStage.STAGING.value]
+    models = AIModel.objects.filter(versions__deployments__in=server.deployments.live())
+    return list(models.filter(stage__in=waiting).distinct().order_by("slug"))

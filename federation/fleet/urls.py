@@ -31,6 +31,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/lines/", reports.run_lines, name="run_lines"),
     path("calendar/<uuid:maintenance_id>/cancel/", upkeep.cancel, name="cancel_maintenance"),
     path("<uuid:server_id>/", reports.server_report, name="server_report"),
+    path("<uuid:server_id>/pulse/", reports.pulse, name="server_pulse"),
     path("<uuid:server_id>/guests/", guests.guest_rules, name="guest_rules"),
     path("<uuid:server_id>/check/", reports.run_again, name="run_again"),
     path("<uuid:server_id>/key/", upkeep.rotate_key, name="rotate_key"),

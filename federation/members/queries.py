@@ -100,6 +100,12 @@ def voters_about(kind: str, subject_id: UUID) -> list[User]:
     return [member for member in committee() if member.pk not in barred]
 
 
+def is_last_to_vote(user: User, ballot: Ballot) -> bool:
+    """Say whether everybody else who may vote has done so."""
+    asked = {voter.pk for voter in voters_about(ballot.kind, ballot.subject_id)}
+    return user.pk in asked and asked - {vote.voter_id for vote in ballot.votes.all()} <= {user.pk}
+
+
 def count_votes(ballot: Ballot) -> Count:
     """Count the votes of those who may vote at this moment."""
     voters = {voter.pk for voter in voters_about(ballot.kind, ballot.subject_id)}

@@ -10,7 +10,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from federation.members.enums import AgreementState, BallotState, MembershipState, SubjectKind
-from federation.members.models import Agreement, Ballot, Candidacy
+from federation.members.models import Agreement, Ballot, Candidacy, Membership
 from federation.members.policies import is_accepted, what_is_missing
 from federation.members.queries import Part
 
@@ -51,7 +51,7 @@ def standing_of(candidacy: Candidacy) -> Standing:
         case MembershipState.CANDIDATE:
             return _of_a_candidate(candidacy)
         case MembershipState.APPROVED:
-            return Standing(_("The institution is a member."), _of_a_member(), False)
+            return Standing(_("The institution is a member."), _of_a_member(membership), False)
         case MembershipState.SUSPENDED:
             return Standing(
                 _(
@@ -156,13 +156,21 @@ def _countersign(when: When) -> Step:
     )
 
 
-def _of_a_member() -> list[Step]:
+def _of_a_member(membership: Membership) -> list[Step]:
+    lend = Step(
+        _("Lend a server"),
+        _("Declare what it can do; the checks tell line by line, at once, whether it does."),
+        When.NOW,
+        f"{reverse('new_server')}?institution={membership.institution_id}",
+        _("Lend a server"),
+    )
     return [
+        *([lend] if membership.is_contributor else []),
         Step(
             _("Invite your people"),
             _("IT department, finance, project owners, users: each gets a link by e-mail."),
             When.NOW,
-            reverse("people"),
+            f"{reverse('invite')}?at={membership.institution.slug}",
             _("Invite"),
         ),
         Step(

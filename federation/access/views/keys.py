@@ -32,12 +32,16 @@ from federation.access.queries import (
 )
 from federation.access.snippets import base_url, snippets
 from federation.access.upkeep_forms import KeyChangeForm, ReplacementForm, RevocationForm
+from federation.catalogue.enums import Capability
 from federation.catalogue.models import AIModel
 from federation.members.queries import has_accepted_charter
 from federation.people.guards import signed_in
+from routing.core.enums import Endpoint
 from routing.upstream.credentials import Secret
 
 PAGE = 50
+LONGEST_ANSWER = 200
+"""Tokens of the answer to a question that is asked from the page of a new key."""
 
 
 @require_safe
@@ -191,7 +195,15 @@ def limits(request: HttpRequest, key_id: UUID) -> HttpResponse:
 
 def _shown_once(request: HttpRequest, key: ApiKey, secret: Secret) -> HttpResponse:
     text = secret.reveal()
-    context = {"key": key, "text": text, **_to_use(usable_models(key), text, text)}
+    models = usable_models(key)
+    talks = not key.endpoints or Endpoint.CHAT.value in key.endpoints
+    context = {
+        "key": key,
+        "text": text,
+        "talks": talks and bool(models) and models[0].can(Capability.CHAT),
+        "longest_answer": LONGEST_ANSWER,
+        **_to_use(models, text, text),
+    }
     return render(request, "access/key_made.html", context)
 
 

@@ -18,7 +18,7 @@ from federation.fleet.forms.pem import (
     clean_identity,
     key_field,
 )
-from federation.fleet.forms.week import NO_CHOICE, WeekFormSet
+from federation.fleet.forms.week import WeekFormSet
 from federation.fleet.models import ClientCertificate, InferenceServer, Site, TechnicalForm
 from federation.fleet.models.technical import MOST_GPUS, MOST_PARALLEL, MOST_RESERVED, MOST_TOKENS
 from federation.fleet.operations.technical import (
@@ -46,7 +46,8 @@ class DeclarationForm(forms.Form):
         help_text=gettext_lazy("For people, as in “GPU-1”. Everybody in the federation sees it."),
     )
     engine = forms.ChoiceField(
-        choices=[*NO_CHOICE, *Engine.choices],
+        choices=Engine.choices,
+        initial=Engine.VLLM,
         label=gettext_lazy("Engine"),
         help_text=gettext_lazy(
             "The software that answers. llama.cpp, SGLang, TGI and others: “OpenAI-compatible”."

@@ -55,6 +55,16 @@ class GrantForm(forms.Form):
     )
 
 
+class OfferForm(forms.Form):
+    reason = forms.CharField(
+        max_length=500,
+        label=gettext_lazy("Where the committee has decided about it"),
+        help_text=gettext_lazy(
+            "Such as a meeting and its minutes: it stands in the model’s history."
+        ),
+    )
+
+
 class DeclineForm(forms.Form):
     reason = forms.CharField(
         max_length=500,

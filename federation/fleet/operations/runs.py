@@ -14,6 +14,7 @@ from federation.fleet.enums import (
 )
 from federation.fleet.models import ConformityRun, InferenceServer, TechnicalForm
 from federation.fleet.operations.servers import change_server_state, locked_server, move_form
+from federation.fleet.reports import refused_address
 from federation.journal.actors import SYSTEM, Actor
 from federation.journal.operations import record
 from federation.people.models import User
@@ -100,8 +101,16 @@ def _draw(run: ConformityRun) -> None:
         _admit(run, state)
     elif run.state == RunState.FAILED and state is ServerState.STAGING:
         move_form(run.server, FormState.CHECKED, FormState.SUBMITTED)
+    elif run.state == RunState.FAILED and state is ServerState.SUBMITTED:
+        _ask_for_leave(run)
     elif run.state == RunState.FAILED and state is ServerState.LIVE and _sends_back(run):
         _send_back(run)
+
+
+def _ask_for_leave(run: ConformityRun) -> None:
+    """A private address waits for the federation, which is told once: when the server is handed in."""
+    if run.trigger == RunTrigger.SUBMISSION and refused_address(run):
+        transaction.on_commit(lambda: mails.tell_private(run.server))
 
 
 def _admit(run: ConformityRun, state: ServerState) -> None:

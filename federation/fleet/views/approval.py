@@ -12,9 +12,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from federation.catalogue.models import AIModel
 from federation.fleet.enums import SERVER_STATE_LABELS
-from federation.fleet.forms.upkeep import DeclineForm, GrantForm
+from federation.fleet.forms.upkeep import DeclineForm, GrantForm, OfferForm
 from federation.fleet.models import InferenceServer, TechnicalForm
 from federation.fleet.operations.egress import grant_egress
+from federation.fleet.operations.offering import accept_and_offer
 from federation.fleet.operations.runs import request_run
 from federation.fleet.operations.servers import change_server_state
 from federation.fleet.operations.technical import accept_form, decline_form
@@ -50,11 +51,14 @@ def approvals(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def accept(request: HttpRequest, server_id: UUID) -> HttpResponse:
-    """Put a server into service."""
+    """Put a server into service; with a reason, its models that wait go into production, too."""
     user = signed_in(request)
     server = visible_server(user, server_id)
+    offer = OfferForm(request.POST) if "reason" in request.POST else None
     try:
-        _put_into_service(user, server)
+        if offer is not None and not offer.is_valid():
+            raise ValidationError(_("Say where the committee has decided about the model."))
+        _put_into_service(user, server, offer.cleaned_data["reason"] if offer else "")
     except ValidationError as refusal:
         messages.error(request, " ".join(refusal.messages))
     else:
@@ -69,10 +73,12 @@ def _in_service(server: InferenceServer) -> str:
     return _("It is in service. Routers send requests within a second.")
 
 
-def _put_into_service(user: User, server: InferenceServer) -> None:
+def _put_into_service(user: User, server: InferenceServer, reason: str) -> None:
     form = TechnicalForm.objects.for_user(user).filter(server=server).first()
     if form is None:
         change_server_state(by=user, server=server, state=ServerState.LIVE)
+    elif reason:
+        accept_and_offer(by=user, form=form, reason=reason)
     else:
         accept_form(by=user, form=form)
 

@@ -1,5 +1,7 @@
 """A server's page: its state, its report line by line as it is made, its earlier reports."""
 
+import hashlib
+from http import HTTPStatus
 from uuid import UUID
 
 from django.contrib import messages
@@ -10,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from federation.fleet.enums import SERVER_STATE_LABELS
+from federation.fleet.forms.upkeep import OfferForm
 from federation.fleet.hints import lies_in_private_network
 from federation.fleet.models import ConformityRun, InferenceServer, TechnicalForm
 from federation.fleet.operations.runs import request_run
@@ -19,7 +22,7 @@ from federation.fleet.policies import (
     can_manage_server,
     check_manage_server,
 )
-from federation.fleet.queries import newest_runs
+from federation.fleet.queries import models_waiting, newest_runs
 from federation.fleet.reports import refused_address, report_lines
 from federation.people.guards import signed_in
 from federation.people.models import User
@@ -44,7 +47,12 @@ def server_report(request: HttpRequest, server_id: UUID) -> HttpResponse:
         "deployments": server.deployments.live().select_related("version__model"),
         "reports": [report_context(run) for run in runs],
         "history": server.runs.all()[:HISTORY],
+        "waiting": models_waiting(server),
+        "offer": OfferForm(),
         "maintenances": server.maintenances.ahead(),
+        "pulse": _pulse(server, runs),
+        "is_moving": server.state in (ServerState.SUBMITTED, ServerState.STAGING)
+        or any(run.is_open for run in runs),
         **_may(user, server, runs),
     }
     return render(request, "fleet/server.html", context)
@@ -56,6 +64,17 @@ def run_lines(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """A part of the page: the lines that are known, asked for again until the run is over."""
     run = _visible_run(signed_in(request), run_id)
     return render(request, "fleet/_report.html", report_context(run))
+
+
+@require_safe
+@login_required
+def pulse(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    """Asked by the server's page: it is loaded anew once something has happened that it does not show."""
+    server = visible_server(signed_in(request), server_id)
+    response = HttpResponse(status=HTTPStatus.NO_CONTENT)
+    if request.GET.get("seen") != _pulse(server, newest_runs(server)):
+        response = HttpResponse(headers={"HX-Refresh": "true"})
+    return response
 
 
 @require_safe
@@ -95,6 +114,12 @@ def report_context(run: ConformityRun) -> dict[str, object]:
         "warnings": verdicts.count(Verdict.WARNING),
         "done": len(lines) - verdicts.count(""),
     }
+
+
+def _pulse(server: InferenceServer, runs: list[ConformityRun]) -> str:
+    """Return what changes with the server's state, with a new run and with the end of one."""
+    over = [f"{run.pk}{'' if run.is_open else run.state}" for run in runs]
+    return hashlib.sha256(" ".join([server.state, *over]).encode()).hexdigest()[:16]
 
 
 def _visible_run(user: User, run_id: UUID) -> ConformityRun:

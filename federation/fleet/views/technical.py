@@ -29,7 +29,10 @@ def new_server(request: HttpRequest) -> HttpResponse:
     if not institutions:
         raise PermissionDenied
     chosen = request.POST.get("institution") or request.GET.get("institution", "")
-    institution = next((each for each in institutions if str(each.pk) == chosen), institutions[0])
+    named = [each for each in institutions if str(each.pk) == chosen] if chosen else institutions
+    if not named:
+        raise PermissionDenied
+    institution = named[0]
     check_fill_form(user, institution)
     declaration = Declaration(
         request.POST if request.method == "POST" else None, by=user, institution=institution

@@ -199,6 +199,7 @@ class RoleForm(PartForm):
         choices=Contribution.choices,
         widget=forms.CheckboxSelectMultiple,
         label=gettext_lazy("What it would contribute"),
+        help_text=gettext_lazy("Who ticks one of these takes part as a contributor."),
     )
     motivation = forms.CharField(
         required=False,
@@ -210,6 +211,7 @@ class RoleForm(PartForm):
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
+        given["is_contributor"] = bool(given.get("is_contributor") or given.get("contributions"))
         if not (given.get("is_contributor") or given.get("is_consumer")):
             self.add_error(None, _("Say whether the institution contributes, consumes, or both."))
         if given.get("is_contributor") and not given.get("contributions"):

@@ -18,7 +18,7 @@ from federation.members.forms.committee import VoteForm
 from federation.members.models import Ballot, Vote
 from federation.members.operations.ballots import cancel_ballot, cast_vote, close_ballot
 from federation.members.policies import can_close_ballot, can_decide, can_vote
-from federation.members.queries import count_votes
+from federation.members.queries import count_votes, is_last_to_vote
 from federation.members.subjects import subject_of
 from federation.members.views import tell_refused
 from federation.people.guards import signed_in
@@ -48,6 +48,8 @@ def ballot(request: HttpRequest, pk: UUID) -> HttpResponse:
         given = form.cleaned_data
         try:
             cast_vote(by=user, ballot=row, choice=Choice(given["choice"]), comment=given["comment"])
+            if "close" in request.POST:
+                return _close_and_go_on(request, user, row)
         except ValidationError as refusal:
             tell_refusal(form, refusal)
         else:
@@ -62,11 +64,20 @@ def ballot(request: HttpRequest, pk: UUID) -> HttpResponse:
         "count": count_votes(row),
         "may_vote": can_vote(user, row),
         "may_close": can_close_ballot(user, row),
+        "is_last": is_last_to_vote(user, row),
         "may_cancel": can_decide(user),
         "subject_name": subject.name(row.subject_id),
         "subject_address": subject.address(row.subject_id),
     }
     return render(request, "members/ballot.html", context)
+
+
+def _close_and_go_on(request: HttpRequest, user: User, row: Ballot) -> HttpResponse:
+    """Count after the last vote, and lead to what was decided about: its page says what comes next."""
+    closed = close_ballot(by=user, ballot=row)
+    text = _("The ballot is closed: %(outcome)s.")
+    messages.success(request, text % {"outcome": closed.get_outcome_display()})
+    return redirect(subject_of(row.kind).address(row.subject_id))
 
 
 @require_POST

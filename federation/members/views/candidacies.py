@@ -56,7 +56,7 @@ def begin(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def fill_in(request: HttpRequest, pk: UUID, part: Part) -> HttpResponse:
-    """One part; saved, it leads to the next that is not filled in, or back."""
+    """One part; saved, it leads to the next that is not filled in, or back; the last may be handed in at once."""
     user, candidacy = signed_in(request), _seen(request, pk)
     try:
         check_edit_part(user, candidacy, part)
@@ -68,6 +68,8 @@ def fill_in(request: HttpRequest, pk: UUID, part: Part) -> HttpResponse:
         missing = next_part(saved)
         if saved.membership is None and missing:
             return redirect("candidacy_part", pk, missing)
+        if "hand_in" in request.POST and saved.membership is None:
+            return submit(request, pk=pk)
         messages.success(request, _("Saved."))
         return redirect("candidacy", pk)
     context = {"form": form, "part": part, "candidacy": candidacy}

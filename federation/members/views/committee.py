@@ -19,7 +19,7 @@ from federation.members.enums import (
     SubjectKind,
 )
 from federation.members.forms import tell_refusal
-from federation.members.forms.committee import BallotForm, DecisionForm
+from federation.members.forms.committee import BallotForm, DecisionForm, UploadForm
 from federation.members.models import Ballot, Candidacy, Membership
 from federation.members.operations.ballots import open_ballot
 from federation.members.operations.memberships import change_membership_state
@@ -67,10 +67,13 @@ def member(request: HttpRequest, pk: UUID) -> HttpResponse:
         "ballots": ballots,
         "decisions": membership.decisions.select_related("decided_by"),
         "is_accepted": is_accepted(membership),
-        "to_vote": can_decide(user) and not is_open and can_put_to_the_committee(membership),
+        "to_vote": BallotForm()
+        if can_decide(user) and not is_open and can_put_to_the_committee(membership)
+        else None,
         "to_countersign": agreement
         if agreement and agreement.state == AgreementState.SIGNED and can_decide(user)
         else None,
+        "upload": UploadForm(),
         "states": _states(membership) if can_decide(user) else [],
     }
     return render(request, "members/member.html", context)

@@ -39,6 +39,7 @@ from federation.fleet.operations import (
     labels,
     maintenance,
     networks,
+    offering,
     publication,
     rotation,
     runs,
@@ -546,6 +547,10 @@ ACTS: dict[str, tuple[frozenset[str], Act]] = {
         lambda w, by: technical.revise_form(by=by, form=w.form, fields={"gpu_count": 4}),
     ),
     "accept_form": (ADMIN, lambda w, by: technical.accept_form(by=by, form=w.form)),
+    "accept_and_offer": (
+        ADMIN,
+        lambda w, by: offering.accept_and_offer(by=by, form=w.form, reason="minutes of May"),
+    ),
     "decline_form": (
         ADMIN,
         lambda w, by: technical.decline_form(by=by, form=w.form, reason="no certificate"),
@@ -754,7 +759,7 @@ MODULES: tuple[ModuleType, ...] = (
     *(registering, proposals, life, notices, aliases, minimum, routing, facts),
     *(agreements, ballots, candidacies, invitations, teams, texts),
     *(credentials, deployments, egress, guests, labels, publication, rotation, servers),
-    *(certificates, maintenance, networks, runs, technical),
+    *(certificates, maintenance, networks, offering, runs, technical),
 )
 
 

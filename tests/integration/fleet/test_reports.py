@@ -125,6 +125,25 @@ def test_a_server_goes_into_service_and_its_proposed_model_waits_for_the_committ
     assert model.stage == LifecycleStage.PROPOSED
 
 
+def test_server_and_model_go_into_service_by_one_decision_that_was_made_elsewhere(
+    cast: Cast, checked: TechnicalForm
+) -> None:
+    model = AIModel.objects.get(versions__deployments__server=checked.server)
+    AIModel.objects.filter(pk=model.pk).update(stage=LifecycleStage.PROPOSED)
+    address, browser = f"/servers/{checked.server_id}/accept/", signed_in_as(cast.admin)
+
+    browser.post(address, {"reason": " "})
+    checked.server.refresh_from_db()  # type: ignore[union-attr]
+    assert checked.server.state == ServerState.STAGING  # type: ignore[union-attr]
+    browser.post(address, {"reason": "Comité du 3 novembre"})
+
+    checked.server.refresh_from_db()  # type: ignore[union-attr]
+    model.refresh_from_db()
+    assert (checked.server.state, model.stage) == (ServerState.LIVE, LifecycleStage.PRODUCTION)  # type: ignore[union-attr]
+    told = StageChange.objects.filter(model=model).order_by("pk").values_list("after", "reason")
+    assert list(told)[-2:] == [("staging", "Comité du 3 novembre"), ("production", "")]
+
+
 def test_the_approver_gives_the_labels_that_a_new_site_asked_for(
     cast: Cast, checked: TechnicalForm
 ) -> None:
@@ -233,12 +252,12 @@ def test_the_page_shows_what_was_found_and_what_to_do(
 ) -> None:
     browser, address = signed_in_as(cast.rennes_dsi), f"/servers/{submitted.pk}/"
     waiting = browser.get(address).content.decode()
-    assert "hx-trigger" in waiting
+    assert 'hx-trigger="every 1s"' in waiting
 
     conclude_run(by=SYSTEM, run=lined(submitted.runs.get(), model=Finding.NOT_LISTED))
     page = browser.get(address).content.decode()
 
-    assert "hx-trigger" not in page
+    assert 'hx-trigger="every 1s"' not in page
     assert "--served-model-name" in page
     assert 'data-check="model" data-verdict="failed"' in page
 

@@ -14,11 +14,11 @@ import pytest
 from config.launch.environment import ROOT
 
 
-def run(var: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(var: Path, command: str = "run", **variables: str) -> subprocess.CompletedProcess[str]:
     left_out = {"DATABASE_URL", "RUN_DIR", "PORT", "HOST", "MAKELEVEL"}
     kept = {name: value for name, value in os.environ.items() if name not in left_out}
     return subprocess.run(
-        [sys.executable, "-m", "config.launch", "run"],
+        [sys.executable, "-m", "config.launch", command],
         cwd=ROOT,
         env={**kept, "VAR": str(var), "RUN_DIR": str(var / "run"), **variables},
         capture_output=True,
@@ -83,3 +83,14 @@ def test_a_database_out_of_reach_is_told(short_var: Path) -> None:
 
 def test_a_port_that_is_none_is_told(short_var: Path) -> None:
     assert_refused(run(short_var, PORT="http"), "PORT is 'http'", "1 to 65535")
+
+
+def test_nobody_rehearses_on_a_federation_that_is_no_rehearsal(short_var: Path) -> None:
+    (short_var / "database_url").write_text("postgresql:///of-a-real-federation\n")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        free = str(server.getsockname()[1])
+
+    assert_refused(run(short_var, "rehearse", PORT=free), "no rehearsal", "VAR=")
+    assert_refused(
+        run(short_var, "rehearse", PORT=free, DATABASE_URL="postgresql:///real"), "DATABASE_URL"
+    )

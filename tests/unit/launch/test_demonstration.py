@@ -57,6 +57,14 @@ def test_the_first_administrators_link_is_shown_only_when_there_is_one(
     assert "There is no administrator" not in capsys.readouterr().out
 
 
+def test_who_rehearses_is_told_where_the_e_mails_are(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_serve(place, "http://127.0.0.1:8017/first/xyz", mail=True)
+
+    assert "/demo/mail/" in capsys.readouterr().out
+
+
 def test_missing_demonstration_data_is_an_error(place: Place) -> None:
     with pytest.raises(LaunchError, match=r"demo\.json cannot be read"):
         read_demo(place)

@@ -72,7 +72,7 @@ def test_an_unknown_command_is_answered_with_those_there_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert __main__.main(["rum"]) == 2
-    assert "run,serve,backup,restore,test" in capsys.readouterr().out
+    assert "run,rehearse,serve,backup,restore,test" in capsys.readouterr().out
 
 
 def test_files_of_another_user_are_told_in_one_line(

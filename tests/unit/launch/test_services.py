@@ -17,7 +17,7 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path, tmp_path, "127.0.0.1", 8000)
 
 
-@pytest.mark.parametrize(("command", "seconds"), [("run", 4), ("serve", 59)])
+@pytest.mark.parametrize(("command", "seconds"), [("run", 4), ("rehearse", 4), ("serve", 59)])
 def test_the_router_lets_streams_go_on_for_nearly_as_long_as_it_is_waited_for(
     place: Place, command: str, seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,273 @@
+"""Every route of the portal that holds a row, with rows of every institution, and who may know of each.
+
+What is expected is written down here and not asked of the product: its own filters are what the sweep tries.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
+
+from billing.models import UsageRecord
+from federation.access.clients import CLIENTS
+from federation.access.models import ApiKey, Application
+from federation.catalogue.models import AIModel
+from federation.fleet.models import ConformityRun, InferenceServer, Maintenance, TechnicalForm
+from federation.members.enums import TextKind
+from federation.members.models import (
+    Agreement,
+    Ballot,
+    Candidacy,
+    Institution,
+    Invitation,
+    Membership,
+    StoredFile,
+    Team,
+    TeamPlace,
+)
+from federation.members.queries import Part
+from federation.people.models import RoleGrant, User
+from routing.core.enums import LifecycleStage
+from tests.integration.federation.world import World
+
+FEDERATION = frozenset({"admin", "auditor"})
+MEMBERS = {
+    "rennes": frozenset({"rennes_dsi", "rennes_user"}),
+    "reims": frozenset({"reims_dsi"}),
+    "orleans": frozenset({"orleans_user"}),
+    "nantes": frozenset({"applicant"}),
+}
+DEPARTMENTS = {
+    "rennes": frozenset({"rennes_dsi"}),
+    "reims": frozenset({"reims_dsi"}),
+    "orleans": frozenset[str](),
+    "nantes": frozenset[str](),
+}
+EVERYBODY = frozenset().union(*MEMBERS.values(), {"intruder"})
+NOBODY = frozenset[str]()
+
+
+class Target(NamedTuple):
+    """A row in an address. `readers` may see it and `writers` change it, beside the federation."""
+
+    address: dict[str, object]
+    readers: frozenset[str]
+    writers: frozenset[str]
+
+
+Recipe = Callable[[World], list[Target]]
+
+
+def of_institutions(
+    rows: Callable[[], QuerySet[Any]], parameter: str, slug: Callable[[Any], str], **more: object
+) -> Recipe:
+    """Rows that everybody at their institution may see, and its IT department change."""
+
+    def targets(world: World) -> list[Target]:
+        return [
+            Target({parameter: row.pk, **more}, MEMBERS[slug(row)], DEPARTMENTS[slug(row)])
+            for row in rows()
+        ]
+
+    return targets
+
+
+def of_departments(
+    rows: Callable[[], QuerySet[Any]], parameter: str, slug: Callable[[Any], str]
+) -> Recipe:
+    """Rows of which only the IT department of their institution knows."""
+
+    def targets(world: World) -> list[Target]:
+        return [
+            Target({parameter: row.pk}, DEPARTMENTS[slug(row)], DEPARTMENTS[slug(row)])
+            for row in rows()
+        ]
+
+    return targets
+
+
+def of_the_candidate(rows: Callable[[], QuerySet[Any]], **more: object) -> Recipe:
+    applicant = MEMBERS["nantes"]
+    return lambda world: [Target({"pk": row.pk, **more}, applicant, applicant) for row in rows()]
+
+
+def of_the_committee(rows: Callable[[], QuerySet[Any]]) -> Recipe:
+    return lambda world: [Target({"pk": row.pk}, NOBODY, NOBODY) for row in rows()]
+
+
+def of_servers(**more: object) -> Recipe:
+    servers = InferenceServer.objects.select_related("site__institution")
+    return of_institutions(servers.all, "server_id", lambda row: row.institution.slug, **more)
+
+
+def of_runs() -> Recipe:
+    runs = ConformityRun.objects.select_related("server__site__institution")
+    return of_institutions(runs.all, "run_id", lambda row: row.server.institution.slug)
+
+
+def of_applications(
+    parameter: str, rows: Callable[[], QuerySet[Any]], application: Callable[[Any], Application]
+) -> Recipe:
+    """What is an application's: its owner and its IT department know of it."""
+
+    def targets(world: World) -> list[Target]:
+        return [Target({parameter: row.pk}, who, who) for row in rows() for who in [_of(row)]]
+
+    def _of(row: Any) -> frozenset[str]:
+        found = application(row)
+        owner = {found.owner.name} if found.owner else set()
+        return DEPARTMENTS[found.institution.slug] | owner
+
+    return targets
+
+
+def of_keys(**more: object) -> Recipe:
+    keys = of_applications("key_id", ApiKey.objects.all, lambda row: row.application)
+    return lambda world: [each._replace(address={**each.address, **more}) for each in keys(world)]
+
+
+def of_requests(world: World) -> list[Target]:
+    """Who asks sees a request, and whose server answered."""
+    targets = []
+    for record in UsageRecord.objects.all():
+        application = Application.objects.get(pk=record.application_id)
+        owner = {application.owner.name} if application.owner else set()
+        assert record.serving_institution_id  # it was answered
+        serving = Institution.objects.get(pk=record.serving_institution_id)
+        readers = DEPARTMENTS[application.institution.slug] | DEPARTMENTS[serving.slug] | owner
+        targets.append(Target({"request_id": record.pk}, readers, NOBODY))
+    return targets
+
+
+def of_people(rows: Callable[[], Iterable[Any]], person: Callable[[Any], User]) -> Recipe:
+    """Accounts and roles: of oneself, and of the IT department's people."""
+
+    def targets(world: World) -> list[Target]:
+        return [Target({"pk": row.pk}, who, who) for row in rows() for who in [_of(person(row))]]
+
+    def _of(found: User) -> frozenset[str]:
+        places = Institution.objects.filter(pk__in=found.institution_ids())
+        return frozenset({known_as(found)}).union(*(DEPARTMENTS[each.slug] for each in places))
+
+    return targets
+
+
+def of_teams(
+    parameter: str, rows: Callable[[], Iterable[Any]], team: Callable[[Any], Team]
+) -> Recipe:
+    def targets(world: World) -> list[Target]:
+        return [
+            Target({parameter: row.pk}, MEMBERS[slug], DEPARTMENTS[slug])
+            for row in rows()
+            for slug in [team(row).institution.slug]
+        ]
+
+    return targets
+
+
+def of_models(world: World) -> list[Target]:
+    """The catalogue is everybody's, but what is only proposed; the federation writes it."""
+    return [
+        Target(
+            {"name": model.slug},
+            NOBODY if model.stage == LifecycleStage.PROPOSED else EVERYBODY,
+            NOBODY,
+        )
+        for model in AIModel.objects.all()
+    ]
+
+
+def of_keys_of_institutions(world: World) -> list[Target]:
+    places = Institution.objects.exclude(slug="nantes")
+    return [
+        Target({"slug": each.slug}, DEPARTMENTS[each.slug], DEPARTMENTS[each.slug])
+        for each in places
+    ]
+
+
+def known_as(user: User) -> str:
+    return "applicant" if user.name == "nantes_applicant" else user.name
+
+
+def several(*recipes: Recipe) -> Recipe:
+    return lambda world: [target for recipe in recipes for target in recipe(world)]
+
+
+RECIPES: dict[str, Recipe] = {
+    **dict.fromkeys(
+        [
+            *("affected", "server_report", "server_pulse", "guest_rules", "run_again"),
+            *("rotate_key", "server_calendar", "accept_server", "decline_server", "grant_egress"),
+        ],
+        of_servers(),
+    ),
+    "move_server": several(*(of_servers(step=step) for step in ("drain", "resume", "retire"))),
+    **dict.fromkeys(["run", "run_lines"], of_runs()),
+    "cancel_maintenance": of_institutions(
+        Maintenance.objects.all, "maintenance_id", lambda row: row.server.institution.slug
+    ),
+    "technical_form": of_departments(
+        TechnicalForm.objects.all, "form_id", lambda row: row.institution.slug
+    ),
+    **dict.fromkeys(
+        [
+            "key",
+            "key_limits",
+            "replace_key",
+            "change_key",
+            "revoke_key",
+            "key_quotas",
+            "first_call",
+        ],
+        of_keys(),
+    ),
+    "client_file": several(
+        *(of_keys(client=client) for client in {each.client for each in CLIENTS})
+    ),
+    "application": of_applications("application_id", Application.objects.all, lambda row: row),
+    "institution_keys": of_keys_of_institutions,
+    "request": of_requests,
+    **dict.fromkeys(["model", "routing"], of_models),
+    **dict.fromkeys(
+        ["candidacy", "submit_candidacy", "withdraw_candidacy"],
+        of_the_candidate(Candidacy.objects.all),
+    ),
+    "candidacy_part": several(
+        *(of_the_candidate(Candidacy.objects.all, part=part) for part in Part)
+    ),
+    "sign_agreement": of_the_candidate(Agreement.objects.all),
+    "agreement_file": of_the_candidate(StoredFile.objects.all),
+    **dict.fromkeys(["countersign", "send_back"], of_the_committee(Agreement.objects.all)),
+    **dict.fromkeys(
+        ["member", "put_to_the_vote", "decide_membership"],
+        of_the_committee(Membership.objects.all),
+    ),
+    **dict.fromkeys(
+        ["ballot", "close_ballot", "cancel_ballot"], of_the_committee(Ballot.objects.all)
+    ),
+    "revoke_role": of_people(
+        RoleGrant.objects.select_related("user").all, lambda grant: grant.user
+    ),
+    "close_account": of_people(User.objects.all, lambda user: user),
+    **dict.fromkeys(["team", "close_team"], of_teams("pk", Team.objects.all, lambda row: row)),
+    "team_applications": of_teams("team_id", Team.objects.all, lambda row: row),
+    "remove_from_team": of_teams("pk", TeamPlace.objects.all, lambda row: row.team),
+    **dict.fromkeys(
+        ["resend_invitation", "withdraw_invitation"],
+        of_departments(Invitation.objects.all, "pk", lambda row: row.institution.slug),
+    ),
+}
+PUBLISHED = {"published_text": [{"kind": kind} for kind in TextKind]}
+"""Everybody's."""
+SECRETS = {
+    "accept_invitation": "whoever holds the link is who it was sent to",
+    "first_admin": "whoever holds the link is who runs this site",
+    "account_reset_password_from_key": "whoever holds the link reads the account's e-mail",
+}
+"""Addresses that hold a secret in the place of a row."""
+ONES_OWN = {
+    "set_language": "a language is chosen for oneself",
+    "begin_candidacy": "a candidacy of one's own is begun",
+    "account_logout": "it would end the sweep",
+}
+"""Forms that change what is the reader's own, whatever is typed into them."""

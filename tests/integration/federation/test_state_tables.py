@@ -1,0 +1,214 @@
+"""Every state table of the register, found as the document finds them: every pair of states is tried.
+
+Through the operations: here for forms, runs and deployments, in `test_states` for the others. A new table fails until
+it is named here. The database itself takes no state that its table does not know.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from enum import Enum
+from itertools import product
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Model
+
+from dashboards.states import Table, tables
+from federation.catalogue.models import AIModel
+from federation.fleet.enums import (
+    DEPLOYMENT_TRANSITIONS,
+    FORM_TRANSITIONS,
+    RUN_TRANSITIONS,
+    DeploymentState,
+    FormState,
+    RunState,
+)
+from federation.fleet.models import (
+    ConformityRun,
+    Deployment,
+    InferenceServer,
+    Maintenance,
+    TechnicalForm,
+)
+from federation.fleet.operations.deployments import retire_deployment
+from federation.fleet.operations.runs import conclude_run, request_run
+from federation.fleet.operations.technical import (
+    FIELDS,
+    accept_form,
+    decline_form,
+    revise_form,
+    submit_form,
+)
+from federation.journal.actors import SYSTEM
+from federation.members.models import Agreement, Ballot, Invitation, Membership
+from federation.transitions import ForbiddenTransitionError, Transitions, check_transition
+from routing.bridge.conformity import claim
+from routing.core.conformity import CHECKS, RunKind, Verdict
+from routing.core.enums import ServerState
+from tests.integration.federation import test_states
+from tests.integration.federation.test_acts import undone
+from tests.integration.federation.world import World
+from tests.support.factories import OPERATOR
+
+TABLES = list(tables())
+TABLE_NAMES = [table.name for table in TABLES]
+
+
+def moves(
+    rows: Any,
+    table: Transitions[Any],
+    prepare: Callable[[Any], object],
+    act: Callable[[Any], object],
+) -> dict[tuple[Any, Any], bool]:
+    """Try every pair from a state that `prepare` brings about; return whether the row has moved."""
+    moved = {}
+    for current, target in product(table, table):
+        with undone():
+            prepare(current)
+            with suppress(ValidationError), transaction.atomic():
+                act(target)
+            moved[current, target] = rows.get().state == target and current != target
+    return moved
+
+
+def allowed(table: Transitions[Any]) -> dict[tuple[Any, Any], bool]:
+    return {pair: pair[1] in table[pair[0]] for pair in product(table, table)}
+
+
+def make_run(server: InferenceServer, verdict: Verdict) -> ConformityRun:
+    """A run whose lines all say this."""
+    run = request_run(by=OPERATOR, server=server)
+    for check in CHECKS[RunKind.CONFORMITY]:
+        run.lines.create(check_name=check, verdict=verdict, finding="resolved", milliseconds=1)
+    ConformityRun.objects.filter(pk=run.pk).update(state=RunState.RUNNING)
+    return run
+
+
+def _hand_in(row: TechnicalForm) -> None:
+    if row.state == FormState.DRAFT:
+        submit_form(by=OPERATOR, form=row)
+    else:
+        fields = {name: getattr(row, name) for name in FIELDS} | {"context_length": 4_096}
+        revise_form(by=OPERATOR, form=row, fields=fields)
+
+
+def _find_true(row: TechnicalForm) -> None:
+    if row.server is not None:
+        conclude_run(by=SYSTEM, run=make_run(row.server, Verdict.OK))
+
+
+def test_a_technical_form_moves_along_its_table_only(world: World) -> None:
+    form, server = world.form, world.form.server
+    assert server is not None
+    rows = TechnicalForm.objects.filter(pk=form.pk)
+    servers = {
+        FormState.DRAFT: None,
+        FormState.SUBMITTED: ServerState.SUBMITTED,
+        FormState.CHECKED: ServerState.STAGING,
+        FormState.ACCEPTED: ServerState.LIVE,
+        FormState.DECLINED: ServerState.RETIRED,
+    }
+
+    def prepare(state: FormState) -> None:
+        of_it = servers[state]
+        rows.update(state=state, server=server if of_it else None)
+        if of_it:
+            InferenceServer.objects.filter(pk=server.pk).update(state=of_it)
+
+    acts: dict[FormState, Callable[[TechnicalForm], object]] = {
+        FormState.SUBMITTED: _hand_in,
+        FormState.CHECKED: _find_true,
+        FormState.ACCEPTED: lambda row: accept_form(by=OPERATOR, form=row),
+        FormState.DECLINED: lambda row: decline_form(by=OPERATOR, form=row, reason="no"),
+    }
+
+    def act(state: FormState) -> None:
+        if state in acts:
+            acts[state](rows.get())
+
+    assert moves(rows, FORM_TRANSITIONS, prepare, act) == allowed(FORM_TRANSITIONS)
+
+
+def test_a_run_moves_along_its_table_only(world: World) -> None:
+    rows = ConformityRun.objects.filter(pk=world.run.pk)
+    verdicts = {RunState.PASSED: Verdict.OK, RunState.FAILED: Verdict.FAILED}
+
+    def prepare(state: RunState) -> None:
+        ended = None if RUN_TRANSITIONS[state] else world.run.created_at
+        rows.update(state=state, ended_at=ended)
+        ConformityRun.objects.exclude(pk=world.run.pk).delete()
+
+    def act(state: RunState) -> None:
+        if state == RunState.RUNNING:
+            claim("router")
+            return
+        run = rows.get()
+        run.lines.all().delete()
+        for check in CHECKS[RunKind(run.kind)] if state in verdicts else ():
+            verdict = verdicts[state]
+            run.lines.create(check_name=check, verdict=verdict, finding="resolved", milliseconds=1)
+        conclude_run(by=SYSTEM, run=run)
+
+    assert moves(rows, RUN_TRANSITIONS, prepare, act) == allowed(RUN_TRANSITIONS)
+
+
+def test_a_deployment_moves_along_its_table_only(world: World) -> None:
+    rows = Deployment.objects.filter(pk=world.deployment.pk)
+
+    def act(state: DeploymentState) -> None:
+        if state == DeploymentState.RETIRED:
+            retire_deployment(by=OPERATOR, deployment=rows.get())
+
+    tried = moves(rows, DEPLOYMENT_TRANSITIONS, lambda state: rows.update(state=state), act)
+
+    assert tried == allowed(DEPLOYMENT_TRANSITIONS)
+
+
+TRIED: dict[str, tuple[type[Model], str, Callable[[World], None]]] = {
+    "Membership": (Membership, "state", test_states.test_a_membership_moves_along_its_table_only),
+    "Agreement": (Agreement, "state", test_states.test_an_agreement_moves_along_its_table_only),
+    "Ballot": (Ballot, "state", test_states.test_a_ballot_moves_along_its_table_only),
+    "Invitation": (Invitation, "state", test_states.test_an_invitation_moves_along_its_table_only),
+    "Lifecycle stage": (AIModel, "stage", test_states.test_a_model_moves_along_its_stages_only),
+    "Server": (InferenceServer, "state", test_states.test_a_server_moves_along_its_table_only),
+    "Maintenance": (Maintenance, "state", test_states.test_a_time_away_moves_along_its_table_only),
+    "Form": (TechnicalForm, "state", test_a_technical_form_moves_along_its_table_only),
+    "Run": (ConformityRun, "state", test_a_run_moves_along_its_table_only),
+    "Deployment": (Deployment, "state", test_a_deployment_moves_along_its_table_only),
+}
+"""Where a table's states are kept, and the test that tries its pairs."""
+
+
+def test_every_table_is_tried() -> None:
+    assert sorted(TABLE_NAMES) == sorted(TRIED)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=TABLE_NAMES)
+def test_every_pair_is_allowed_or_refused_as_the_table_says(table: Table) -> None:
+    for current, target in product(table.transitions, table.transitions):
+        if target in table.transitions[current]:
+            check_transition(table.transitions, current, target)
+        else:
+            with pytest.raises(ForbiddenTransitionError):
+                check_transition(table.transitions, current, target)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=TABLE_NAMES)
+def test_a_table_leads_nowhere_but_to_its_own_states(table: Table) -> None:
+    states = set(table.transitions)
+
+    enum = type(next(iter(states)))
+    assert issubclass(enum, Enum)
+    assert set(enum) == states
+    assert all(targets <= states for targets in table.transitions.values())
+
+
+@pytest.mark.parametrize("name", sorted(TRIED))
+def test_the_database_takes_no_state_that_is_in_no_table(world: World, name: str) -> None:
+    model, field, _test = TRIED[name]
+
+    assert model._default_manager.exists()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        model._default_manager.update(**{field: "odd"})

@@ -1,0 +1,193 @@
+"""Every page of the portal with contents, and who is shown it: for sweeps by machine, and for people's eyes.
+
+A route that is neither here nor in `NO_PAGES` is a page that nobody has looked at: `unknown_routes` names it.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from django.urls import reverse
+
+from billing.models import UsageRecord
+from federation.fleet.models import ConformityRun
+from federation.members.enums import TextKind
+from federation.members.models import Invitation, Membership, TeamPlace
+from federation.members.queries import Part
+from federation.people.models import RoleGrant, User
+from tests.integration.federation.world import make_world
+from tests.support.calls import store_calls
+from tests.support.routes import routes
+
+NO_PAGES = {
+    "health_portal": "an answer for machines",
+    "favicon": "an image",
+    "leak_endpoint": "an answer for machines",
+    "usage_csv": "a file",
+    "client_file": "a file",
+    "agreement_file": "a file",
+    "mfa_download_recovery_codes": "a file",
+    "set_language": "a form's target",
+    "give_role": "a form's target",
+    "find_request": "leads to a request's page",
+    "first_call": "a part of a page",
+    "key_quotas": "a part of a page",
+    "team_applications": "a part of a page",
+    "run_lines": "a part of a page",
+    "server_pulse": "a part of a page",
+    "run_again": "a form's target",
+    "accept_server": "a form's target",
+    "cancel_maintenance": "a form's target",
+    "submit_candidacy": "a form's target",
+    "close_ballot": "a form's target",
+    "cancel_ballot": "a form's target",
+    "close_team": "a form's target",
+    "remove_from_team": "a form's target",
+    "resend_invitation": "a form's target",
+    "withdraw_invitation": "a form's target",
+    "first_admin": "there only while nobody administers: tried in an empty register",
+    "demo_mail": "the demonstration's alone: tried where that runs",
+    "account_email_verification_sent": "a step of a sign-up: tried there",
+    "account_confirm_login_code": "a step that no setting turns on",
+    "account_reset_password_from_key": "a step of a new password: needs its e-mail",
+    "account_reset_password_from_key_done": "a step of a new password",
+    "account_inactive": "a closed account is told on the sign-in page",
+    "account_set_password": "every account has a password",
+    "mfa_authenticate": "a step of the sign-in: tried there",
+    "mfa_reauthenticate": "needs a factor that is set: tried there",
+    "mfa_deactivate_totp": "needs a factor that is set: tried there",
+    "mfa_view_recovery_codes": "needs a factor that is set: tried there",
+    "mfa_generate_recovery_codes": "needs a factor that is set: tried there",
+}
+
+
+class Shown(NamedTuple):
+    """A page for one reader, by the reader's name; `visitor` is nobody."""
+
+    who: str
+    address: str
+    route: str
+
+
+class Album:
+    """A register with a row of every kind, somebody with nothing, and all of its pages."""
+
+    def __init__(self) -> None:
+        self.world = make_world()
+        store_calls(self.world.key, self.world.deployment, count=3)
+        self.readers: dict[str, User | None] = {
+            **self.world.cast.people(),
+            "applicant": self.world.candidacy.applicant,
+            "visitor": None,
+        }
+
+    def pages(self) -> Iterator[Shown]:
+        for who, addresses in self._addresses().items():
+            for name, each in addresses:
+                yield Shown(who, each, name)
+
+    def _addresses(self) -> dict[str, list[tuple[str, str]]]:
+        return {
+            "visitor": self._of_visitors(),
+            "rennes_dsi": [*self._of_the_signed_in(), *self._of_a_department()],
+            "admin": self._of_the_federation(),
+            "applicant": self._of_an_applicant(),
+            "intruder": self._with_nothing(),
+        }
+
+    def _of_visitors(self) -> list[tuple[str, str]]:
+        token = "an-invitation"
+        Invitation.objects.filter(pk=self.world.invitation.pk).update(
+            digest=Invitation.digest_of(token)
+        )
+        return [
+            *_plain("home", "join", "charter", "accessibility", "doctor", "report_leak"),
+            *_plain("account_login", "account_signup", "account_reset_password"),
+            *_plain("account_reset_password_done"),
+            _at("accept_invitation", token=token),
+        ]
+
+    def _of_the_signed_in(self) -> list[tuple[str, str]]:
+        key = self.world.key.pk
+        call = UsageRecord.objects.latest("pk")
+        return [
+            *_plain("home", "models", "servers", "usage", "keys", "new_key", "charter", "style"),
+            ("keys", reverse("keys") + "?ended=1"),
+            *(_at(name, key_id=key) for name in ("key", "key_limits")),
+            *(_at(name, key_id=key) for name in ("change_key", "replace_key", "revoke_key")),
+            _at("application", application_id=self.world.application.pk),
+            _at("model", name=self.world.model.slug),
+            _at("request", request_id=call.pk),
+            *_plain("account_email", "account_change_password", "account_logout"),
+            *_plain(
+                "account_reauthenticate", "mfa_index", "mfa_activate_totp", "usersessions_list"
+            ),
+        ]
+
+    def _of_a_department(self) -> list[tuple[str, str]]:
+        world, place = self.world, "?at=rennes"
+        of_a_server = ("server_report", "affected", "guest_rules", "rotate_key", "server_calendar")
+        form = world.form.server_id
+        grant = RoleGrant.objects.get(user=world.cast.rennes_user)
+        return [
+            *_plain("new_server", "overseen_keys", "people"),
+            *(_at(name, server_id=world.server.pk) for name in of_a_server),
+            _at("server_report", server_id=form),
+            _at("technical_form", form_id=world.draft.pk),
+            _at("technical_form", form_id=world.form.pk),
+            *(
+                _at("move_server", server_id=world.server.pk, step=step)
+                for step in ("drain", "retire")
+            ),
+            _at("run", run_id=ConformityRun.objects.filter(server=world.server).latest("pk").pk),
+            _at("institution_keys", slug="rennes"),
+            *((name, reverse(name) + place) for name in ("invite", "new_service_account")),
+            ("new_team", reverse("new_team") + place),
+            _at("team", pk=TeamPlace.objects.filter(team=world.team).latest("pk").team_id),
+            _at("revoke_role", pk=grant.pk),
+        ]
+
+    def _of_the_federation(self) -> list[tuple[str, str]]:
+        world = self.world
+        candidate = world.agreement.membership_id
+        rennes = Membership.objects.get(institution=world.cast.rennes)
+        of_the_form = {"server_id": world.form.server_id}
+        return [
+            *_plain("home", "stops", "approvals", "members", "ballots", "people", "membership"),
+            ("members", reverse("members") + "?ended=1"),
+            *(_at(name, **of_the_form) for name in ("server_report", "decline_server")),
+            _at("grant_egress", **of_the_form),
+            *(_at("member", pk=pk) for pk in (candidate, rennes.pk)),
+            _at("put_to_the_vote", pk=candidate),
+            _at("decide_membership", pk=rennes.pk),
+            *(_at(name, pk=world.agreement.pk) for name in ("countersign", "send_back")),
+            _at("ballot", pk=world.ballot.pk),
+            *(_at("published_text", kind=kind) for kind in TextKind),
+            _at("routing", name=world.model.slug),
+            _at("close_account", pk=world.cast.rennes_user.pk),
+        ]
+
+    def _of_an_applicant(self) -> list[tuple[str, str]]:
+        pk = self.world.candidacy.pk
+        return [
+            *_plain("home", "begin_candidacy"),
+            *(_at(name, pk=pk) for name in ("candidacy", "withdraw_candidacy")),
+            *(_at("candidacy_part", pk=pk, part=part) for part in Part),
+            _at("sign_agreement", pk=self.world.agreement.pk),
+        ]
+
+    def _with_nothing(self) -> list[tuple[str, str]]:
+        return _plain("home", "keys", "new_key", "usage", "servers", "models", "membership")
+
+
+def unknown_routes(album: Album) -> set[str]:
+    """Return the routes that no sweep looks at, and those that are named here and are none."""
+    named = {page.route for page in album.pages()} | NO_PAGES.keys()
+    return named ^ routes().keys()
+
+
+def _plain(*names: str) -> list[tuple[str, str]]:
+    return [(name, reverse(name)) for name in names]
+
+
+def _at(route: str, /, **values: object) -> tuple[str, str]:
+    return route, reverse(route, kwargs=values)

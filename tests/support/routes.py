@@ -1,0 +1,41 @@
+"""The portal's addresses as its resolver knows them, for sweeps in which no page may be forgotten."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.resolvers import RoutePattern
+
+ADMIN = "admin"
+"""Of Django's own pages, which have sweeps of their own: `test_admin`."""
+
+
+class Route(NamedTuple):
+    """`parameters` are the names of what an address holds. `prefix` is its first part."""
+
+    name: str
+    parameters: frozenset[str]
+    prefix: str
+
+
+def routes() -> dict[str, Route]:
+    """Return every named route but the admin's."""
+    return {route.name: route for route in _walk(get_resolver().url_patterns, "")}
+
+
+def _walk(patterns: "list[URLPattern | URLResolver]", before: str) -> Iterator[Route]:
+    for pattern in patterns:
+        prefix = before or str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            if pattern.app_name != ADMIN:
+                yield from _walk(pattern.url_patterns, prefix)
+        elif pattern.name:
+            yield Route(pattern.name, _parameters(pattern), prefix)
+        else:
+            raise AssertionError(f"{pattern} has no name: no sweep finds it")
+
+
+def _parameters(pattern: URLPattern) -> frozenset[str]:
+    if isinstance(pattern.pattern, RoutePattern):
+        return frozenset(pattern.pattern.converters)
+    return frozenset(pattern.pattern.regex.groupindex)
