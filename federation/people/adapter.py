@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.authentication import get_authentication_records
+from allauth.account.internal.flows.login import record_authentication
 from allauth.core import context as current
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
@@ -30,12 +31,13 @@ class AccountAdapter(DefaultAccountAdapter):
     def save_user(
         self, request: HttpRequest, user: User, form: SignupForm, commit: bool = True
     ) -> User:
-        """Keep the name and the language with the account, and tell the journal."""
+        """Keep the name and the language with the account, tell the journal, and that a password was just chosen."""
         user.name = " ".join(form.cleaned_data["name"].split())
         user.language = (get_language() or settings.LANGUAGE_CODE)[:2]
         saved: User = super().save_user(request, user, form, commit)
         if commit:
             note_sign_up(user=saved)
+            record_authentication(request, saved, method="password", email=saved.email)
         return saved
 
     def post_login(self, request: HttpRequest, user: User, **details: Any) -> HttpResponse:

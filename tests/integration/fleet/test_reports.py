@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
+from federation.catalogue.models import AIModel, StageChange
 from federation.fleet.enums import FormState, RunState, RunTrigger
 from federation.fleet.models import (
     ConformityLine,
@@ -128,18 +129,20 @@ def test_a_server_goes_into_service_and_its_proposed_model_waits_for_the_committ
 def test_server_and_model_go_into_service_by_one_decision_that_was_made_elsewhere(
     cast: Cast, checked: TechnicalForm
 ) -> None:
-    model = AIModel.objects.get(versions__deployments__server=checked.server)
+    server = checked.server
+    assert server is not None
+    model = AIModel.objects.get(versions__deployments__server=server)
     AIModel.objects.filter(pk=model.pk).update(stage=LifecycleStage.PROPOSED)
-    address, browser = f"/servers/{checked.server_id}/accept/", signed_in_as(cast.admin)
+    address, browser = f"/servers/{server.pk}/accept/", signed_in_as(cast.admin)
 
     browser.post(address, {"reason": " "})
-    checked.server.refresh_from_db()  # type: ignore[union-attr]
-    assert checked.server.state == ServerState.STAGING  # type: ignore[union-attr]
+    server.refresh_from_db()
+    assert server.state == ServerState.STAGING
     browser.post(address, {"reason": "Comité du 3 novembre"})
 
-    checked.server.refresh_from_db()  # type: ignore[union-attr]
+    server.refresh_from_db()
     model.refresh_from_db()
-    assert (checked.server.state, model.stage) == (ServerState.LIVE, LifecycleStage.PRODUCTION)  # type: ignore[union-attr]
+    assert (server.state, model.stage) == (ServerState.LIVE, LifecycleStage.PRODUCTION)
     told = StageChange.objects.filter(model=model).order_by("pk").values_list("after", "reason")
     assert list(told)[-2:] == [("staging", "Comité du 3 novembre"), ("production", "")]
 
