@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import timedelta
+from typing import Literal
 from uuid import UUID, uuid4
 
 from allauth.account.models import EmailAddress
@@ -20,6 +21,12 @@ from federation.people.enums import AccountKind, Language, Role
 from federation.people.mails import tell_reset_factor
 from federation.people.models import FirstAdminLink, RoleGrant, User
 
+FactorChange = Literal["add", "remove", "renew"]
+FACTOR_VERBS: dict[FactorChange, str] = {
+    "add": "people.add_second_factor",
+    "remove": "people.remove_second_factor",
+    "renew": "people.renew_second_factor",
+}
 FIRST_ADMIN_LINK_VALIDITY = timedelta(hours=24)
 SERVICE_ACCOUNTS = "service-accounts.invalid"
 """A domain that can never exist (RFC 2606)."""
@@ -110,9 +117,9 @@ def reset_second_factor(*, by: Actor, user: User) -> User:
 
 
 @transaction.atomic
-def note_second_factor(*, user: User, kind: str, verb: str) -> None:
+def note_second_factor(*, user: User, kind: str, change: FactorChange) -> None:
     """Tell the journal that somebody has added or removed an authenticator of theirs, or made new recovery codes."""
-    record(by=user, verb=f"people.{verb}_second_factor", obj=user, diff={"kind": kind})
+    record(by=user, verb=FACTOR_VERBS[change], obj=user, diff={"kind": kind})
 
 
 @transaction.atomic

@@ -26,12 +26,12 @@ def note_added(
         record_authentication(
             request, user, method="mfa", id=authenticator.pk, type=authenticator.type
         )
-    note_second_factor(user=user, kind=authenticator.type, verb="add")
+    note_second_factor(user=user, kind=authenticator.type, change="add")
 
 
 def note_removed(user: User, authenticator: Authenticator, **details: Any) -> None:
-    note_second_factor(user=user, kind=authenticator.type, verb="remove")
+    note_second_factor(user=user, kind=authenticator.type, change="remove")
 
 
 def note_renewed(user: User, authenticator: Authenticator, **details: Any) -> None:
-    note_second_factor(user=user, kind=authenticator.type, verb="renew")
+    note_second_factor(user=user, kind=authenticator.type, change="renew")

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="aimodel",
             name="licence_url",
-            field=models.URLField(
+            field=models.CharField(
                 blank=True,
                 db_default="",
                 default="",
@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="aimodel",
             name="publisher_url",
-            field=models.URLField(
+            field=models.CharField(
                 blank=True,
                 db_default="",
                 default="",

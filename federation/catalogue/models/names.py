@@ -67,7 +67,7 @@ class AIModel(Row):
     )
     publisher = models.CharField(_("publisher"), max_length=128, blank=True)
     licence = models.CharField(_("licence"), max_length=128, blank=True)
-    publisher_url = models.URLField(
+    publisher_url = models.CharField(
         _("publisher’s page"),
         max_length=300,
         blank=True,
@@ -75,7 +75,7 @@ class AIModel(Row):
         db_default="",
         validators=[HTTPS],
     )
-    licence_url = models.URLField(
+    licence_url = models.CharField(
         _("text of the licence"),
         max_length=300,
         blank=True,

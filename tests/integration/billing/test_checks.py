@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from billing import partitions
 from billing.checks import NAMED, complain, findings
+from billing.models import UsageRecord
 from billing.periods import last_days
 from tests.integration.billing.conftest import Use
 from tests.support.factories import make_application, make_institution, make_key, serve_model
@@ -40,6 +41,7 @@ def test_records_of_the_register_are_sound(use: Use) -> None:
 
 def test_every_id_that_nobody_knows_is_found(use: Use) -> None:
     use(server_id=str(UUID(int=404)), deployment_id=str(UUID(int=405)))
+    UsageRecord.objects.update(asked_model_id=UUID(int=406))
 
     told = "\n".join(findings())
 

@@ -156,7 +156,7 @@ def test_every_model_tells_its_readers_what_it_is_in_both_languages(
 ) -> None:
     demonstration.run()
 
-    for model in AIModel.objects.all():
+    for model in AIModel.objects.served():
         assert model.description_fr
         assert model.description_en
         assert model.publisher
@@ -396,7 +396,8 @@ def test_the_journal_tells_how_the_demonstration_came_about(demonstration: Demon
         "actor_command", flat=True
     )
     assert set(commands) == {"demo"}
-    own = {"members", "people"}  # what only a person can do: accept the charter, apply, sign
+    # What only a person can do: accept the charter, apply, sign, propose a model.
+    own = {"catalogue", "members", "people"}
     assert {
         event.verb.split(".")[0] for event in AuditEvent.objects.filter(actor_kind="person")
     } <= own
