@@ -113,6 +113,7 @@ def test_a_role_leads_to_a_passkey_which_then_signs_in_alone(device: Device, cas
     page.goto("/account/login/?next=/keys/")
     page.get_by_role("button", name="Log in with a passkey").click()
     expect(page).to_have_url(re.compile("/keys/$"))
+    page.wait_for_load_state()
     page.goto("/servers/")
     expect(page).to_have_url(re.compile("/servers/$"))
 
