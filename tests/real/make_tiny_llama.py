@@ -12,12 +12,14 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 CONTEXT = 2048
 VOCABULARY = 512
+ALPHABET = [*map(chr, range(33, 127)), "\N{LATIN CAPITAL LETTER G WITH DOT ABOVE}"]
+"""Printable ASCII and the space, as byte-level tokenizers write it: other bytes, drawn at random, are no text."""
 SPECIAL = [
     *("<s>", "</s>", "<pad>", "<|user|>", "<|assistant|>", "<|system|>", "<|tool|>", "<|end|>"),
     *("<tool_call>", "</tool_call>"),
 ]
 CORPUS = [
-    "La fédération mutualise des serveurs d'inférence.",
+    "La federation mutualise des serveurs d'inference.",
     "Bonjour, comment puis-je vous aider aujourd'hui ?",
     '{"name": "get_weather", "arguments": {"city": "Rennes"}}',
 ]
@@ -35,9 +37,8 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY, special_tokens=SPECIAL, initial_alphabet=alphabet
+        vocab_size=VOCABULARY, special_tokens=SPECIAL, initial_alphabet=ALPHABET
     )
     tokenizer.train_from_iterator(CORPUS * 50, trainer)
     fast = PreTrainedTokenizerFast(

@@ -24,13 +24,15 @@ from tests.support.router import ENCRYPTION_KEY, a_server
 WINDOW = 1024
 
 
-def report(url: str, declared: Declaration) -> dict[Check, Line]:
+def report(
+    url: str, declared: Declaration, kind: RunKind = RunKind.CONFORMITY
+) -> dict[Check, Line]:
     async def made() -> dict[Check, Line]:
         client = Client(EgressPolicy())
         job = ConformityJob(
             run_id="1",
             attempt=1,
-            kind=RunKind.CONFORMITY,
+            kind=kind,
             server=a_server("rennes-1", url, TOKEN),
             declared=declared,
         )
@@ -55,6 +57,14 @@ def test_a_real_vllm_does_what_is_declared_of_it(vllm: str, declared: Declaratio
     assert lines[Check.CONTEXT].finding is Finding.WINDOW_FITS
     assert lines[Check.STREAM_USAGE].finding is Finding.COUNTS
     assert lines[Check.METRICS].finding is Finding.METRICS_READ
+
+
+def test_a_real_vllm_answers_the_fixed_prompts(vllm: str, declared: Declaration) -> None:
+    lines = report(vllm, declared, RunKind.REPLAY)
+
+    assert {
+        check: line.finding for check, line in lines.items() if line.verdict is not Verdict.OK
+    } == {}
 
 
 def test_what_is_declared_wrongly_of_a_real_vllm_is_red(vllm: str, declared: Declaration) -> None:
