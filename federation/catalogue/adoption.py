@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from federation.catalogue import mails, policies
 from federation.catalogue.models import AIModel
+from federation.catalogue.operations.life import locked_model
 from federation.catalogue.operations.proposals import adopt_by_ballot
 from federation.journal.actors import Actor
 from federation.members.enums import BallotState, Outcome, SubjectKind
@@ -18,7 +19,8 @@ class Adoption:
     """Whether a proposed model is taken on trial."""
 
     def check_open(self, subject_id: UUID) -> None:
-        policies.check_ready_for_the_committee(_model(subject_id))
+        """With the model locked until the ballot is open: its proposal is not withdrawn meanwhile."""
+        policies.check_ready_for_the_committee(locked_model(_model(subject_id)))
 
     def barred(self, subject_id: UUID) -> Set[UUID]:
         """Nobody: a model is common, and who proposes it gains nothing that others do not."""

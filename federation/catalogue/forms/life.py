@@ -124,6 +124,14 @@ class AliasEndForm(_EndForm):
     )
     field_order = ("sunset", "hurried", "successor")
 
+    def __init__(self, *args: Any, by: User, model: AIModel, **kwargs: Any) -> None:
+        super().__init__(*args, by=by, model=model, **kwargs)
+        successor = cast("forms.ModelChoiceField[AIModel]", self.fields["successor"])
+        successor.empty_label = _("%(name)s, the model itself") % {
+            "name": model.successor or model
+        }
+        successor.help_text = _("What who asks by this name is told to ask for instead.")
+
 
 class AliasForm(forms.Form):
     name = public_name(

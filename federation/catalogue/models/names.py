@@ -232,7 +232,7 @@ class AliasQuerySet(models.QuerySet["Alias"]):
 
 class Alias(Row):
     """Another public name of a model. From the first moment of `sunset`, in Paris, it is answered no more, and
-    who asks for it is told the `successor`: a name never stands for another model than it stood for.
+    who asks for it is told what to ask for `instead`: a name never stands for another model than it stood for.
     """
 
     name = models.CharField(_("name"), max_length=128, validators=[RegexValidator(PUBLIC_NAME)])
@@ -273,3 +273,8 @@ class Alias(Row):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def instead(self) -> AIModel:
+        """What to ask for once it is gone: its successor, else what follows its model, else the model itself."""
+        return self.successor or self.model.successor or self.model

@@ -1,5 +1,6 @@
 """A model comes into the federation: proposed by a member, voted about, or withdrawn and proposed again."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -240,3 +241,46 @@ def test_of_two_who_propose_a_model_at_once_the_second_is_told() -> None:
 
     assert len(refused) == 1
     assert Proposal.objects.count() == AIModel.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_proposal_is_not_withdrawn_while_it_is_put_to_the_vote() -> None:
+    cast, refused = make_cast(), []
+    made = propose_model(
+        by=cast.orleans_user, slug="apertus-70b", facts=APERTUS, institution=cast.orleans
+    )
+
+    def act(write: Callable[[], object]) -> None:
+        try:
+            write()
+        except Exception as refusal:  # noqa: BLE001  # looked at below
+            refused.append(refusal)
+
+    closes_at = timezone.now() + timedelta(days=7)
+    subject = {"kind": SubjectKind.MODEL, "subject_id": made.model_id, "question": "Shall we?"}
+    at_once(
+        [
+            lambda: act(lambda: withdraw_proposal(by=cast.orleans_user, proposal=made)),
+            lambda: act(lambda: open_ballot(by=cast.admin, closes_at=closes_at, **subject)),
+        ]
+    )
+
+    assert [type(refusal) for refusal in refused] == [ValidationError]
+
+
+def test_a_yes_to_what_nobody_stands_by_takes_nothing_on_trial(
+    cast: Cast, proposal: Proposal
+) -> None:
+    opened = open_ballot(
+        by=cast.admin,
+        kind=SubjectKind.MODEL,
+        subject_id=proposal.model_id,
+        question="Shall we?",
+        closes_at=timezone.now() + timedelta(days=7),
+    )
+    cast_vote(by=cast.admin, ballot=opened, choice=Choice.YES)
+    Proposal.objects.update(withdrawn_at=timezone.now())
+
+    close_ballot(by=cast.admin, ballot=opened)
+
+    assert AIModel.objects.get(pk=proposal.model_id).stage == LifecycleStage.PROPOSED
