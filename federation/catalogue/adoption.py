@@ -1,12 +1,13 @@
 """Proposed models as a subject of the committee's ballots."""
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from uuid import UUID
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from federation.catalogue import mails, policies
-from federation.catalogue.models import AIModel
+from federation.catalogue.models import AIModel, Proposal
 from federation.catalogue.operations.life import locked_model
 from federation.catalogue.operations.proposals import adopt_by_ballot
 from federation.journal.actors import Actor
@@ -31,6 +32,20 @@ class Adoption:
 
     def address(self, subject_id: UUID) -> str:
         return reverse("model_life", args=[subject_id])
+
+    def facts(self, subject_id: UUID) -> Sequence[tuple[str, str]]:
+        """What was said by who proposed it, and what its card holds by now."""
+        model = _model(subject_id)
+        said = model.proposals.first() or Proposal()
+        found = {
+            _("Why"): said.reason,
+            _("Publisher"): model.publisher,
+            _("Licence"): model.licence,
+            _("Category"): model.get_category_display(),
+            _("Who could host it"): said.hosts,
+            _("Address of the weights"): said.weights_url,
+        }
+        return [(name, value) for name, value in found.items() if value]
 
     def decided(self, *, by: Actor, subject_id: UUID, count: Count) -> None:
         """A yes takes it on trial; without one it stays proposed, and may be put to the vote again."""

@@ -116,7 +116,7 @@ class AliasEndForm(_EndForm):
     day_field = "sunset"
     sunset = forms.DateField(
         required=False,
-        label=gettext_lazy("Answered until"),
+        label=gettext_lazy("Refused from"),
         help_text=gettext_lazy(
             "From the beginning of this day, in Paris, it is answered no more. Empty: it stays."
         ),
@@ -130,7 +130,7 @@ class AliasEndForm(_EndForm):
         successor.empty_label = _("%(name)s, the model itself") % {
             "name": model.successor or model
         }
-        successor.help_text = _("What who asks by this name is told to ask for instead.")
+        successor.help_text = _("Who still asks by this name is told to ask for this model instead.")
 
 
 class AliasForm(forms.Form):

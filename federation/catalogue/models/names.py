@@ -1,5 +1,7 @@
 """Models, their immutable versions, public names and routing policies. Which server runs them is the fleet's."""
 
+from datetime import date, timedelta
+
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator, RegexValidator, URLValidator
@@ -168,6 +170,11 @@ class AIModel(Row):
         """The description in the reader's language, else in French."""
         english = (get_language() or "").startswith("en") and self.description_en
         return self.description_en if english else self.description_fr
+
+    @property
+    def last_day(self) -> date | None:
+        """The last one on which a deprecated model is answered."""
+        return self.retires_on - timedelta(days=1) if self.retires_on else None
 
     @property
     def deprecation_note(self) -> str:

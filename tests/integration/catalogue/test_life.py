@@ -1,7 +1,8 @@
 """From trial to the end, on the pages and behind them: what is needed, when, and what two tabs do."""
 
+import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -247,6 +248,25 @@ def test_what_others_are_led_to_is_not_deprecated(
     restore_model(by=OPERATOR, model=model, reason="still needed")
 
     assert deprecate(successor).stage == LifecycleStage.DEPRECATED
+
+
+def test_the_page_of_an_end_warns_of_a_critical_model(cast: Cast, model: AIModel) -> None:
+    admin, address = signed_in_as(cast.admin), f"/lifecycle/models/{model.pk}/deprecation/"
+    assert "est critique" not in admin.get(address).content.decode()
+
+    set_minimum(by=OPERATOR, model=model, minimum=Minimum(servers=1, sites=1))
+
+    assert "Ce modèle est critique" in admin.get(address).content.decode()
+
+
+def test_pages_name_the_last_day_of_a_deprecated_model_and_the_first_on_which_it_is_refused(
+    cast: Cast, model: AIModel
+) -> None:
+    AIModel.objects.filter(pk=deprecate(model).pk).update(retires_on=date(2030, 3, 1))
+
+    for address in (f"/lifecycle/models/{model.pk}/", f"/catalogue/{model.slug}/"):
+        shown = signed_in_as(cast.admin).get(address).content.decode()
+        assert re.search(r"jusqu’au [^;]*28.février[^;]* inclus.; à partir du [^;]*1", shown), address
 
 
 @pytest.mark.django_db(transaction=True)

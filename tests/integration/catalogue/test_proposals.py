@@ -243,6 +243,32 @@ def test_of_two_who_propose_a_model_at_once_the_second_is_told() -> None:
     assert Proposal.objects.count() == AIModel.objects.count() == 1
 
 
+def test_who_may_puts_it_to_the_vote_on_its_page_and_finds_the_open_ballot_there(
+    cast: Cast, proposal: Proposal
+) -> None:
+    admin, page = signed_in_as(cast.admin), f"/lifecycle/proposals/{proposal.pk}/"
+    to_vote = f"/lifecycle/models/{proposal.model_id}/vote/"
+    assert to_vote in admin.get(page).content.decode()
+    assert to_vote not in signed_in_as(cast.orleans_user).get(page).content.decode()
+
+    opened = open_ballot(
+        by=cast.admin,
+        kind=SubjectKind.MODEL,
+        subject_id=proposal.model_id,
+        question="Shall we?",
+        closes_at=timezone.now() + timedelta(days=7),
+    )
+
+    assert to_vote not in admin.get(page).content.decode()
+    assert f"/ballots/{opened.pk}/" in admin.get(page).content.decode()
+    assert f"/ballots/{opened.pk}/" not in signed_in_as(cast.orleans_user).get(page).content.decode()
+    life = f"/lifecycle/models/{proposal.model_id}/"
+    for address in (page, life, f"/ballots/{opened.pk}/"):
+        shown = admin.get(address).content.decode()
+        for said in (APERTUS["publisher"], APERTUS["licence"], APERTUS["hosts"], "généraliste"):
+            assert said in shown, (address, said)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_proposal_is_not_withdrawn_while_it_is_put_to_the_vote() -> None:
     cast, refused = make_cast(), []
