@@ -10,6 +10,9 @@ LOCK = 4_805_902
 
 
 def one_at_a_time() -> None:
-    """Wait for the others, until the end of the transaction. Before any row is locked, so that nobody waits in a ring."""
+    """Wait for the others, and hold them up until the transaction ends.
+
+    Before any row is locked: nobody then waits in a ring.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])

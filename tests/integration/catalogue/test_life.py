@@ -266,7 +266,9 @@ def test_pages_name_the_last_day_of_a_deprecated_model_and_the_first_on_which_it
 
     for address in (f"/lifecycle/models/{model.pk}/", f"/catalogue/{model.slug}/"):
         shown = signed_in_as(cast.admin).get(address).content.decode()
-        assert re.search(r"jusqu’au [^;]*28.février[^;]* inclus.; à partir du [^;]*1", shown), address
+        assert re.search(r"jusqu’au [^;]*28.février[^;]* inclus.; à partir du [^;]*1", shown), (
+            address
+        )
 
 
 @pytest.mark.django_db(transaction=True)

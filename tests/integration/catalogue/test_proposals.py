@@ -261,7 +261,9 @@ def test_who_may_puts_it_to_the_vote_on_its_page_and_finds_the_open_ballot_there
 
     assert to_vote not in admin.get(page).content.decode()
     assert f"/ballots/{opened.pk}/" in admin.get(page).content.decode()
-    assert f"/ballots/{opened.pk}/" not in signed_in_as(cast.orleans_user).get(page).content.decode()
+    assert (
+        f"/ballots/{opened.pk}/" not in signed_in_as(cast.orleans_user).get(page).content.decode()
+    )
     life = f"/lifecycle/models/{proposal.model_id}/"
     for address in (page, life, f"/ballots/{opened.pk}/"):
         shown = admin.get(address).content.decode()
@@ -283,11 +285,20 @@ def test_a_proposal_is_not_withdrawn_while_it_is_put_to_the_vote() -> None:
             refused.append(refusal)
 
     closes_at = timezone.now() + timedelta(days=7)
-    subject = {"kind": SubjectKind.MODEL, "subject_id": made.model_id, "question": "Shall we?"}
+
+    def put() -> object:
+        return open_ballot(
+            by=cast.admin,
+            kind=SubjectKind.MODEL,
+            subject_id=made.model_id,
+            question="Shall we?",
+            closes_at=closes_at,
+        )
+
     at_once(
         [
             lambda: act(lambda: withdraw_proposal(by=cast.orleans_user, proposal=made)),
-            lambda: act(lambda: open_ballot(by=cast.admin, closes_at=closes_at, **subject)),
+            lambda: act(put),
         ]
     )
 
