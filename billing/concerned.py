@@ -49,7 +49,9 @@ def own_keys(user: User, model: AIModel) -> Sequence[str]:
 
 
 def _used(model: AIModel, name: str = "") -> UsageRecordQuerySet:
-    records = UsageRecord.objects.ended_in(last_days(DAYS)).filter(model_id=model.pk)
+    """Requests for a model, also those that its fallback answered; not those for others that it answered."""
+    asked = Q(asked_model_id=model.pk) | Q(asked_model_id=None, model_id=model.pk)
+    records = UsageRecord.objects.ended_in(last_days(DAYS)).filter(asked)
     return records.filter(model_asked__iexact=name) if name else records
 
 

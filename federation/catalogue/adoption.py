@@ -1,12 +1,14 @@
 """Proposed models as a subject of the committee's ballots."""
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from uuid import UUID
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from federation.catalogue import mails, policies
-from federation.catalogue.models import AIModel
+from federation.catalogue.models import AIModel, Proposal
+from federation.catalogue.operations.life import locked_model
 from federation.catalogue.operations.proposals import adopt_by_ballot
 from federation.journal.actors import Actor
 from federation.members.enums import BallotState, Outcome, SubjectKind
@@ -18,7 +20,8 @@ class Adoption:
     """Whether a proposed model is taken on trial."""
 
     def check_open(self, subject_id: UUID) -> None:
-        policies.check_ready_for_the_committee(_model(subject_id))
+        """With the model locked until the ballot is open: its proposal is not withdrawn meanwhile."""
+        policies.check_ready_for_the_committee(locked_model(_model(subject_id)))
 
     def barred(self, subject_id: UUID) -> Set[UUID]:
         """Nobody: a model is common, and who proposes it gains nothing that others do not."""
@@ -29,6 +32,20 @@ class Adoption:
 
     def address(self, subject_id: UUID) -> str:
         return reverse("model_life", args=[subject_id])
+
+    def facts(self, subject_id: UUID) -> Sequence[tuple[str, str]]:
+        """What was said by who proposed it, and what its card holds by now."""
+        model = _model(subject_id)
+        said = model.proposals.first() or Proposal()
+        found = {
+            _("Why"): said.reason,
+            _("Publisher"): model.publisher,
+            _("Licence"): model.licence,
+            _("Category"): model.get_category_display(),
+            _("Who could host it"): said.hosts,
+            _("Address of the weights"): said.weights_url,
+        }
+        return [(name, value) for name, value in found.items() if value]
 
     def decided(self, *, by: Actor, subject_id: UUID, count: Count) -> None:
         """A yes takes it on trial; without one it stays proposed, and may be put to the vote again."""

@@ -1,6 +1,7 @@
 """The e-mails about models: to the committee, to who proposed one, and to the people whose keys used one."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -16,15 +17,15 @@ WORDS = {
     AnnouncementKind.DEPRECATED: (
         gettext_lazy("%(name)s is retired on %(day)s"),
         gettext_lazy(
-            "“%(name)s” is deprecated. It works as before until %(day)s; from that day on, requests for it "
-            "are refused."
+            "“%(name)s” is deprecated. It works as before until %(last_day)s included; from %(day)s on, "
+            "requests for it are refused."
         ),
     ),
     AnnouncementKind.MOVED: (
         gettext_lazy("%(name)s: what was announced has changed"),
         gettext_lazy(
-            "“%(name)s” is deprecated, as you know, and its end has changed: it works until %(day)s; from "
-            "that day on, requests for it are refused."
+            "“%(name)s” is deprecated, as you know, and its end has changed: it works until %(last_day)s "
+            "included; from %(day)s on, requests for it are refused."
         ),
     ),
     AnnouncementKind.REMINDER: (
@@ -36,11 +37,16 @@ WORDS = {
         gettext_lazy("“%(name)s” was to be retired. It stays after all: there is nothing to do."),
     ),
     AnnouncementKind.ALIAS: (
-        gettext_lazy("The name %(name)s is answered until %(day)s"),
+        gettext_lazy("The name %(name)s is answered until %(last_day)s included"),
         gettext_lazy("From %(day)s on, requests for “%(name)s” are refused."),
     ),
 }
 """Of each announcement its subject, and what it says."""
+TAKEN_AWAY = (
+    gettext_lazy("The name %(name)s is taken away"),
+    gettext_lazy("Since %(day)s, requests for “%(name)s” are refused."),
+)
+"""Of an alias without notice."""
 
 
 def tell_proposal(proposal: Proposal) -> None:
@@ -98,13 +104,15 @@ def _letter(notice: Notice) -> Letter:
     said = {
         "name": alias.name if alias else model.slug,
         "day": date_format(ends_on) if ends_on else "",
+        "last_day": date_format(ends_on - timedelta(days=1)) if ends_on else "",
     }
-    subject, text = WORDS[AnnouncementKind(announcement.kind)]
+    is_taken_away = alias is not None and alias.removed_at is not None
+    subject, text = TAKEN_AWAY if is_taken_away else WORDS[AnnouncementKind(announcement.kind)]
     used = _("These keys that you answer for have used it in the last %(days)s days:")
     keys = "\n".join(f"- {key}" for key in notice.keys)
     paragraphs = (
         text % said,
-        _what_to_do(alias.successor if alias else model.successor) if ends_on else "",
+        _what_to_do(alias.instead if alias else model.successor) if ends_on else "",
         model.deprecation_note if ends_on and not alias else "",
         f"{used % {'days': DAYS}}\n\n{keys}",
         page_address("model", model.slug),

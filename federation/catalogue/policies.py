@@ -55,10 +55,14 @@ def check_describe(by: Actor, model: AIModel) -> None:
         raise ValidationError(_("This model is retired."), code="retired")
 
 
-def check_name_is_free(name: str) -> None:
-    """Raise unless no model and no alias bears this public name, in any case of letters."""
+def check_name_is_free(name: str, model: AIModel | None = None) -> None:
+    """Raise unless no model and no alias bears this public name, in any case of letters.
+
+    One that was taken away is free for the `model` that it stood for alone.
+    """
     taken = AIModel.objects.filter(slug__iexact=name).exists()
-    if taken or Alias.objects.in_force().filter(name__iexact=name).exists():
+    aliases = Alias.objects.filter(name__iexact=name)
+    if taken or aliases.in_force().exists() or aliases.exclude(model=model).exists():
         raise name_is_taken(name)
 
 
@@ -134,8 +138,13 @@ def check_adopt(by: Actor, model: AIModel, reason: str) -> None:
 def check_ready_for_the_committee(model: AIModel) -> None:
     """Raise unless a ballot about this model is due: proposed, by somebody who stands by it."""
     _check_waits(model)
-    if model.proposals.exists() and not model.proposals.standing().exists():
+    if is_withdrawn(model):
         raise ValidationError(_("This proposal is withdrawn already."), code="withdrawn")
+
+
+def is_withdrawn(model: AIModel) -> bool:
+    """Whether somebody proposed it, and nobody stands by it any more."""
+    return model.proposals.exists() and not model.proposals.standing().exists()
 
 
 def _check_waits(model: AIModel) -> None:
@@ -184,6 +193,19 @@ def check_end(model: AIModel, retires_on: date, successor: AIModel | None) -> No
             code="fallback",
             params={"model": relying},
         )
+    if (before := _followed_by(model)) is not None:
+        raise ValidationError(
+            _("%(name)s names it as its successor: name another one there first."),
+            code="successor",
+            params={"name": before},
+        )
+
+
+def _followed_by(model: AIModel) -> AIModel | Alias | None:
+    """Return what is on its way out and leads to `model`."""
+    aliases = Alias.objects.in_force().filter(successor=model, sunset__gt=timezone.localdate())
+    leaving = model.predecessors.filter(stage=LifecycleStage.DEPRECATED)
+    return leaving.first() or aliases.first()
 
 
 def check_retire(by: Actor, model: AIModel, reason: str) -> None:
@@ -210,7 +232,7 @@ def check_name_alias(by: Actor, model: AIModel, name: str) -> None:
     check_write_catalogue(by)
     if model.stage == LifecycleStage.RETIRED:
         raise is_retired(model)
-    check_name_is_free(name)
+    check_name_is_free(name, model)
 
 
 def check_change_alias(by: Actor, alias: Alias) -> None:
@@ -231,7 +253,8 @@ def check_alias_end(alias: Alias, sunset: date | None, successor: AIModel | None
 def _check_successor(successor: AIModel | None, model: AIModel) -> None:
     if successor is None:
         return
-    if successor.pk == model.pk or successor.stage != LifecycleStage.PRODUCTION:
+    in_production = AIModel.objects.filter(pk=successor.pk, stage=LifecycleStage.PRODUCTION)
+    if successor.pk == model.pk or not in_production.exists():
         raise ValidationError(
             {"successor": _("The successor is another model, and one in production.")}
         )

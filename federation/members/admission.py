@@ -1,6 +1,6 @@
 """Memberships as a subject of the committee's ballots."""
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from uuid import UUID
 
 from django.urls import reverse
@@ -29,6 +29,9 @@ class Admission:
 
     def address(self, subject_id: UUID) -> str:
         return reverse("member", args=[subject_id])
+
+    def facts(self, subject_id: UUID) -> Sequence[tuple[str, str]]:
+        return ()
 
     def decided(self, *, by: Actor, subject_id: UUID, count: Count) -> None:
         """A yes admits once both have signed; a no ends the candidacy; too few votes leave all as it is."""

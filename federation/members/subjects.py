@@ -3,7 +3,7 @@
 A room above registers its own kind when its app is ready; this one registers memberships.
 """
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from typing import Protocol
 from uuid import UUID
 
@@ -26,6 +26,9 @@ class Subject(Protocol):
 
     def address(self, subject_id: UUID) -> str:
         """Return the page of this row."""
+
+    def facts(self, subject_id: UUID) -> Sequence[tuple[str, str]]:
+        """Return what its ballot shows of it, each under its name; none where its page tells all."""
 
     def decided(self, *, by: Actor, subject_id: UUID, count: Count) -> None:
         """Carry out what was decided, in the transaction that closes the ballot."""

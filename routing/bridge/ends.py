@@ -43,9 +43,10 @@ def names_gone() -> dict[str, End]:
     removed = Alias.objects.filter(
         removed_at__isnull=False, model__in=AIModel.objects.open_to_all()
     )
-    for alias in removed.select_related("successor", "model").order_by("removed_at"):
-        instead = alias.successor or alias.model
-        found[alias.name.lower()] = End(at=_seconds(alias.removed_at), successor=instead.slug)
+    for alias in removed.select_related("successor", "model__successor").order_by("removed_at"):
+        found[alias.name.lower()] = End(
+            at=_seconds(alias.removed_at), successor=alias.instead.slug, of_alias=True
+        )
     ends = {row.pk: (row.slug, _end_of_retired(row)) for row in _retired()}
     aliases = Alias.objects.in_force().filter(model__in=ends).order_by("pk")
     for name, pk in aliases.values_list("name", "model_id"):
@@ -79,7 +80,8 @@ def _end_of_alias(alias: Alias) -> End:
     return End(
         announced_at=_seconds(alias.announced_at or alias.created_at),
         at=_first_moment(alias.sunset),
-        successor=alias.successor.slug if alias.successor else None,
+        successor=alias.instead.slug,
+        of_alias=True,
     )
 
 

@@ -157,12 +157,13 @@ def build_names(version: int) -> NamesSection:
         for model in served.select_related("successor").order_by("pk")
     }
     aliases = Alias.objects.in_force().filter(model__in=served).order_by("pk")
+    ending = aliases.select_related("successor", "model__successor")
     names = {name.lower(): str(pk) for name, pk in aliases.values_list("name", "model_id")}
     names |= {model.name.lower(): key for key, model in models.items()}
     return NamesSection(
         version=version,
         names=table.Names(
-            models=models, aliases=names, ends=ends_of_aliases(aliases), gone=names_gone()
+            models=models, aliases=names, ends=ends_of_aliases(ending), gone=names_gone()
         ),
     )
 

@@ -73,11 +73,15 @@ class Deployment(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class End(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """That a name is on its way out, or gone. Moments are epoch seconds; `successor` is a public name."""
+    """That a name is on its way out, or gone. Moments are epoch seconds; `successor` is a public name.
+
+    `of_alias`: the model that it stood for may well stay.
+    """
 
     announced_at: int | None = None
     at: int | None = None
     successor: str | None = None
+    of_alias: bool = False
 
 
 class Minimum(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -59,4 +59,5 @@ def _link(public_url: str, name: str, relation: str) -> str:
 def _farewell(asked: str, end: End) -> str:
     when = f" on {datetime.fromtimestamp(end.at, PARIS).date()}" if end.at is not None else ""
     instead = f"; use `{end.successor}` instead" if end.successor else ""
-    return f"The model `{asked[:_SHOWN]}` was retired{when}{instead}"
+    what = "name" if end.of_alias else "model"
+    return f"The {what} `{asked[:_SHOWN]}` was retired{when}{instead}"

@@ -116,13 +116,21 @@ class AliasEndForm(_EndForm):
     day_field = "sunset"
     sunset = forms.DateField(
         required=False,
-        label=gettext_lazy("Answered until"),
+        label=gettext_lazy("Refused from"),
         help_text=gettext_lazy(
             "From the beginning of this day, in Paris, it is answered no more. Empty: it stays."
         ),
         widget=DayInput,
     )
     field_order = ("sunset", "hurried", "successor")
+
+    def __init__(self, *args: Any, by: User, model: AIModel, **kwargs: Any) -> None:
+        super().__init__(*args, by=by, model=model, **kwargs)
+        successor = cast("forms.ModelChoiceField[AIModel]", self.fields["successor"])
+        successor.empty_label = _("%(name)s, the model itself") % {"name": model.successor or model}
+        successor.help_text = _(
+            "Who still asks by this name is told to ask for this model instead."
+        )
 
 
 class AliasForm(forms.Form):

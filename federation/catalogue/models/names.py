@@ -1,5 +1,7 @@
 """Models, their immutable versions, public names and routing policies. Which server runs them is the fleet's."""
 
+from datetime import date, timedelta
+
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator, RegexValidator, URLValidator
@@ -170,6 +172,11 @@ class AIModel(Row):
         return self.description_en if english else self.description_fr
 
     @property
+    def last_day(self) -> date | None:
+        """The last one on which a deprecated model is answered."""
+        return self.retires_on - timedelta(days=1) if self.retires_on else None
+
+    @property
     def deprecation_note(self) -> str:
         """The note on its deprecation in the reader's language, else in the other."""
         notes = (self.deprecation_note_fr, self.deprecation_note_en)
@@ -232,7 +239,7 @@ class AliasQuerySet(models.QuerySet["Alias"]):
 
 class Alias(Row):
     """Another public name of a model. From the first moment of `sunset`, in Paris, it is answered no more, and
-    who asks for it is told the `successor`: a name never stands for another model than it stood for.
+    who asks for it is told what to ask for `instead`: a name never stands for another model than it stood for.
     """
 
     name = models.CharField(_("name"), max_length=128, validators=[RegexValidator(PUBLIC_NAME)])
@@ -273,3 +280,8 @@ class Alias(Row):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def instead(self) -> AIModel:
+        """What to ask for once it is gone: its successor, else what follows its model, else the model itself."""
+        return self.successor or self.model.successor or self.model

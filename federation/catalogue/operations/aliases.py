@@ -8,6 +8,7 @@ from django.utils import timezone
 from federation.catalogue import policies
 from federation.catalogue.enums import AnnouncementKind
 from federation.catalogue.models import AIModel, Alias
+from federation.catalogue.operations.following import one_at_a_time
 from federation.catalogue.operations.naming import save_under_its_name
 from federation.catalogue.operations.notices import announce
 from federation.journal.actors import Actor
@@ -24,6 +25,8 @@ def add_alias(
     sunset: date | None = None,
 ) -> Alias:
     """Give a model another public name. Raises `ValidationError` when it is taken or odd."""
+    one_at_a_time()
+    successor = _another(successor, model)
     policies.check_name_alias(by, model, name)
     alias = Alias(model=model, name=name, successor=successor, sunset=sunset)
     if sunset is not None:
@@ -49,8 +52,13 @@ def add_alias(
 def end_alias(
     *, by: Actor, alias: Alias, sunset: date | None, successor: AIModel | None = None
 ) -> Alias:
-    """Say until when a name is answered and what to ask for then, or that it stays; who used it is told an end."""
+    """Say until when a name is answered and what to ask for then, or that it stays; who used it is told an end.
+
+    Without a successor, who asks for it is told the model's own name.
+    """
+    one_at_a_time()
     locked = locked_alias(alias)
+    successor = _another(successor, locked.model)
     policies.check_change_alias(by, locked)
     policies.check_alias_end(locked, sunset, successor)
     before = (locked.sunset, locked.successor_id)
@@ -71,15 +79,26 @@ def end_alias(
 
 @transaction.atomic
 def remove_alias(*, by: Actor, alias: Alias) -> Alias:
-    """Take a name away at once; it may be given again."""
+    """Take a name away at once; who used it is told. It may be given again, to the same model."""
     locked = locked_alias(alias)
     policies.check_change_alias(by, locked)
     locked.removed_at = timezone.now()
     locked.save(update_fields=["removed_at"])
+    announce(
+        model=locked.model,
+        kind=AnnouncementKind.ALIAS,
+        ends_on=timezone.localdate(),
+        alias=locked,
+    )
     record(by=by, verb="catalogue.remove_alias", obj=locked, diff={"model": locked.model_id})
     return locked
 
 
+def _another(successor: AIModel | None, model: AIModel) -> AIModel | None:
+    """The alias's own model follows it without being named."""
+    return None if successor == model else successor
+
+
 def locked_alias(alias: Alias) -> Alias:
-    rows = Alias.objects.select_related("model", "successor")
+    rows = Alias.objects.select_related("model__successor", "successor")
     return rows.select_for_update(of=("self",)).get(pk=alias.pk)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from federation.catalogue import policies
 from federation.catalogue.enums import TRANSITIONS, AnnouncementKind
 from federation.catalogue.models import AIModel, StageChange
+from federation.catalogue.operations.following import one_at_a_time
 from federation.catalogue.operations.notices import announce
 from federation.journal.actors import SYSTEM, Actor
 from federation.journal.operations import record
@@ -42,13 +43,15 @@ def deprecate_model(
     note_en: str = "",
 ) -> AIModel:
     """Say until when a model is offered and what follows it; the people whose keys used it are told by e-mail."""
+    one_at_a_time()
     locked = locked_model(model)
     policies.check_write_catalogue(by)
     policies.check_end(locked, retires_on, successor)
     locked.deprecated_at = timezone.now()
     _set_end(locked, retires_on, successor, note_fr, note_en)
-    move(by=by, locked=locked, stage=LifecycleStage.DEPRECATED)
+    check_transition(TRANSITIONS, LifecycleStage(locked.stage), LifecycleStage.DEPRECATED)
     announce(model=locked, kind=AnnouncementKind.DEPRECATED, ends_on=retires_on)
+    move(by=by, locked=locked, stage=LifecycleStage.DEPRECATED)
     return locked
 
 
@@ -67,6 +70,7 @@ def change_deprecation(
 
     `seen` is how many announcements `by` knew of. Raises `ValidationError` when there was one more meanwhile.
     """
+    one_at_a_time()
     locked = locked_model(model)
     policies.check_change_deprecation(by, locked)
     policies.check_end(locked, retires_on, successor)
@@ -97,8 +101,9 @@ def restore_model(*, by: Actor, model: AIModel, reason: str) -> AIModel:
     locked = locked_model(model)
     policies.check_write_catalogue(by)
     check_reason(reason)
-    move(by=by, locked=locked, stage=LifecycleStage.PRODUCTION, reason=reason)
+    check_transition(TRANSITIONS, LifecycleStage(locked.stage), LifecycleStage.PRODUCTION)
     announce(model=locked, kind=AnnouncementKind.KEPT, ends_on=None)
+    move(by=by, locked=locked, stage=LifecycleStage.PRODUCTION, reason=reason)
     return locked
 
 

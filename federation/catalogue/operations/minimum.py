@@ -5,11 +5,12 @@ from typing import TypedDict
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from federation.catalogue import policies
 from federation.catalogue.models import AIModel, MinimumService, MinimumServiceAlarm
+from federation.catalogue.operations.following import one_at_a_time
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.people.models import User
@@ -26,8 +27,6 @@ class Minimum(TypedDict, total=False):
     fallback: AIModel | None
 
 
-FALLBACKS_LOCK = 4_805_902
-"""Advisory lock of all fallbacks; any number that no other lock of the product uses."""
 GIVEN_UP = Minimum(servers=0, sites=0, fallback=None)
 
 
@@ -40,6 +39,7 @@ def set_minimum(
     `seen` is the number of the version that `by` looked at. Raises `ValidationError` when it is not the current
     one any more, or when the minimum or the fallback cannot be.
     """
+    one_at_a_time()
     locked = AIModel.objects.select_for_update().get(pk=model.pk)
     policies.check_set_minimum(by, locked)
     before = MinimumService.objects.current_of(locked)
@@ -70,12 +70,7 @@ def set_minimum(
 
 
 def check_fallback(model: AIModel, fallback: AIModel) -> None:
-    """Raise unless `fallback` is in production, and no chain of fallbacks leads from it back to `model`.
-
-    Under a lock: models must not become each other's fallback at the same moment.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [FALLBACKS_LOCK])
+    """Raise unless `fallback` is in production, and no chain of fallbacks leads from it back to `model`."""
     links = dict(MinimumService.objects.in_force().values_list("model_id", "fallback_id"))
     in_production = AIModel.objects.filter(stage=LifecycleStage.PRODUCTION)
     if not in_production.filter(pk=fallback.pk).exists():

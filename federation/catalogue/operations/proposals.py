@@ -66,6 +66,7 @@ def propose_with_a_server(
 @transaction.atomic
 def withdraw_proposal(*, by: Actor, proposal: Proposal) -> Proposal:
     """Take a proposal back, before the committee has decided."""
+    locked_model(proposal.model)  # a ballot that is being opened holds it, too
     locked = Proposal.objects.select_for_update().get(pk=proposal.pk)
     policies.check_withdraw_proposal(by, locked)
     locked.withdrawn_at = timezone.now()
@@ -85,9 +86,12 @@ def adopt_model(*, by: Actor, model: AIModel, reason: str) -> AIModel:
 
 
 def adopt_by_ballot(*, by: Actor, model: AIModel, ballot: Ballot) -> None:
-    """Take a proposed model on trial, as the committee has decided, in the transaction that closes the ballot."""
+    """Take a proposed model on trial, as the committee has decided, in the transaction that closes the ballot.
+
+    Not one that nobody stands by any more.
+    """
     locked = locked_model(model)
-    if locked.stage == LifecycleStage.PROPOSED:
+    if locked.stage == LifecycleStage.PROPOSED and not policies.is_withdrawn(locked):
         move(by=by, locked=locked, stage=LifecycleStage.STAGING, ballot=ballot)
         mails.tell_adopted(locked)
 

@@ -40,7 +40,7 @@ def aliases(request: HttpRequest, pk: UUID) -> HttpResponse:
     context = {
         "model": model,
         "form": form,
-        "aliases": rows.select_related("successor").order_by("name"),
+        "aliases": rows.select_related("successor", "model__successor").order_by("name"),
         "may_act": can_write(user),
     }
     return render(request, "catalogue/aliases.html", context)

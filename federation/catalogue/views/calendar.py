@@ -62,8 +62,8 @@ def _endings(user: User | None) -> list[Ending]:
         sunset__isnull=False, model__in=AIModel.objects.open_to_all()
     )
     found += [
-        Ending(name=alias.name, day=alias.sunset, successor=alias.successor, is_alias=True)
-        for alias in aliases.select_related("successor")
+        Ending(name=alias.name, day=alias.sunset, successor=alias.instead, is_alias=True)
+        for alias in aliases.select_related("successor", "model__successor")
         if alias.sunset
     ]
     return sorted(found, key=lambda each: (each.day, each.name))

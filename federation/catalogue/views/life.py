@@ -17,7 +17,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from federation.catalogue.audience import DAYS, audience_of
 from federation.catalogue.forms.life import DeprecationForm, ModelReasonForm
-from federation.catalogue.models import AIModel, Alias, Announcement, Proposal, StageChange
+from federation.catalogue.models import (
+    AIModel,
+    Alias,
+    Announcement,
+    MinimumService,
+    Proposal,
+    StageChange,
+)
 from federation.catalogue.operations.life import (
     change_deprecation,
     deprecate_model,
@@ -58,7 +65,7 @@ def life(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_act": can_write(user),
         "points": points,
         "is_ready": all(point.is_met for point in points if point.is_needed),
-        "proposals": proposals.select_related("proposed_by", "institution"),
+        "proposals": proposals.select_related("model", "proposed_by", "institution"),
         "ballots": ballots,
         "open_ballot": ballots.filter(state=BallotState.OPEN).first(),
         "to_vote": can_put_to_the_committee(model),
@@ -153,6 +160,7 @@ def deprecate(request: HttpRequest, pk: UUID) -> HttpResponse:
         "model": model,
         "form": form,
         "is_change": is_change,
+        "minimum": MinimumService.objects.current_of(model),
         "audience": audience_of(model),
         "days": DAYS,
         "reminder": timedelta(days=7).days,

@@ -14,9 +14,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from federation.catalogue.forms.proposals import ProposalForm
 from federation.catalogue.models import AIModel, Proposal
 from federation.catalogue.operations.proposals import withdraw_proposal
-from federation.catalogue.policies import can_withdraw_proposal
+from federation.catalogue.policies import (
+    can_put_to_the_committee,
+    can_withdraw_proposal,
+    can_write,
+)
 from federation.catalogue.steps import next_step
-from federation.members.models import Institution
+from federation.members.enums import BallotState, SubjectKind
+from federation.members.models import Ballot, Institution
 from federation.members.views import tell_refused
 from federation.people.guards import signed_in
 from federation.people.models import User
@@ -62,8 +67,12 @@ def propose(request: HttpRequest) -> HttpResponse:
 def proposal(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What was said, how far it is, and what comes now."""
     user, row = signed_in(request), _seen(request, pk)
+    ballots = Ballot.objects.for_user(user).about(SubjectKind.MODEL, row.model_id)
+    is_standing = row.withdrawn_at is None
     context = {
         "proposal": row,
+        "open_ballot": ballots.filter(state=BallotState.OPEN).first(),
+        "may_decide": is_standing and can_write(user) and can_put_to_the_committee(row.model),
         "step": next_step(row),
         "history": row.model.stage_changes.select_related("decided_by", "ballot"),
         "may_withdraw": can_withdraw_proposal(user, row),

@@ -67,6 +67,7 @@ def ballot(request: HttpRequest, pk: UUID) -> HttpResponse:
         "is_last": is_last_to_vote(user, row),
         "may_cancel": can_decide(user),
         "subject_name": subject.name(row.subject_id),
+        "facts": subject.facts(row.subject_id),
         "subject_address": subject.address(row.subject_id),
     }
     return render(request, "members/ballot.html", context)

@@ -4,6 +4,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from federation.catalogue.models import Alias
 from federation.catalogue.operations.aliases import add_alias, end_alias, remove_alias
@@ -50,6 +51,7 @@ def test_an_alias_tells_its_own_end() -> None:
     assert found.ends.keys() == {"leaves"}
     assert found.ends["leaves"].at == midnight(30)
     assert found.ends["leaves"].announced_at is not None
+    assert (found.ends["leaves"].successor, found.ends["leaves"].of_alias) == ("kept-7b", True)
 
 
 def test_a_retired_model_and_its_aliases_leave_their_names_behind() -> None:
@@ -81,9 +83,11 @@ def test_an_alias_that_was_taken_away_leads_to_what_it_stood_for_until_it_is_giv
     model, other = make_model("kept-7b"), make_model("other-7b")
     alias = add_alias(by=OPERATOR, model=model, name="small")
     remove_alias(by=OPERATOR, alias=alias)
-    assert names().gone["small"].successor == "kept-7b"
+    assert (names().gone["small"].successor, names().gone["small"].of_alias) == ("kept-7b", True)
+    with pytest.raises(ValidationError, match="Small"):
+        add_alias(by=OPERATOR, model=other, name="Small")
 
-    add_alias(by=OPERATOR, model=other, name="Small")
+    add_alias(by=OPERATOR, model=model, name="Small")
 
-    assert names().aliases["small"] == str(other.pk)
+    assert names().aliases["small"] == str(model.pk)
     assert Alias.objects.count() == 2

@@ -1,6 +1,8 @@
 """From trial to the end, on the pages and behind them: what is needed, when, and what two tabs do."""
 
-from datetime import timedelta
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -14,14 +16,17 @@ from federation.catalogue.operations.aliases import add_alias, end_alias, remove
 from federation.catalogue.operations.life import (
     deprecate_model,
     put_into_production,
+    restore_model,
     retire_model,
 )
+from federation.catalogue.operations.minimum import Minimum, set_minimum
 from federation.catalogue.operations.registering import register_model
 from federation.catalogue.readiness import points_of
 from federation.fleet.enums import RunState
 from federation.fleet.models import Deployment
 from federation.people.models import User
 from routing.core.enums import LifecycleStage
+from tests.integration.federation.crowd import at_once
 from tests.support.factories import OPERATOR, Cast, make_model
 from tests.support.lifecycle import bring_the_day, deprecate, in_days, pass_checks, retire
 from tests.support.pages import signed_in_as
@@ -171,7 +176,7 @@ def test_the_pages_of_a_life_are_the_federations(cast: Cast, model: AIModel, pat
 # Aliases
 
 
-def test_an_alias_is_given_ended_and_taken_away_and_its_name_is_free_again(
+def test_an_alias_is_given_ended_and_taken_away_and_its_name_is_free_for_its_model(
     cast: Cast, model: AIModel, successor: AIModel
 ) -> None:
     admin, address = signed_in_as(cast.admin), f"/lifecycle/models/{model.pk}/aliases/"
@@ -187,8 +192,10 @@ def test_an_alias_is_given_ended_and_taken_away_and_its_name_is_free_again(
 
     with pytest.raises(ValidationError):
         remove_alias(by=cast.admin, alias=alias)
-    add_alias(by=cast.admin, model=successor, name="Mistral-SMALL")
-    assert Alias.objects.in_force().get().model == successor
+    with pytest.raises(ValidationError):
+        add_alias(by=cast.admin, model=successor, name="Mistral-SMALL")
+    add_alias(by=cast.admin, model=model, name="Mistral-SMALL")
+    assert Alias.objects.in_force().get().model == model
 
 
 @pytest.mark.parametrize("name", ["Mistral-Small-3.2-24B", "avec espace", "é", "-x", "x" * 129, ""])
@@ -212,6 +219,93 @@ def test_an_end_that_has_passed_may_stand_while_its_successor_changes(
     ended = end_alias(by=cast.admin, alias=alias, sunset=alias.sunset, successor=successor)
 
     assert ended.successor == successor
+
+
+def test_the_end_of_an_alias_without_a_successor_leads_to_its_own_model(
+    cast: Cast, model: AIModel
+) -> None:
+    alias = add_alias(by=OPERATOR, model=model, name="old")
+
+    ended = end_alias(by=cast.admin, alias=alias, sunset=in_days(60), successor=model)
+
+    assert (ended.successor, ended.instead) == (None, model)
+    page = signed_in_as(cast.admin).get(f"/lifecycle/aliases/{alias.pk}/")
+    assert f"{model.display_name}, " in page.content.decode()
+
+
+def test_what_others_are_led_to_is_not_deprecated(
+    cast: Cast, model: AIModel, successor: AIModel
+) -> None:
+    alias = add_alias(by=OPERATOR, model=model, name="old")
+    end_alias(by=OPERATOR, alias=alias, sunset=in_days(60), successor=successor)
+    with pytest.raises(ValidationError, match="old"):
+        deprecate(successor)
+    end_alias(by=OPERATOR, alias=alias, sunset=in_days(60))
+    deprecate(model, successor=successor)
+    with pytest.raises(ValidationError, match=model.display_name):
+        deprecate(successor)
+
+    restore_model(by=OPERATOR, model=model, reason="still needed")
+
+    assert deprecate(successor).stage == LifecycleStage.DEPRECATED
+
+
+def test_the_page_of_an_end_warns_of_a_critical_model(cast: Cast, model: AIModel) -> None:
+    admin, address = signed_in_as(cast.admin), f"/lifecycle/models/{model.pk}/deprecation/"
+    assert "est critique" not in admin.get(address).content.decode()
+
+    set_minimum(by=OPERATOR, model=model, minimum=Minimum(servers=1, sites=1))
+
+    assert "Ce modèle est critique" in admin.get(address).content.decode()
+
+
+def test_pages_name_the_last_day_of_a_deprecated_model_and_the_first_on_which_it_is_refused(
+    cast: Cast, model: AIModel
+) -> None:
+    AIModel.objects.filter(pk=deprecate(model).pk).update(retires_on=date(2030, 3, 1))
+
+    for address in (f"/lifecycle/models/{model.pk}/", f"/catalogue/{model.slug}/"):
+        shown = signed_in_as(cast.admin).get(address).content.decode()
+        assert re.search(r"jusqu’au [^;]*28.février[^;]* inclus.; à partir du [^;]*1", shown), (
+            address
+        )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_models_do_not_follow_each_other_when_deprecated_at_once() -> None:
+    one, other, refused = make_model("one-7b"), make_model("other-7b"), []
+
+    def act(model: AIModel, successor: AIModel) -> None:
+        try:
+            deprecate(model, successor=successor)
+        except Exception as refusal:  # noqa: BLE001  # looked at below
+            refused.append(refusal)
+
+    at_once([lambda: act(one, other), lambda: act(other, one)])
+
+    assert [type(refusal) for refusal in refused] == [ValidationError]
+    assert AIModel.objects.filter(stage=LifecycleStage.DEPRECATED).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_model_that_is_deprecated_does_not_become_a_fallback_at_the_same_moment() -> None:
+    critical, fallback, refused = make_model("critical-7b"), make_model("other-7b"), []
+    minimum = Minimum(servers=1, sites=1, fallback=fallback)
+
+    def act(write: Callable[[], object]) -> None:
+        try:
+            write()
+        except Exception as refusal:  # noqa: BLE001  # looked at below
+            refused.append(refusal)
+
+    at_once(
+        [
+            lambda: act(lambda: deprecate(fallback)),
+            lambda: act(lambda: set_minimum(by=OPERATOR, model=critical, minimum=minimum)),
+        ]
+    )
+
+    assert [type(refusal) for refusal in refused] == [ValidationError]
 
 
 # The calendar

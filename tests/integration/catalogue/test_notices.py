@@ -1,7 +1,7 @@
 """Exactly the people whose keys used a model are told of its end: each once, in their language, whatever happens."""
 
 from datetime import timedelta
-from smtplib import SMTPException
+from smtplib import SMTPException, SMTPRecipientsRefused
 from typing import Any
 
 import pytest
@@ -14,8 +14,8 @@ from federation.access.operations import add_manager, revoke_key
 from federation.catalogue.audience import audience_of
 from federation.catalogue.models import AIModel, Announcement, Notice
 from federation.catalogue.operations import notices
-from federation.catalogue.operations.aliases import add_alias, end_alias
-from federation.catalogue.operations.life import change_deprecation, restore_model
+from federation.catalogue.operations.aliases import add_alias, end_alias, remove_alias
+from federation.catalogue.operations.life import change_deprecation, restore_model, retire_model
 from federation.catalogue.tasks import follow_calendar, send_notices
 from federation.fleet.models import Deployment
 from federation.people.enums import AccountKind, Language, Role
@@ -207,6 +207,33 @@ def test_the_end_of_an_alias_is_told_to_those_who_asked_by_it(
     assert told() == ["by_alias@example.org"]
 
 
+def test_a_name_that_is_taken_away_is_told_with_what_to_ask_for_instead(
+    cast: Cast, deployment: Deployment
+) -> None:
+    model = deployment.version.model
+    alias = add_alias(by=OPERATOR, model=model, name="mistral-small")
+    _asked_by(used_key(deployment, cast.rennes_user, "by the alias"), "mistral-small")
+
+    remove_alias(by=OPERATOR, alias=alias)
+
+    assert told() == ["rennes_user@example.org"]
+    letter = mail.outbox[0]
+    assert "mistral-small" in letter.subject
+    assert f"«\N{NO-BREAK SPACE}{model.slug}\N{NO-BREAK SPACE}»" in str(letter.body)
+
+
+def test_who_asked_for_a_model_is_told_of_its_end_whichever_answered(
+    cast: Cast, deployment: Deployment, successor: AIModel
+) -> None:
+    key = used_key(deployment, cast.rennes_user, "moodle")
+    UsageRecord.objects.filter(key_id=key.pk).update(
+        model_id=successor.pk, asked_model_id=deployment.version.model.pk
+    )
+
+    assert audience_of(deployment.version.model).used == 1
+    assert audience_of(successor).used == 0
+
+
 def _asked_by(key: ApiKey, name: str) -> None:
     UsageRecord.objects.filter(key_id=key.pk).update(model_asked=name)
 
@@ -225,6 +252,42 @@ def test_what_could_not_be_sent_is_sent_later(
         assert told() == []
 
     assert told() == ["rennes_user@example.org"]
+
+
+def test_an_address_that_is_refused_keeps_nobody_else_waiting_and_a_server_that_is_away_is_asked_once(
+    cast: Cast, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("reader1", "reader2"):
+        used_key(deployment, make_user(name, Role.USER, cast.rennes), name)
+    deprecate(deployment.version.model)
+    asked: list[str] = []
+
+    def refuse(error: Exception) -> None:
+        def send(_heading: str, _text: str, _sender: None, to: list[str]) -> None:
+            asked.extend(to)
+            raise error
+
+        monkeypatch.setattr(notices, "send_mail", send)
+
+    refuse(SMTPRecipientsRefused({}))
+    assert notices.send_notices() == 0
+    assert len(asked) == 2
+    refuse(TimeoutError())
+    assert notices.send_notices() == 0
+    assert len(asked) == 3
+
+    Notice.objects.update(created_at=timezone.now() - notices.GIVEN_UP)
+    assert notices.send_notices() == 0
+    assert len(asked) == 3
+
+
+def test_what_is_not_sent_before_a_model_is_retired_is_not_sent(
+    cast: Cast, deployment: Deployment
+) -> None:
+    used_key(deployment, cast.rennes_user, "moodle")
+    retire_model(by=OPERATOR, model=bring_the_day(deprecate(deployment.version.model)))
+
+    assert told() == []
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,5 +1,6 @@
 """A model comes into the federation: proposed by a member, voted about, or withdrawn and proposed again."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -240,3 +241,83 @@ def test_of_two_who_propose_a_model_at_once_the_second_is_told() -> None:
 
     assert len(refused) == 1
     assert Proposal.objects.count() == AIModel.objects.count() == 1
+
+
+def test_who_may_puts_it_to_the_vote_on_its_page_and_finds_the_open_ballot_there(
+    cast: Cast, proposal: Proposal
+) -> None:
+    admin, page = signed_in_as(cast.admin), f"/lifecycle/proposals/{proposal.pk}/"
+    to_vote = f"/lifecycle/models/{proposal.model_id}/vote/"
+    assert to_vote in admin.get(page).content.decode()
+    assert to_vote not in signed_in_as(cast.orleans_user).get(page).content.decode()
+
+    opened = open_ballot(
+        by=cast.admin,
+        kind=SubjectKind.MODEL,
+        subject_id=proposal.model_id,
+        question="Shall we?",
+        closes_at=timezone.now() + timedelta(days=7),
+    )
+
+    assert to_vote not in admin.get(page).content.decode()
+    assert f"/ballots/{opened.pk}/" in admin.get(page).content.decode()
+    assert (
+        f"/ballots/{opened.pk}/" not in signed_in_as(cast.orleans_user).get(page).content.decode()
+    )
+    life = f"/lifecycle/models/{proposal.model_id}/"
+    for address in (page, life, f"/ballots/{opened.pk}/"):
+        shown = admin.get(address).content.decode()
+        for said in (APERTUS["publisher"], APERTUS["licence"], APERTUS["hosts"], "généraliste"):
+            assert said in shown, (address, said)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_proposal_is_not_withdrawn_while_it_is_put_to_the_vote() -> None:
+    cast, refused = make_cast(), []
+    made = propose_model(
+        by=cast.orleans_user, slug="apertus-70b", facts=APERTUS, institution=cast.orleans
+    )
+
+    def act(write: Callable[[], object]) -> None:
+        try:
+            write()
+        except Exception as refusal:  # noqa: BLE001  # looked at below
+            refused.append(refusal)
+
+    closes_at = timezone.now() + timedelta(days=7)
+
+    def put() -> object:
+        return open_ballot(
+            by=cast.admin,
+            kind=SubjectKind.MODEL,
+            subject_id=made.model_id,
+            question="Shall we?",
+            closes_at=closes_at,
+        )
+
+    at_once(
+        [
+            lambda: act(lambda: withdraw_proposal(by=cast.orleans_user, proposal=made)),
+            lambda: act(put),
+        ]
+    )
+
+    assert [type(refusal) for refusal in refused] == [ValidationError]
+
+
+def test_a_yes_to_what_nobody_stands_by_takes_nothing_on_trial(
+    cast: Cast, proposal: Proposal
+) -> None:
+    opened = open_ballot(
+        by=cast.admin,
+        kind=SubjectKind.MODEL,
+        subject_id=proposal.model_id,
+        question="Shall we?",
+        closes_at=timezone.now() + timedelta(days=7),
+    )
+    cast_vote(by=cast.admin, ballot=opened, choice=Choice.YES)
+    Proposal.objects.update(withdrawn_at=timezone.now())
+
+    close_ballot(by=cast.admin, ballot=opened)
+
+    assert AIModel.objects.get(pk=proposal.model_id).stage == LifecycleStage.PROPOSED

@@ -48,7 +48,7 @@ async def leaving(tmp_path: Path, upstream: Simulated) -> AsyncGenerator[Router]
     )
     ends = {
         "soon": End(announced_at=ANNOUNCED, at=AHEAD, successor="tried"),
-        "over": End(announced_at=ANNOUNCED, at=PAST, successor="kept"),
+        "over": End(announced_at=ANNOUNCED, at=PAST, successor="kept", of_alias=True),
     }
     gone = {"mixtral-8x7b": End(at=PAST, successor="kept"), "ancient": End()}
     section = msgspec.structs.replace(
@@ -108,7 +108,7 @@ async def test_an_alias_says_its_own_end_and_is_refused_from_that_moment_on(
     assert over.status_code == 404
     assert over.json()["error"]["code"] == "model_not_found"
     assert over.json()["error"]["message"] == (
-        "The model `over` was retired on 2025-12-01; use `kept` instead"
+        "The name `over` was retired on 2025-12-01; use `kept` instead"
     )
 
 
