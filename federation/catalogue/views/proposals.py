@@ -16,7 +16,8 @@ from federation.catalogue.models import AIModel, Proposal
 from federation.catalogue.operations.proposals import withdraw_proposal
 from federation.catalogue.policies import can_withdraw_proposal
 from federation.catalogue.steps import next_step
-from federation.members.models import Institution
+from federation.members.enums import BallotState, SubjectKind
+from federation.members.models import Ballot, Institution
 from federation.members.views import tell_refused
 from federation.people.guards import signed_in
 from federation.people.models import User
@@ -39,6 +40,11 @@ def proposals(request: HttpRequest) -> HttpResponse:
     context = {
         "page": Paginator(rows, PAGE).get_page(request.GET.get("page")),
         "unnamed": waiting,
+        "under_vote": set(
+            Ballot.objects.filter(kind=SubjectKind.MODEL, state=BallotState.OPEN).values_list(
+                "subject_id", flat=True
+            )
+        ),
         "may_propose": may_propose(user),
     }
     return render(request, "catalogue/proposals.html", context)
