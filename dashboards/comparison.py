@@ -16,6 +16,7 @@ from dashboards.queries import ModelCard, Serving
 from federation.catalogue.models import ModelVersion
 from federation.fleet.enums import SiteLabel
 from routing.core.conformity import Check, Finding
+from routing.upstream.conformity.watching import ALIKE
 
 Text = str | Promise
 DASH = "–"
@@ -129,8 +130,12 @@ def _likeness(found: Mapping[str, Found]) -> Cell:
         return Cell(_("not compared"))
     told = _("%(percent)s %% alike at temperature 0")
     if line.finding == Finding.UNALIKE:
-        told = _("only %(percent)s %% alike at temperature 0: perhaps not quite the same model")
-    return Cell(told % {"percent": line.figures["percent"]}, MARKS[line.standing], _on(line))
+        told = _(
+            "only %(percent)s %% alike at temperature 0, where %(least)s %% are expected: "
+            "perhaps not quite the same model"
+        )
+    figures = {"percent": line.figures["percent"], "least": round(100 * ALIKE)}
+    return Cell(told % figures, MARKS[line.standing], _on(line))
 
 
 def _sites(card: ModelCard) -> list[Line]:

@@ -19,7 +19,7 @@ class Entry:
     name: str
     label: str | Promise
     icon: str
-    also: str = ""
+    also: tuple[str, ...] = ()
     """Where else its pages lie."""
 
     @property
@@ -35,13 +35,20 @@ class Shown:
 
 HOME = Entry("home", _("Home"), "home")
 SIGNED_IN = (
-    Entry("models", _("Models"), "sparkles", also="/lifecycle/"),
+    Entry(
+        "models",
+        _("Models"),
+        "sparkles",
+        also=("/lifecycle/", "/compare/", "/cards/", "/minimum/", "/routing/"),
+    ),
     Entry("servers", _("Servers"), "server"),
     Entry("keys", _("My keys"), "key"),
     Entry("usage", _("My usage"), "chart-bar"),
 )
 PEOPLE = Entry("people", _("People"), "user")
-MEMBERS = Entry("members", _("Members"), "building-community")
+MEMBERS = Entry(
+    "members", _("Members"), "building-community", also=("/ballots/", "/agreements/", "/texts/")
+)
 FEDERATION = (
     Entry("admin:index", _("Register"), "table"),
     Entry("stops", _("Stops"), "alert-triangle"),
@@ -75,7 +82,7 @@ def account_entries(path: str) -> list[Shown]:
 
 
 def _is_current(entry: Entry, path: str) -> bool:
-    return _lies_under(path, entry.address) or bool(entry.also and path.startswith(entry.also))
+    return _lies_under(path, entry.address) or path.startswith(entry.also)
 
 
 def menu_entries(path: str) -> list[Shown]:

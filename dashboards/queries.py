@@ -197,9 +197,10 @@ def model_cards(user: User) -> list[ModelCard]:
 
 
 def other_names(user: User) -> dict[UUID, list[str]]:
-    """Return the aliases of each model."""
+    """Return the aliases of each model that are in force."""
     names: dict[UUID, list[str]] = {}
-    for model, name in Alias.objects.for_user(user).values_list("model_id", "name"):
+    aliases = Alias.objects.for_user(user).in_force()
+    for model, name in aliases.values_list("model_id", "name"):
         names.setdefault(model, []).append(name)
     return names
 

@@ -1,5 +1,6 @@
 """What an act has changed, in words: each field with its value, or what it was and what it became."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -30,6 +31,7 @@ LABELS: Mapping[str, Text] = {
     "institution": gettext_lazy("institution"),
     "is_lead": gettext_lazy("leads the team"),
     "key": gettext_lazy("new access key"),
+    "kinds": gettext_lazy("second factors"),
     "model": gettext_lazy("model"),
     "most": gettext_lazy("at most"),
     "no": pgettext_lazy("votes", "against"),
@@ -51,7 +53,7 @@ LABELS: Mapping[str, Text] = {
 """Of fields that the object's own table does not name."""
 LISTS = frozenset(
     {"models", "endpoints", "labels", "networks", "capabilities", "languages", "fields"}
-    | {"changed", "hours", "blocked_institutions", "blocked_models"}
+    | {"changed", "hours", "blocked_institutions", "blocked_models", "kinds", "ports"}
 )
 """Fields that hold several values: of these, two values are not a before and an after."""
 LENGTHS = frozenset(
@@ -59,6 +61,14 @@ LENGTHS = frozenset(
     | {"licence", "licence_url"}
 )
 """Of texts that anybody may have typed, the journal keeps how long they are."""
+COUNTS = frozenset({"networks", "origins"})
+"""Of a key's addresses the journal keeps how many there are."""
+FACTORS: Mapping[str, Text] = {
+    "recovery_codes": gettext_lazy("recovery codes"),
+    "totp": gettext_lazy("authenticator app"),
+    "webauthn": gettext_lazy("passkey"),
+}
+AN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SHORT_ID = 8
 
 
@@ -123,12 +133,8 @@ class _Teller:
                 return "–"
             case bool():
                 return pgettext("answer", "yes") if value else pgettext("answer", "no")
-            case int() if name in LENGTHS:
-                return _("%(count)s characters") % {
-                    "count": number_format(value, force_grouping=True)
-                }
             case int() | float():
-                return number_format(value, force_grouping=True)
+                return _number(name, value)
             case list():
                 return ", ".join(self._told(name, each) for each in value)
             case dict():
@@ -141,12 +147,27 @@ class _Teller:
             return named.text if named else value[:SHORT_ID]
         if name == "role" and value in Role.values:
             return str(Role(value).label)
+        if name in ("kind", "kinds") and value in FACTORS:
+            return str(FACTORS[value])
+        if AN_ID.fullmatch(value):
+            return value[:SHORT_ID]
         if moment := _moment(value):
             return date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
         field = self._field(name)
         inner = getattr(field, "base_field", field)
         known = dict(inner.flatchoices) if inner is not None else {}
         return str(known.get(value, value))
+
+
+def _number(name: str, value: float) -> str:
+    if name in COUNTS and value == 0:
+        return "–"
+    if name in ("port", "ports"):
+        return str(value)
+    if name == "priority":
+        return f"P{value}"
+    told = number_format(value, force_grouping=True)
+    return _("%(count)s characters") % {"count": told} if name in LENGTHS else told
 
 
 def _moment(text: str) -> datetime | None:

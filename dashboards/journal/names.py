@@ -12,7 +12,14 @@ from django.db.models import Model
 from django.urls import reverse
 
 from federation.access.models import ApiKey, Application
-from federation.catalogue.models import AIModel, Alias, ModelVersion, RoutingPolicy
+from federation.catalogue.models import (
+    AIModel,
+    Alias,
+    MinimumService,
+    ModelVersion,
+    Proposal,
+    RoutingPolicy,
+)
 from federation.fleet.models import (
     ConformityRun,
     Deployment,
@@ -21,6 +28,7 @@ from federation.fleet.models import (
     InferenceServer,
     Maintenance,
     Site,
+    SiteEgressGrant,
     TechnicalForm,
     UpstreamCredential,
 )
@@ -61,8 +69,11 @@ KINDS: dict[str, _Kind] = {
         _Kind(ModelVersion, ("model__slug", "revision")),
         _Kind(Alias, ("name", "model__slug")),
         _Kind(RoutingPolicy, ("model__slug",)),
+        _Kind(MinimumService, ("model__slug",)),
+        _Kind(Proposal, ("model__slug",), "proposal"),
         _Kind(InferenceServer, ("name",), "server_report"),
         _Kind(Site, ("name",)),
+        _Kind(SiteEgressGrant, ("network", "site__name")),
         _Kind(ConformityRun, ("server__name",), "run"),
         _Kind(Deployment, ("served_name", "server__name")),
         _Kind(EgressGrant, ("server__name",)),
@@ -81,7 +92,9 @@ KINDS: dict[str, _Kind] = {
     )
 }
 REFERS: Mapping[str, str] = {
+    "fallback": "catalogue.aimodel",
     "server": "fleet.inferenceserver",
+    "site": "fleet.site",
     "model": "catalogue.aimodel",
     "version": "catalogue.modelversion",
     "application": "access.application",
@@ -94,6 +107,7 @@ REFERS: Mapping[str, str] = {
 """Fields of a change whose values are ids, and of what."""
 REFERS_IN: Mapping[Reference, str] = {
     ("access.apikey", "successor"): "access.apikey",
+    ("catalogue.aimodel", "successor"): "catalogue.aimodel",
     ("catalogue.alias", "successor"): "catalogue.aimodel",
 }
 
@@ -120,7 +134,7 @@ def _names(user: User, label: str, kind: _Kind, ids: Collection[UUID]) -> dict[R
     seen = rows.for_user(user).filter(pk__in=ids).values_list("pk", *kind.columns)
     return {
         (label, str(pk)): Named(
-            " · ".join(filter(None, map(str, columns))), _address(kind, pk, columns)
+            " · ".join(dict.fromkeys(filter(None, map(str, columns)))), _address(kind, pk, columns)
         )
         for pk, *columns in seen
     }

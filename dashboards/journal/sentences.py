@@ -127,4 +127,4 @@ SENTENCES: dict[str, Text] = {
 def sentence(verb: str, actor: str) -> str:
     """Return what was done, in words; `verb` itself where nobody has put it into words."""
     text = SENTENCES.get(verb)
-    return str(text) % {"actor": actor} if text else f"{actor}: {verb}"
+    return str(text) % {"actor": actor} if text else f"{actor.rstrip(',')}: {verb}"

@@ -4,7 +4,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from dashboards.critical import concerning
+from dashboards.critical import concerning, critical_models
+from dashboards.decisions import waiting_for
 from dashboards.welcome import RECENT_DAYS, numbers, welcome
 from federation.access.snippets import base_url
 from federation.people.models import User
@@ -14,9 +15,12 @@ from routing.bridge.load import current_load
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     if isinstance(request.user, User):
+        load = current_load()
         context = {
             "welcome": welcome(request.user),
-            "critical": concerning(request.user, current_load()),
+            "critical": concerning(request.user, load),
+            "is_below": any(each.below for each in critical_models(request.user, load)),
+            "to_decide": waiting_for(request.user),
             "base_url": base_url(),
             "days": RECENT_DAYS,
         }

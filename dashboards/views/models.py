@@ -18,6 +18,7 @@ from federation.access.policies import can_see_trials
 from federation.access.snippets import base_url, snippets
 from federation.catalogue.enums import SETTING_TEXTS
 from federation.catalogue.models import PUBLIC_NAME, AIModel, Alias, RoutingPolicy, StageChange
+from federation.catalogue.models.names import OPEN_TO_ALL
 from federation.catalogue.policies import can_describe
 from federation.people.guards import signed_in
 from federation.people.models import User
@@ -36,7 +37,7 @@ def models(request: HttpRequest) -> HttpResponse:
     form.is_valid()  # a choice that cannot be read is left out, and the form says so
     context = {
         "form": form,
-        "cards": [(card, _load_of(card.model, load)) for card in form.chosen],
+        "cards": [(card, _load_of(card.model, load)) for card in _proposed_last(form.chosen)],
         "all": len(catalogue),
         "critical_ids": {each.model.pk for each in critical_models(user, load)},
         "router_is_away": load is None,
@@ -76,6 +77,7 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
         .filter(model=found)
         .select_related("decided_by", "ballot"),
         "may_see_trials": found.stage == LifecycleStage.STAGING and can_see_trials(user, found),
+        "is_callable": _is_callable(card),
         "base_url": base_url(),
         "snippets": snippets(found.slug, found.capabilities, _("YOUR_KEY")),
     }
@@ -104,8 +106,18 @@ def compare(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "dashboards/compare.html", context)
 
 
+def _is_callable(card: ModelCard) -> bool:
+    """Say whether anybody's call can be answered: a proposed model's is not, nor one's on trial without a server."""
+    stage = card.model.stage
+    return stage in OPEN_TO_ALL or (stage == LifecycleStage.STAGING and bool(card.in_service))
+
+
 def _card_of(model: AIModel, user: User) -> ModelCard:
     return next(card for card in model_cards(user) if card.model == model)
+
+
+def _proposed_last(cards: list[ModelCard]) -> list[ModelCard]:
+    return sorted(cards, key=lambda card: card.model.stage == LifecycleStage.PROPOSED)
 
 
 def _rows(card: ModelCard, load: Load | None) -> list[tuple[Serving, ServerRow]]:

@@ -60,11 +60,6 @@ def usable_models(key: ApiKey) -> list[Usable]:
     return sorted(found, key=lambda model: not model.can(Capability.CHAT))
 
 
-def model_for_a_first_call(key: ApiKey) -> Usable | None:
-    """Return a model that `key` may ask and that is served now, a conversational one if there is any."""
-    return next(iter(usable_models(key)), None)
-
-
 def _agents_by_model(key: ApiKey) -> dict[UUID, frozenset[str]]:
     """Return the models that live servers have where the key may go, with the agents' interfaces of each."""
     rows = Deployment.objects.live().filter(server__state=ServerState.LIVE)

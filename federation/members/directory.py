@@ -88,7 +88,7 @@ class Place(NamedTuple):
 def places_of(reader: User) -> list[Place]:
     """Return the places whose people the reader manages, or oversees as an auditor."""
     if reader.sees_everything:
-        institutions = Institution.objects.for_user(reader).order_by("name")
+        institutions = Institution.objects.for_user(reader).order_by("short_name")
         return [Place(reader, None), *(Place(reader, one) for one in institutions)]
     ruled = reader.institution_ids(Role.MEMBER_DSI, Role.PROJECT_OWNER)
     institutions = Institution.objects.for_user(reader).filter(pk__in=ruled).order_by("name")

@@ -2,8 +2,7 @@
 
 Five things that know nothing of each other: a thread that follows the register's changes, a thread that drains the
 spool, a thread that hands out conformity runs, one that watches over critical models, and the link to the router in
-the event loop. Each survives the
-others' troubles.
+the event loop. Each survives the others' troubles.
 """
 
 import asyncio

@@ -2,11 +2,13 @@
 "use strict";
 
 const CHOICE = "theme";
+const THEMES = ["light", "dark"];
 const system = matchMedia("(prefers-color-scheme: dark)");
 
 function chosen() {
   try {
-    return localStorage.getItem(CHOICE);
+    const kept = localStorage.getItem(CHOICE);
+    return THEMES.includes(kept) ? kept : null; // the register keeps "auto" for the system's
   } catch {
     return null; // storage is refused: the system decides
   }

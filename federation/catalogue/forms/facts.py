@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from django import forms
+from django.conf.locale import LANG_INFO
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,8 +17,194 @@ from federation.catalogue.operations.registering import ModelFacts
 from federation.people.models import User
 from federation.seen import SeenField
 
+ISO_639_1 = frozenset(
+    [
+        "aa",
+        "ab",
+        "ae",
+        "af",
+        "ak",
+        "am",
+        "an",
+        "ar",
+        "as",
+        "av",
+        "ay",
+        "az",
+        "ba",
+        "be",
+        "bg",
+        "bi",
+        "bm",
+        "bn",
+        "bo",
+        "br",
+        "bs",
+        "ca",
+        "ce",
+        "ch",
+        "co",
+        "cr",
+        "cs",
+        "cu",
+        "cv",
+        "cy",
+        "da",
+        "de",
+        "dv",
+        "dz",
+        "ee",
+        "el",
+        "en",
+        "eo",
+        "es",
+        "et",
+        "eu",
+        "fa",
+        "ff",
+        "fi",
+        "fj",
+        "fo",
+        "fr",
+        "fy",
+        "ga",
+        "gd",
+        "gl",
+        "gn",
+        "gu",
+        "gv",
+        "ha",
+        "he",
+        "hi",
+        "ho",
+        "hr",
+        "ht",
+        "hu",
+        "hy",
+        "hz",
+        "ia",
+        "id",
+        "ie",
+        "ig",
+        "ii",
+        "ik",
+        "io",
+        "is",
+        "it",
+        "iu",
+        "ja",
+        "jv",
+        "ka",
+        "kg",
+        "ki",
+        "kj",
+        "kk",
+        "kl",
+        "km",
+        "kn",
+        "ko",
+        "kr",
+        "ks",
+        "ku",
+        "kv",
+        "kw",
+        "ky",
+        "la",
+        "lb",
+        "lg",
+        "li",
+        "ln",
+        "lo",
+        "lt",
+        "lu",
+        "lv",
+        "mg",
+        "mh",
+        "mi",
+        "mk",
+        "ml",
+        "mn",
+        "mr",
+        "ms",
+        "mt",
+        "my",
+        "na",
+        "nb",
+        "nd",
+        "ne",
+        "ng",
+        "nl",
+        "nn",
+        "no",
+        "nr",
+        "nv",
+        "ny",
+        "oc",
+        "oj",
+        "om",
+        "or",
+        "os",
+        "pa",
+        "pi",
+        "pl",
+        "ps",
+        "pt",
+        "qu",
+        "rm",
+        "rn",
+        "ro",
+        "ru",
+        "rw",
+        "sa",
+        "sc",
+        "sd",
+        "se",
+        "sg",
+        "si",
+        "sk",
+        "sl",
+        "sm",
+        "sn",
+        "so",
+        "sq",
+        "sr",
+        "ss",
+        "st",
+        "su",
+        "sv",
+        "sw",
+        "ta",
+        "te",
+        "tg",
+        "th",
+        "ti",
+        "tk",
+        "tl",
+        "tn",
+        "to",
+        "tr",
+        "ts",
+        "tt",
+        "tw",
+        "ty",
+        "ug",
+        "uk",
+        "ur",
+        "uz",
+        "ve",
+        "vi",
+        "vo",
+        "wa",
+        "wo",
+        "xh",
+        "yi",
+        "yo",
+        "za",
+        "zh",
+        "zu",
+    ]
+)
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z]{2,4})?")
-MOST_LANGUAGES = 250
 
 
 class LanguagesField(forms.CharField):
@@ -29,16 +216,31 @@ class LanguagesField(forms.CharField):
     def clean(self, value: Any) -> Any:
         text = super().clean(value)
         codes = list(dict.fromkeys(re.split(r"[\s,;]+", text.strip().lower()))) if text else []
-        odd = [code for code in codes if code and not LANGUAGE.fullmatch(code)]
+        codes = [code for code in codes if code]
+        odd = [code for code in codes if not LANGUAGE.fullmatch(code) or not is_known(code)]
         if odd:
             raise ValidationError(
                 _("“%(code)s” is no code of a language: write “fr” for French.") % {"code": odd[0]}
             )
-        return [code for code in codes if code]
+        return codes
 
 
-def _link(label: Any, help_text: Any) -> forms.URLField:
-    return forms.URLField(
+def is_known(code: str) -> bool:
+    """Say whether a code is of a language: of ISO 639-1, or one of the others that a page can name."""
+    return code in LANG_INFO or code.partition("-")[0] in ISO_639_1
+
+
+class LinkField(forms.URLField):
+    """An address of the web, with https."""
+
+    def clean(self, value: Any) -> Any:
+        if str(value or "").strip().lower().startswith("http://"):
+            raise ValidationError(_("The address must begin with https://."))
+        return super().clean(value)
+
+
+def _link(label: Any, help_text: Any) -> LinkField:
+    return LinkField(
         required=False,
         max_length=300,
         assume_scheme="https",

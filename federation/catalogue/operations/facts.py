@@ -24,7 +24,7 @@ def facts_of(model: AIModel) -> ModelFacts:
 
 @transaction.atomic
 def describe_model(*, by: Actor, model: AIModel, facts: ModelFacts, seen: str = "") -> AIModel:
-    """Change what the card of a model tells; nothing when nothing changes.
+    """Change what the card of a model tells; nothing when nothing changes: capabilities have no order.
 
     `seen` is the mark of the facts that `by` looked at. Raises `ValidationError` when they are others by now.
     """
@@ -36,7 +36,8 @@ def describe_model(*, by: Actor, model: AIModel, facts: ModelFacts, seen: str = 
     for name, value in facts.items():
         if name not in ModelFacts.__annotations__:
             raise ValueError(name)
-        setattr(locked, name, _each_once(value) if name in SEVERAL else value)
+        if name != "capabilities" or set(locked.capabilities) != set(cast(Sequence[str], value)):
+            setattr(locked, name, _each_once(value) if name in SEVERAL else value)
     locked.full_clean()
     after = facts_of(locked)
     diff = {

@@ -44,6 +44,11 @@ def proposals(request: HttpRequest) -> HttpResponse:
     context = {
         "page": Paginator(rows, PAGE).get_page(request.GET.get("page")),
         "unnamed": waiting,
+        "under_vote": set(
+            Ballot.objects.filter(kind=SubjectKind.MODEL, state=BallotState.OPEN).values_list(
+                "subject_id", flat=True
+            )
+        ),
         "may_propose": may_propose(user),
     }
     return render(request, "catalogue/proposals.html", context)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from federation.members.enums import Choice, MembershipState
+from federation.members.enums import Choice, MembershipState, SubjectKind
 from federation.members.files import Upload, check_pdf
 from federation.members.models.documents import LONGEST_TEXT, MOST_BYTES
 from federation.members.policies import LONGEST_BALLOT
@@ -76,8 +76,19 @@ class VoteForm(forms.Form):
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
         label=gettext_lazy("Comment"),
-        help_text=gettext_lazy("The committee and the auditors read it; the applicant does not."),
     )
+    READERS = {
+        SubjectKind.MEMBERSHIP: gettext_lazy(
+            "The committee and the auditors read it; the applicant does not."
+        ),
+        SubjectKind.MODEL: gettext_lazy(
+            "The committee and the auditors read it; who proposed the model does not."
+        ),
+    }
+
+    def __init__(self, *args: Any, kind: SubjectKind, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["comment"].help_text = self.READERS[kind]
 
 
 class ReasonForm(forms.Form):

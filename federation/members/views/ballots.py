@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from federation.members.enums import Choice
+from federation.members.enums import Choice, SubjectKind
 from federation.members.forms import tell_refusal
 from federation.members.forms.committee import VoteForm
 from federation.members.models import Ballot, Vote
@@ -43,7 +43,7 @@ def ballot(request: HttpRequest, pk: UUID) -> HttpResponse:
     user, row = _overseer(request), _seen(request, pk)
     own = Vote.objects.filter(ballot=row, voter=user).first()
     initial = {"choice": own.choice, "comment": own.comment} if own else None
-    form = VoteForm(request.POST or None, initial=initial)
+    form = VoteForm(request.POST or None, initial=initial, kind=SubjectKind(row.kind))
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:

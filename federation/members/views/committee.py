@@ -42,7 +42,7 @@ def members(request: HttpRequest) -> HttpResponse:
     user, ended = _overseer(request), "ended" in request.GET
     rows = Membership.objects.for_user(user).select_related("institution", "candidacy")
     rows = rows.filter(state=MembershipState.LEFT) if ended else rows.live()
-    rows = rows.prefetch_related("agreements").order_by("-state", "institution__name")
+    rows = rows.prefetch_related("agreements").order_by("-state", "institution__short_name")
     listed = sorted(rows, key=lambda row: row.state != MembershipState.CANDIDATE)
     page = Paginator(listed, PAGE).get_page(request.GET.get("page"))
     return render(request, "members/members.html", {"page": page, "ended": ended})

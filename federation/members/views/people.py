@@ -41,12 +41,13 @@ from federation.people.policies import (
 def people(request: HttpRequest) -> HttpResponse:
     """Everybody at one place; `?at=` names another that one manages."""
     user, place = _placed(request)
-    here = place.people()
+    here, to_give = place.people(), place.roles_to_give()
     people = [
         (
             person,
             [(grant, can_revoke_role(user, grant)) for grant in grants],
             can_close_account(user, person),
+            [role for role in to_give if role not in {grant.role for grant in grants}],
         )
         for person, grants in here
     ]
@@ -58,7 +59,6 @@ def people(request: HttpRequest) -> HttpResponse:
         "may_reset": is_federation_admin(user),
         "invitations": place.invitations(),
         "teams": place.teams(),
-        "roles": RoleForm(roles=place.roles_to_give()),
     }
     return render(request, "people/people.html", context)
 
@@ -150,7 +150,7 @@ def revoke(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 def close(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask once more, then close an account."""
-    user = signed_in(request)
+    user, at = signed_in(request), _returning(request)
     account = get_object_or_404(User.objects.for_user(user), pk=pk)
     if request.method == "POST":
         try:
@@ -159,10 +159,10 @@ def close(request: HttpRequest, pk: UUID) -> HttpResponse:
             tell_refused(request, refusal)
         else:
             messages.success(request, _("The account is closed."))
-        return redirect("people")
+        return redirect(at)
     if not can_close_account(user, account):
         raise PermissionDenied
-    return render(request, "people/close_account.html", {"account": account})
+    return render(request, "people/close_account.html", {"account": account, "back": at})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -170,7 +170,7 @@ def close(request: HttpRequest, pk: UUID) -> HttpResponse:
 @freshly_confirmed
 def reset_factor(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask once more, then take a lost second factor off somebody's account."""
-    user = signed_in(request)
+    user, at = signed_in(request), _returning(request)
     account = get_object_or_404(User.objects.for_user(user), pk=pk)
     if request.method == "POST":
         try:
@@ -180,10 +180,10 @@ def reset_factor(request: HttpRequest, pk: UUID) -> HttpResponse:
         else:
             text = _("The second factor of %(name)s is taken off; an e-mail tells them.")
             messages.success(request, text % {"name": account.name})
-        return redirect("people")
+        return redirect(at)
     if not can_reset_second_factor(user, account):
         raise PermissionDenied
-    return render(request, "people/reset_second_factor.html", {"account": account})
+    return render(request, "people/reset_second_factor.html", {"account": account, "back": at})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -219,6 +219,12 @@ def back_to(institution: Institution | None) -> HttpResponse:
 
 def _address_of(institution: Institution | None) -> str:
     return f"{reverse('people')}?at={institution.slug if institution else ''}"
+
+
+def _returning(request: HttpRequest) -> str:
+    """Return the page that a question about an account was asked from: `?at=` says of which place."""
+    at = request.GET.get("at")
+    return reverse("people", query=None if at is None else {"at": at})
 
 
 def _placed(request: HttpRequest) -> tuple[User, Place]:

@@ -131,6 +131,15 @@ def event(object_type: str, **diff: Any) -> AuditEvent:
         ("people.user", {"role": "auditor"}, (None, str(Role.AUDITOR.label))),
         ("members.team", {"is_lead": True}, (None, "oui")),
         ("fleet.guestrules", {"hours": [{"start": 8, "end": 20}]}, (None, "start 8, end 20")),
+        ("fleet.siteegressgrant", {"ports": [8000, 27711]}, (None, "8000, 27711")),
+        ("access.apikey", {"priority": [3, 2]}, ("P3", "P2")),
+        ("access.apikey", {"origins": 0}, (None, "–")),
+        (
+            "people.user",
+            {"kinds": ["totp", "recovery_codes"]},
+            (None, "application d’authentification, codes de secours"),
+        ),
+        ("members.ballot", {"subject": "0193d5b2-0000-7000-8000-000000000001"}, (None, "0193d5b2")),
         ("unknown.table", {"odd": "2026-13-45T99:99"}, (None, "2026-13-45T99:99")),
         (
             "access.apikey",

@@ -8,6 +8,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from federation.access.operations import revoke_key
 from federation.people.enums import Role
 from federation.people.operations import grant_role
+from routing.core.enums import LifecycleStage
 from tests.support.calls import store_calls
 from tests.support.factories import (
     OPERATOR,
@@ -16,6 +17,7 @@ from tests.support.factories import (
     make_cast,
     make_institution,
     make_key,
+    make_model,
     serve_model,
 )
 from tests.support.load_feed import LoadFeed, feed, run_dir, server_load
@@ -232,3 +234,22 @@ def test_the_steps_of_an_administrator_are_not_done_by_others(cast: Cast) -> Non
 
 def test_only_a_get_is_answered(client: Client) -> None:
     assert client.post("/").status_code == 405
+
+
+def test_what_waits_for_the_committee_is_told_to_administrators_alone(cast: Cast) -> None:
+    make_model("apertus-70b", stage=LifecycleStage.PROPOSED)
+
+    [waiting] = signed_in_as(cast.admin).get("/").context["to_decide"]
+
+    assert (waiting.count, waiting.address) == (1, "/lifecycle/proposals/")
+    for other in (cast.auditor, cast.rennes_dsi):
+        assert signed_in_as(other).get("/").context["to_decide"] == []
+
+
+@pytest.mark.parametrize(
+    ("address", "entry"), [("/ballots/", "/members/"), ("/lifecycle/proposals/", "/catalogue/")]
+)
+def test_a_page_that_lies_elsewhere_marks_its_entry(cast: Cast, address: str, entry: str) -> None:
+    html = " ".join(signed_in_as(cast.admin).get(address).content.decode().split())
+
+    assert f'href="{entry}" aria-current="page"' in html

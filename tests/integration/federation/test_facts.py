@@ -119,6 +119,7 @@ def test_of_two_who_save_at_the_same_moment_one_is_told(cast: Cast, model: AIMod
         {"capabilities": ["fly"]},
         {"languages": "français"},
         {"languages": "fr, <b>"},
+        {"languages": "fr, xx"},
         {"publisher": "a\0b"},
     ],
     ids=str,
@@ -174,3 +175,12 @@ def test_a_capability_named_twice_stands_once(cast: Cast, model: AIModel) -> Non
     changed = describe_model(by=cast.admin, model=model, facts=facts)
 
     assert (changed.capabilities, changed.languages) == (["chat"], ["fr"])
+
+
+def test_another_order_of_capabilities_is_no_change(cast: Cast, model: AIModel) -> None:
+    describe_model(by=cast.admin, model=model, facts=ModelFacts(capabilities=["tools", "chat"]))
+    told = AuditEvent.objects.count()
+
+    describe_model(by=cast.admin, model=model, facts=ModelFacts(capabilities=["chat", "tools"]))
+
+    assert AuditEvent.objects.count() == told

@@ -284,6 +284,14 @@ def test_the_page_of_people_gives_and_takes_roles(cast: Cast) -> None:
     assert not RoleGrant.objects.filter(pk=grant.pk).exists()
 
 
+def test_only_roles_that_somebody_has_not_are_offered_to_them(cast: Cast) -> None:
+    page = signed_in_as(cast.rennes_dsi).get("/people/?at=rennes")
+
+    offered = {person.pk: offers for person, _grants, _may, offers in page.context["people"]}
+    assert Role.USER not in offered[cast.rennes_user.pk]
+    assert Role.MEMBER_DSI in offered[cast.rennes_user.pk]
+
+
 @pytest.mark.parametrize(
     ("account", "role", "status"),
     [
