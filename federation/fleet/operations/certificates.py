@@ -80,11 +80,16 @@ def remove_certificate(*, by: Actor, server: InferenceServer) -> int:
 
 @transaction.atomic
 def warn_of_expiry(*, by: Actor, certificate: ClientCertificate) -> None:
-    """Tell a server's IT department, once, that the certificate shown to it expires soon."""
+    """Tell a server's IT department, once, that the certificate shown to it expires soon.
+
+    Nobody could be told: it is tried again the next night.
+    """
     policies.check_warn(by)
     rows = ClientCertificate.objects.select_related("server__site__institution")
     locked = rows.select_for_update(of=("self",)).get(pk=certificate.pk)
     if locked.warned_at is not None or locked.valid_to is not None:
+        return
+    if not mails.tell_certificate_ends(locked):
         return
     locked.warned_at = timezone.now()
     locked.save(update_fields=["warned_at"])
@@ -95,4 +100,3 @@ def warn_of_expiry(*, by: Actor, certificate: ClientCertificate) -> None:
         institution=locked.server.institution,
         diff={"server": locked.server_id},
     )
-    transaction.on_commit(lambda: mails.tell_certificate_ends(locked))

@@ -20,7 +20,7 @@ from federation.fleet.operations.certificates import (
 from federation.fleet.operations.runs import request_run
 from federation.fleet.policies import check_manage_server
 from federation.fleet.views.reports import visible_server
-from federation.people.guards import signed_in
+from federation.people.guards import confirm_first, is_confirmed, must_confirm, signed_in
 from federation.people.models import User
 
 
@@ -35,7 +35,12 @@ def certificates(request: HttpRequest, server_id: UUID) -> HttpResponse:
     sent = (request.POST, request.FILES)
     authorities = AuthoritiesForm(*(sent if step == "trust" else ()))
     identity = IdentityForm(*(sent if step == "show" else ()))
-    if request.method == "POST" and _written(user, server, step, authorities, identity):
+    typed = {"trust": authorities, "show": identity}.get(step)
+    if typed is None and must_confirm(request):
+        return confirm_first(request, request.get_full_path())
+    if (typed is None or is_confirmed(request, typed)) and _written(
+        user, server, step, authorities, identity
+    ):
         request_run(by=user, server=server)
         messages.success(request, _("In force within a second. The checks begin."))
         return redirect("server_report", server_id)
