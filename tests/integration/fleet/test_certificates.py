@@ -60,6 +60,18 @@ def test_an_authority_is_trusted_for_its_server_and_no_longer(
     assert row(deployment).ca_bundle == authority.pem
 
 
+def test_two_people_do_not_undo_each_others_certificates(
+    cast: Cast, deployment: Deployment, authority: Authority
+) -> None:
+    browser, page = signed_in_as(cast.rennes_dsi), page_of(deployment)
+    mark = browser.get(page).context["seen"]
+    browser.post(page, {"step": "trust", "ca_bundle": authority.pem, "seen": mark})
+
+    for late in ({"step": "distrust"}, {"step": "hide"}):
+        assert browser.post(page, {**late, "seen": mark}).status_code == 200
+    assert row(deployment).ca_bundle == authority.pem
+
+
 def test_the_routers_own_certificate_is_shown_and_its_key_on_no_page(
     cast: Cast, deployment: Deployment, authority: Authority
 ) -> None:
