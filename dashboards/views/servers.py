@@ -13,7 +13,12 @@ from dashboards.observed import ServerRow, health_texts, is_stopped, observed
 from dashboards.queries import addresses, server_cards, servings
 from federation.fleet.models import InferenceServer
 from federation.fleet.policies import can_manage_server
-from federation.fleet.queries import lending_institutions, networks_to_decide, servers_to_decide
+from federation.fleet.queries import (
+    failing_servers,
+    lending_institutions,
+    networks_to_decide,
+    servers_to_decide,
+)
 from federation.people.guards import signed_in
 from federation.people.models import User
 from federation.people.policies import is_federation_admin
@@ -42,6 +47,7 @@ def servers(request: HttpRequest) -> HttpResponse:
         "groups": [(name, pk in own, list(group)) for (pk, name), group in by_institution],
         "ruled": _ruled_by(user),
         "seen": set(InferenceServer.objects.for_user(user).present().values_list("pk", flat=True)),
+        "failing": failing_servers(user),
         "may_lend": lending_institutions(user).exists(),
         "to_decide": servers_to_decide().count() + networks_to_decide().count()
         if is_federation_admin(user)

@@ -12,12 +12,14 @@ from federation.catalogue.models import AIModel
 
 
 class Point(NamedTuple):
-    """`is_needed`: without it the model stays on trial; others are advice. `text` says what is missing."""
+    """`is_needed`: without it the model stays on trial; others are advice. `text` says what is missing, `links` where
+    to see to it: names and addresses of pages."""
 
     title: str
     is_met: bool
     text: str
     is_needed: bool = True
+    links: tuple[tuple[str, str], ...] = ()
 
 
 Points = Callable[[AIModel], Iterable[Point]]

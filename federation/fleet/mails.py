@@ -61,24 +61,30 @@ def tell_declined(form: TechnicalForm) -> None:
 
 def tell_network_decided(grant: SiteEgressGrant) -> None:
     """The router is let into a site's network, or is not."""
-    page = reverse("site_network", args=[grant.pk])
-    for reader in it_department(grant.site.institution):
-        with override(reader.language):
-            _post(reader, "network_decided", page, {"grant": grant, "site": grant.site})
+    _tell_of_network(it_department(grant.site.institution), "network_decided", grant)
 
 
-def tell_certificate_ends(certificate: ClientCertificate) -> None:
-    """The certificate that the router shows to a server expires soon."""
+def tell_network_asked(grant: SiteEgressGrant) -> None:
+    """An IT department asks that the router be let into its network: the federation decides."""
+    readers = [reader for reader in committee() if reader.pk != grant.asked_by_id]
+    _tell_of_network(readers, "network_asked", grant)
+
+
+def tell_network_ended(grant: SiteEgressGrant) -> None:
+    """Leave for a network was withdrawn by the federation, or its last day is past."""
+    _tell_of_network(it_department(grant.site.institution), "network_ended", grant)
+
+
+def tell_certificate_ends(certificate: ClientCertificate) -> bool:
+    """The certificate that the router shows to a server expires soon. Return whether anybody could be told."""
     server = certificate.server
     page = reverse("server_certificates", args=[server.pk])
+    context = {"server": server, "expires_at": certificate.expires_at}
+    told = []
     for reader in it_department(server.institution):
         with override(reader.language):
-            _post(
-                reader,
-                "certificate_ends",
-                page,
-                {"server": server, "expires_at": certificate.expires_at},
-            )
+            told.append(_post(reader, "certificate_ends", page, context))
+    return any(told)
 
 
 def it_department(institution: Institution) -> list[User]:
@@ -95,11 +101,19 @@ def _tell(
             _send(reader, name, server, context)
 
 
+def _tell_of_network(readers: Iterable[User], name: str, grant: SiteEgressGrant) -> None:
+    page = reverse("site_network", args=[grant.pk])
+    for reader in readers:
+        with override(reader.language):
+            _post(reader, name, page, {"grant": grant, "site": grant.site})
+
+
 def _send(reader: User, name: str, server: InferenceServer, context: dict[str, object]) -> None:
     _post(reader, name, reverse("server_report", args=[server.pk]), {**context, "server": server})
 
 
-def _post(reader: User, name: str, page: str, context: dict[str, object]) -> None:
+def _post(reader: User, name: str, page: str, context: dict[str, object]) -> bool:
+    """Return whether the mail was sent."""
     whole = {**context, "address": settings.PUBLIC_URL + page, "site_name": settings.SITE_NAME}
     subject = render_to_string(f"fleet/mail/{name}_subject.txt", whole)
     text = render_to_string(f"fleet/mail/{name}.txt", whole)
@@ -112,3 +126,5 @@ def _post(reader: User, name: str, page: str, context: dict[str, object]) -> Non
         )
     except OSError as error:
         logger.error("a mail about %s could not be sent: %s", page, error)
+        return False
+    return True

@@ -1,9 +1,11 @@
 """Reads about servers that several pages share."""
 
-from django.db.models import Exists, OuterRef, QuerySet
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from federation.catalogue.models import AIModel
-from federation.fleet.enums import FormState, SiteGrantState
+from federation.fleet.enums import FormState, RunState, SiteGrantState
 from federation.fleet.models import (
     ConformityRun,
     InferenceServer,
@@ -50,8 +52,17 @@ def servers_to_decide() -> QuerySet[InferenceServer]:
 
 def newest_runs(server: InferenceServer) -> list[ConformityRun]:
     """Return the newest run of each kind that the server has."""
-    runs = (server.runs.filter(kind=kind).prefetch_related("lines").first() for kind in RunKind)
+    rows = server.runs.select_related("deployment__version__model").prefetch_related("lines")
+    runs = (rows.filter(kind=kind).first() for kind in RunKind)
     return [run for run in runs if run is not None]
+
+
+def failing_servers(user: User) -> set[UUID]:
+    """Return those of the servers whose reports `user` may read of which the newest checks have failed."""
+    newest = ConformityRun.objects.filter(server=OuterRef("pk"), kind=RunKind.CONFORMITY)
+    rows = InferenceServer.objects.for_user(user).present()
+    failed = rows.annotate(newest=Subquery(newest.concluded().values("state")[:1]))
+    return set(failed.filter(newest=RunState.FAILED).values_list("pk", flat=True))
 
 
 def granted_networks(site: Site) -> Grants:

@@ -1,5 +1,7 @@
 """What servers show of a model on trial, before it goes into production."""
 
+from django.db.models import Q
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from federation.catalogue.models import AIModel
@@ -29,13 +31,20 @@ def points_of_servers(model: AIModel) -> list[Point]:
         ),
         Point(
             _("A report that is green"),
-            any(_has_passed(server) for server in servers),
-            _("None of its servers has passed its newest checks: run them on the server’s page."),
+            any(_has_passed(server, model) for server in servers),
+            _(
+                "None of its servers has passed its newest checks of it: run them on the server’s page."
+            ),
+            links=tuple(
+                (server.name, reverse("server_report", args=[server.pk])) for server in servers
+            ),
         ),
     ]
 
 
-def _has_passed(server: InferenceServer) -> bool:
-    runs = ConformityRun.objects.filter(server=server, kind=RunKind.CONFORMITY)
+def _has_passed(server: InferenceServer, model: AIModel) -> bool:
+    """Say whether the newest checks of this model there were passed; the server's others are no matter of its."""
+    of_it = Q(deployment__version__model=model) | Q(deployment=None)
+    runs = ConformityRun.objects.filter(of_it, server=server, kind=RunKind.CONFORMITY)
     newest = runs.concluded().first()
     return newest is not None and newest.state == RunState.PASSED

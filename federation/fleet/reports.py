@@ -205,6 +205,9 @@ ADVICE: Mapping[str, Words] = {
     Finding.DENIED: gettext_lazy(
         "Put in the key that the server was started with, under “Access key”."
     ),
+    Finding.NO_ENDPOINT: gettext_lazy(
+        "Check the address: the router asks for /v1/models and /v1/chat/completions below it."
+    ),
     Finding.BUSY: gettext_lazy("Wait until it is less busy, then run the checks again."),
     Finding.REDIRECTS: gettext_lazy(
         "Give the server’s own address: the router follows no redirection."
@@ -286,9 +289,6 @@ ADVICE_OF_CHECK: Mapping[tuple[str, str], Words] = {
     (Check.AUTHENTICATION, Finding.CUT): gettext_lazy(
         "Look into the server’s log at this moment. If it asks its clients for a certificate, put one in under "
         "“Certificates”."
-    ),
-    (Check.MODEL, Finding.NO_ENDPOINT): gettext_lazy(
-        "Check the address: the router asks for /v1/models and /v1/chat/completions below it."
     ),
 }
 CODES = frozenset(

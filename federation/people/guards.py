@@ -10,9 +10,11 @@ from allauth.account.internal.flows.reauthentication import is_reauthentication_
 from allauth.account.utils import perform_login
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from federation.people.models import User
@@ -49,6 +51,22 @@ def freshly_confirmed(view: View) -> View:
         return view(request, *args, **kwargs)
 
     return guarded
+
+
+def is_confirmed(request: HttpRequest, form: BaseForm) -> bool:
+    """Say whether what `form` holds may be written; otherwise it says what to do first, and keeps what was typed."""
+    if not must_confirm(request):
+        return True
+    form.add_error(
+        None,
+        format_html(
+            '{} <a href="{}" target="_blank" rel="noopener">{}</a>',
+            _("This page was open for a while: confirm that it is you, then send it once more."),
+            reverse("account_reauthenticate"),
+            _("Confirm in another tab"),
+        ),
+    )
+    return False
 
 
 def sign_in(request: HttpRequest, user: User, *, then: str | None = None) -> HttpResponse:

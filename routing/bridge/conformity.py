@@ -145,8 +145,10 @@ def _present(frame: Heard) -> QuerySet[ConformityRun]:
 
 
 def _to_look_at(run: ConformityRun) -> Deployment | None:
-    """Return the model that the server's form declares; without a form, the one that was not looked at for longest."""
+    """Return the model that was asked for, or the form's, or else the one that was not looked at for longest."""
     live = run.server.deployments.live().select_related("version__model")
+    if run.deployment_id and (asked := live.filter(pk=run.deployment_id).first()):
+        return asked
     form = TechnicalForm.objects.filter(server=run.server).first()
     if form is not None:
         live = live.order_by(Case(When(served_name=form.served_name, then=0), default=1), "pk")

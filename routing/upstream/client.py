@@ -20,6 +20,7 @@ from routing.upstream.patience import Patience
 from routing.upstream.pool import Key, Pool, key_of
 from routing.upstream.resolving import CachedLookup, Lookup
 from routing.upstream.response import Response
+from routing.upstream.tls import forget_identity
 
 __all__ = ["TIMEOUTS", "Client", "Destination", "Headers", "Response", "Timeouts"]
 
@@ -86,6 +87,8 @@ class Client:
     def forget(self, destination: Destination) -> None:
         """Keep no connection made in this way: it was withdrawn, or changed. Answers under way are finished."""
         self._pool.forget(key_of(destination))
+        if destination.identity is not None:
+            forget_identity(destination.ca_bundle, destination.identity)
 
     async def close(self) -> None:
         """Close every connection at once; requests under way are lost, later ones fail."""

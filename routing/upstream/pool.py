@@ -28,7 +28,7 @@ class Pool:
     def __init__(self, max_idle: int) -> None:
         self._max_idle = max_idle
         self._idle: dict[Key, dict[Connection, None]] = {}
-        self._forgotten: set[Key] = set()
+        self._forgotten: set[int] = set()  # hashes: a key holds an identity, which was withdrawn
 
     def take(self, key: Key) -> Connection | None:
         """Return a connection that can be used at once."""
@@ -40,7 +40,7 @@ class Pool:
         return None
 
     def put(self, key: Key, connection: Connection) -> None:
-        if key in self._forgotten:
+        if hash(key) in self._forgotten:
             connection.abort()
             return
         idle = self._idle.setdefault(key, {})
@@ -51,13 +51,13 @@ class Pool:
 
     def forget(self, key: Key) -> None:
         """Close what waits under a key that is in force no longer; what is under way closes when it is done."""
-        self._forgotten.add(key)
+        self._forgotten.add(hash(key))
         for connection in tuple(self._idle.pop(key, ())):
             connection.abort()
 
     def welcome(self, key: Key) -> None:
         """Keep connections under this key again: it has come back into force."""
-        self._forgotten.discard(key)
+        self._forgotten.discard(hash(key))
 
     def remove(self, key: Key, connection: Connection) -> None:
         """Forget a connection that is gone, waiting or not."""

@@ -58,6 +58,11 @@ def context_for(ca_bundle: str | None, identity: Identity | None = None) -> ssl.
     return context
 
 
+def forget_identity(ca_bundle: str | None, identity: Identity) -> None:
+    """Keep no context, in which OpenSSL holds the key; whoever still shows this identity has it made again."""
+    _contexts.pop(_digest(ca_bundle, identity), None)
+
+
 def _make(ca_bundle: str | None, identity: Identity | None) -> ssl.SSLContext:
     context = ssl.create_default_context() if not ca_bundle else _context_of(ca_bundle)
     context.set_alpn_protocols(["http/1.1"])

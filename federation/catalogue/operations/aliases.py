@@ -13,6 +13,7 @@ from federation.catalogue.operations.naming import save_under_its_name
 from federation.catalogue.operations.notices import announce
 from federation.journal.actors import Actor
 from federation.journal.operations import record
+from federation.seen import SeenField, changed_meanwhile
 
 
 @transaction.atomic
@@ -50,16 +51,26 @@ def add_alias(
 
 @transaction.atomic
 def end_alias(
-    *, by: Actor, alias: Alias, sunset: date | None, successor: AIModel | None = None
+    *,
+    by: Actor,
+    alias: Alias,
+    sunset: date | None,
+    successor: AIModel | None = None,
+    seen: str = "",
 ) -> Alias:
     """Say until when a name is answered and what to ask for then, or that it stays; who used it is told an end.
 
     Without a successor, who asks for it is told the model's own name.
     """
-    one_at_a_time()
+    one_at_a_time()end.
+
+    `seen` is the mark of the `end_of` it that `by` looked at. Raises `ValidationError` when that is no longer so.
+    """
     locked = locked_alias(alias)
     successor = _another(successor, locked.model)
     policies.check_change_alias(by, locked)
+    if not SeenField(end_of(locked)).is_current(seen):
+        raise changed_meanwhile()
     policies.check_alias_end(locked, sunset, successor)
     before = (locked.sunset, locked.successor_id)
     locked.sunset, locked.successor = sunset, successor
@@ -97,6 +108,11 @@ def remove_alias(*, by: Actor, alias: Alias) -> Alias:
 def _another(successor: AIModel | None, model: AIModel) -> AIModel | None:
     """The alias's own model follows it without being named."""
     return None if successor == model else successor
+
+
+def end_of(alias: Alias) -> dict[str, object]:
+    """Return what is announced of a name."""
+    return {"sunset": alias.sunset, "successor": alias.successor_id}
 
 
 def locked_alias(alias: Alias) -> Alias:

@@ -13,11 +13,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 from federation.catalogue.audience import DAYS, audience_of
 from federation.catalogue.forms.life import AliasEndForm, AliasForm
 from federation.catalogue.models import Alias
-from federation.catalogue.operations.aliases import add_alias, end_alias, remove_alias
+from federation.catalogue.operations.aliases import add_alias, end_alias, end_of, remove_alias
 from federation.catalogue.policies import can_write, check_write_catalogue
 from federation.catalogue.views import overseen_model, overseer
 from federation.members.forms import tell_refusal
 from federation.members.views import tell_refused
+from federation.seen import SeenField
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -55,9 +56,9 @@ def end(request: HttpRequest, pk: UUID) -> HttpResponse:
     initial = {"sunset": alias.sunset, "successor": alias.successor}
     form = AliasEndForm(request.POST or None, by=user, model=alias.model, initial=initial)
     if request.method == "POST" and form.is_valid():
-        given = form.cleaned_data
         try:
-            end_alias(by=user, alias=alias, sunset=given["sunset"], successor=given["successor"])
+            given = {name: form.cleaned_data[name] for name in ("sunset", "successor")}
+            end_alias(by=user, alias=alias, seen=request.POST.get("seen", ""), **given)
         except ValidationError as refusal:
             tell_refusal(form, refusal)
         else:
@@ -68,6 +69,7 @@ def end(request: HttpRequest, pk: UUID) -> HttpResponse:
             return redirect("aliases", alias.model_id)
     context = {
         "alias": alias,
+        "seen": SeenField(end_of(alias)).initial,
         "form": form,
         "audience": audience_of(alias.model, alias.name),
         "days": DAYS,

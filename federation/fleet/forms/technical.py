@@ -294,6 +294,11 @@ class Declaration:
         self.week = WeekFormSet(data, prefix="week", initial=form.week if form else [])
 
     @property
+    def has_server(self) -> bool:
+        """Whether it is of a server that is there already: a change of its address or key is in force at once."""
+        return self.row is not None and self.row.server is not None
+
+    @property
     def has_key(self) -> bool:
         """Whether an access key is kept already."""
         if self.row is None:

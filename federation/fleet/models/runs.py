@@ -30,7 +30,7 @@ class ConformityRunQuerySet(models.QuerySet["ConformityRun"]):
 class ConformityRun(Row):
     """One examination of a server. `connection` is the clerk's to the router that makes it, until `leased_until`.
 
-    A run asks for one model: `deployment` is the one that it looks at, from its beginning.
+    A run asks for one model: `deployment` is the one that it looks at, chosen by who asked for it or at its beginning.
     """
 
     server = models.ForeignKey(

@@ -14,8 +14,9 @@ from federation.fleet.enums import SITE_GRANT_TRANSITIONS, SiteGrantState
 from federation.fleet.models import Site, SiteEgressGrant
 from federation.journal.actors import Actor
 from federation.journal.operations import record
+from federation.people.enums import Role
 from federation.people.models import User
-from federation.people.policies import is_federation_admin
+from federation.people.policies import holds, is_federation_admin
 from federation.transitions import check_transition
 from routing.upstream.ranges import SHORTEST_PREFIX, NotGrantableError, RangeFault, read_range
 
@@ -50,6 +51,8 @@ def ask_site_egress(*, by: Actor, site: Site, wish: Wish) -> SiteEgressGrant:
     grant.full_clean()
     grant.save()
     _record(by, "fleet.ask_site_egress", grant, {"state": grant.state})
+    if not grants:
+        transaction.on_commit(lambda: mails.tell_network_asked(grant))
     return grant
 
 
@@ -90,6 +93,8 @@ def withdraw_site_egress(*, by: Actor, grant: SiteEgressGrant) -> SiteEgressGran
     locked.ended_at = timezone.now()
     locked.save(update_fields=["state", "ended_at"])
     _record(by, "fleet.withdraw_site_egress", locked, {"state": locked.state})
+    if not holds(by, locked.site.institution_id, Role.MEMBER_DSI):
+        transaction.on_commit(lambda: mails.tell_network_ended(locked))
     return locked
 
 

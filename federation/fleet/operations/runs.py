@@ -12,7 +12,7 @@ from federation.fleet.enums import (
     RunState,
     RunTrigger,
 )
-from federation.fleet.models import ConformityRun, InferenceServer, TechnicalForm
+from federation.fleet.models import ConformityRun, Deployment, InferenceServer, TechnicalForm
 from federation.fleet.operations.servers import change_server_state, locked_server, move_form
 from federation.fleet.reports import refused_address
 from federation.journal.actors import SYSTEM, Actor
@@ -37,8 +37,12 @@ def request_run(
     kind: RunKind = RunKind.CONFORMITY,
     trigger: RunTrigger = RunTrigger.PERSON,
     delay: timedelta = timedelta(0),
+    deployment: Deployment | None = None,
 ) -> ConformityRun:
-    """Ask for a run; the one of this kind that is waiting or under way is returned when there is one."""
+    """Ask for a run; the one of this kind that is waiting or under way is returned when there is one.
+
+    It looks at the model of `deployment`; without, at the one whose turn it is.
+    """
     locked = locked_server(server)
     policies.check_manage_server(by, locked)
     if (waiting := locked.runs.open().filter(kind=kind).first()) is not None:
@@ -47,6 +51,7 @@ def request_run(
         server=locked,
         kind=kind.value,
         trigger=trigger,
+        deployment=deployment,
         asked_by=by if isinstance(by, User) else None,
         due_at=timezone.now() + delay,
     )

@@ -23,7 +23,7 @@ from federation.fleet.policies import check_decide_form, check_grant_egress
 from federation.fleet.queries import networks_to_decide, newest_runs, servers_to_decide
 from federation.fleet.reports import refused_address
 from federation.fleet.views.reports import report_context, visible_server
-from federation.people.guards import signed_in
+from federation.people.guards import confirm_first, is_confirmed, must_confirm, signed_in
 from federation.people.models import User
 from federation.people.policies import is_federation_admin
 from routing.core.enums import LifecycleStage, ServerState
@@ -113,10 +113,12 @@ def grant(request: HttpRequest, server_id: UUID) -> HttpResponse:
     user = signed_in(request)
     server = visible_server(user, server_id)
     check_grant_egress(user)
+    if request.method != "POST" and must_confirm(request):
+        return confirm_first(request, request.get_full_path())
     refused = next((found for run in newest_runs(server) if (found := refused_address(run))), None)
     initial = {"address": refused[0], "port": refused[1]} if refused else {}
     form = GrantForm(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and form.is_valid() and is_confirmed(request, form):
         try:
             grant_egress(by=user, server=server, **form.cleaned_data)
         except ValidationError as refusal:

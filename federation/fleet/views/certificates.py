@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -13,6 +14,7 @@ from federation.fleet.certificates import described
 from federation.fleet.forms.pem import AuthoritiesForm, IdentityForm
 from federation.fleet.models import ClientCertificate, InferenceServer
 from federation.fleet.operations.certificates import (
+    certificates_of,
     remove_certificate,
     show_certificate,
     trust_authorities,
@@ -20,8 +22,9 @@ from federation.fleet.operations.certificates import (
 from federation.fleet.operations.runs import request_run
 from federation.fleet.policies import check_manage_server
 from federation.fleet.views.reports import visible_server
-from federation.people.guards import signed_in
+from federation.people.guards import confirm_first, is_confirmed, must_confirm, signed_in
 from federation.people.models import User
+from federation.seen import SeenField
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -35,13 +38,25 @@ def certificates(request: HttpRequest, server_id: UUID) -> HttpResponse:
     sent = (request.POST, request.FILES)
     authorities = AuthoritiesForm(*(sent if step == "trust" else ()))
     identity = IdentityForm(*(sent if step == "show" else ()))
-    if request.method == "POST" and _written(user, server, step, authorities, identity):
-        request_run(by=user, server=server)
-        messages.success(request, _("In force within a second. The checks begin."))
-        return redirect("server_report", server_id)
+    typed = {"trust": authorities, "show": identity}.get(step)
+    if typed is None and must_confirm(request):
+        return confirm_first(request, request.get_full_path())
+    if typed is None or is_confirmed(request, typed):
+        seen = request.POST.get("seen", "")
+        try:
+            if _written(user, server, step, authorities, identity, seen=seen):
+                request_run(by=user, server=server)
+                messages.success(request, _("In force within a second. The checks begin."))
+                return redirect("server_report", server_id)
+        except ValidationError as refusal:
+            if typed is None:
+                messages.error(request, " ".join(refusal.messages))
+            else:
+                typed.add_error(None, refusal.messages)
     current = ClientCertificate.objects.current().filter(server=server).first()
     context = {
         "server": server,
+        "seen": SeenField(certificates_of(server)).initial,
         "authorities": authorities,
         "identity": identity,
         "trusted": described(server.ca_bundle),
@@ -56,18 +71,21 @@ def _written(
     step: str,
     authorities: AuthoritiesForm,
     identity: IdentityForm,
+    *,
+    seen: str,
 ) -> bool:
     """Say whether something was changed; a form that was refused says why itself."""
     match step:
         case "trust" if authorities.is_valid():
             text = authorities.cleaned_data["authorities"]
-            trust_authorities(by=user, server=server, authorities=text)
+            trust_authorities(by=user, server=server, authorities=text, seen=seen)
         case "show" if identity.is_valid():
-            show_certificate(by=user, server=server, shown=identity.cleaned_data["shown"])
+            shown = identity.cleaned_data["shown"]
+            show_certificate(by=user, server=server, shown=shown, seen=seen)
         case "distrust":
-            trust_authorities(by=user, server=server, authorities="")
+            trust_authorities(by=user, server=server, authorities="", seen=seen)
         case "hide":
-            remove_certificate(by=user, server=server)
+            remove_certificate(by=user, server=server, seen=seen)
         case _:
             return False
     return True

@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -23,9 +24,9 @@ from federation.fleet.operations.networks import (
 from federation.fleet.policies import can_withdraw_site_egress
 from federation.fleet.queries import reached_through, sites_to_ask_for
 from federation.people.enums import Role
-from federation.people.guards import signed_in
+from federation.people.guards import confirm_first, is_confirmed, must_confirm, signed_in
 from federation.people.models import User
-from federation.people.policies import is_federation_admin
+from federation.people.policies import holds, is_federation_admin
 
 MOST_SHOWN = 200
 
@@ -55,8 +56,12 @@ def new_network(request: HttpRequest) -> HttpResponse:
     sites = sites_to_ask_for(user)
     if not sites.exists():
         raise PermissionDenied
+    decides = is_federation_admin(user)
+    if request.method != "POST" and decides and must_confirm(request):
+        return confirm_first(request, request.get_full_path())
     form = NetworkForm(request.POST or None, sites=sites, initial={"site": request.GET.get("site")})
-    if request.method == "POST" and form.is_valid():
+    sent = request.method == "POST" and form.is_valid()
+    if sent and (not decides or is_confirmed(request, form)):
         try:
             grant = ask_site_egress(by=user, site=form.cleaned_data["site"], wish=form.wish())
         except ValidationError as refusal:
@@ -64,7 +69,7 @@ def new_network(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, _said(grant))
             return redirect("site_network", grant.pk)
-    context = {"form": form, "decides": is_federation_admin(user)}
+    context = {"form": form, "decides": decides}
     return render(request, "fleet/new_network.html", context)
 
 
@@ -80,6 +85,8 @@ def site_network(request: HttpRequest, grant_id: UUID) -> HttpResponse:
 def decide_network(request: HttpRequest, grant_id: UUID, step: str) -> HttpResponse:
     """Let the router in, decline, or end it."""
     user, grant = signed_in(request), _visible(request, grant_id)
+    if step == "allow" and is_federation_admin(user) and must_confirm(request):
+        return confirm_first(request, reverse("site_network", args=[grant_id]))
     form = AnswerForm(request.POST if step == "decline" else None)
     if step == "decline" and not form.is_valid():
         return _page(request, grant, form)
@@ -101,13 +108,14 @@ def decide_network(request: HttpRequest, grant_id: UUID, step: str) -> HttpRespo
 
 def _page(request: HttpRequest, grant: SiteEgressGrant, form: Form) -> HttpResponse:
     user = signed_in(request)
-    is_open = grant.state in (SiteGrantState.ASKED, SiteGrantState.GRANTED)
+    asks = holds(user, grant.site.institution_id, Role.MEMBER_DSI)
     context = {
         "grant": grant,
         "form": form,
         "servers": reached_through(grant),
         "may_decide": grant.state == SiteGrantState.ASKED and is_federation_admin(user),
-        "may_withdraw": is_open and can_withdraw_site_egress(user, grant),
+        "may_withdraw": (asks and grant.state == SiteGrantState.ASKED)
+        or (grant.state == SiteGrantState.GRANTED and can_withdraw_site_egress(user, grant)),
     }
     return render(request, "fleet/network.html", context)
 

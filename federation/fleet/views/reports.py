@@ -27,7 +27,7 @@ from federation.fleet.reports import refused_address, report_lines
 from federation.people.guards import signed_in
 from federation.people.models import User
 from federation.people.policies import is_federation_admin
-from routing.core.conformity import RunKind, Verdict
+from routing.core.conformity import Finding, RunKind, Verdict
 from routing.core.enums import ServerState
 
 HISTORY = 20
@@ -46,7 +46,7 @@ def server_report(request: HttpRequest, server_id: UUID) -> HttpResponse:
         "form": TechnicalForm.objects.filter(server=server).select_related("model", "site").first(),
         "deployments": server.deployments.live().select_related("version__model"),
         "reports": [report_context(run) for run in runs],
-        "history": server.runs.all()[:HISTORY],
+        "history": server.runs.select_related("deployment__version__model")[:HISTORY],
         "waiting": models_waiting(server),
         "offer": OfferForm(),
         "maintenances": server.maintenances.ahead(),
@@ -88,11 +88,12 @@ def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
 @require_POST
 @login_required
 def run_again(request: HttpRequest, server_id: UUID) -> HttpResponse:
-    """Have the server looked at once more."""
+    """Have the server looked at once more: at the model that is named, else at the one whose turn it is."""
     user = signed_in(request)
     server = visible_server(user, server_id)
     check_manage_server(user, server)
-    request_run(by=user, server=server)
+    chosen = server.deployments.live().filter(served_name=request.POST.get("model", "")).first()
+    request_run(by=user, server=server, deployment=chosen)
     messages.success(request, _("The checks begin. Each line appears as soon as it is known."))
     return redirect("server_report", server_id)
 
@@ -106,9 +107,12 @@ def visible_server(user: User, server_id: UUID) -> InferenceServer:
 def report_context(run: ConformityRun) -> dict[str, object]:
     lines = report_lines(run)
     verdicts = [line.verdict for line in lines]
+    unreached = {each.check_name for each in run.lines.all() if each.finding == Finding.NOT_REACHED}
     return {
         "run": run,
-        "lines": lines,
+        "lines": [line for line in lines if line.check not in unreached],
+        "unreached": [line.label for line in lines if line.check in unreached],
+        "total": len(lines),
         "is_replay": run.kind == RunKind.REPLAY,
         "failed": verdicts.count(Verdict.FAILED),
         "warnings": verdicts.count(Verdict.WARNING),
@@ -123,7 +127,9 @@ def _pulse(server: InferenceServer, runs: list[ConformityRun]) -> str:
 
 
 def _visible_run(user: User, run_id: UUID) -> ConformityRun:
-    visible = ConformityRun.objects.for_user(user).select_related("server__site__institution")
+    visible = ConformityRun.objects.for_user(user).select_related(
+        "server__site__institution", "deployment__version__model"
+    )
     return get_object_or_404(visible.prefetch_related("lines"), pk=run_id)
 
 

@@ -17,7 +17,7 @@ from federation.fleet.models import InferenceServer, TechnicalForm
 from federation.fleet.policies import check_edit_form, check_fill_form
 from federation.fleet.queries import drafts_of, lending_institutions
 from federation.members.models import Institution
-from federation.people.guards import signed_in
+from federation.people.guards import confirm_first, is_confirmed, must_confirm, signed_in
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -54,6 +54,8 @@ def technical_form(request: HttpRequest, form_id: UUID) -> HttpResponse:
     visible = TechnicalForm.objects.for_user(user).select_related("institution", "server", "model")
     form = get_object_or_404(visible, pk=form_id)
     check_edit_form(user, form)
+    if request.method != "POST" and form.server is not None and must_confirm(request):
+        return confirm_first(request, request.get_full_path())
     declaration = Declaration(
         request.POST if request.method == "POST" else None,
         by=user,
@@ -68,6 +70,8 @@ def technical_form(request: HttpRequest, form_id: UUID) -> HttpResponse:
 def _written(request: HttpRequest, declaration: Declaration) -> HttpResponse | None:
     """Return where to go once the form is written, None when it is to be shown."""
     if request.method != "POST" or not declaration.is_valid():
+        return None
+    if declaration.has_server and not is_confirmed(request, declaration.form):
         return None
     match declaration.save():
         case TechnicalForm() as draft:

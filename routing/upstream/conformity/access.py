@@ -27,7 +27,8 @@ async def authentication(subject: Subject) -> Outcome:
     if (await stranger.get(MODELS_PATH)).ok and await _answers_strangers(subject):
         return warning(Finding.OPEN_TO_ALL)
     if subject.asker.destination.token is None:
-        return failed(Finding.DENIED, status=own.status) if not own.ok else ok(Finding.FINE)
+        lacks_list = own.status == 404 and subject.engine.may_lack_list
+        return ok(Finding.FINE) if own.ok or lacks_list else complaint(own)
     return ok(Finding.ASKS_WHO)
 
 

@@ -125,6 +125,15 @@ def test_the_models_of_such_a_server_take_turns() -> None:
     assert looked_at == [first, second, first]
 
 
+def test_who_asks_for_a_run_may_name_the_model() -> None:
+    first = serve_model(make_institution("reims"), "one-1b", url="http://127.0.0.1:21001")
+    second = serve_model(first.server.institution, "two-2b", url="http://127.0.0.1:21001")
+
+    request_run(by=OPERATOR, server=first.server, deployment=second)
+
+    assert claimed().deployment == second
+
+
 def test_a_run_whose_router_dies_is_taken_up_again_and_the_past_is_not_heard(
     run: ConformityRun,
 ) -> None:

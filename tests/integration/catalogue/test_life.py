@@ -23,11 +23,14 @@ from federation.catalogue.operations.minimum import Minimum, set_minimum
 from federation.catalogue.operations.registering import register_model
 from federation.catalogue.readiness import points_of
 from federation.fleet.enums import RunState
-from federation.fleet.models import Deployment
+from federation.fleet.models import ConformityRun, Deployment
 from federation.people.models import User
 from routing.core.enums import LifecycleStage
 from tests.integration.federation.crowd import at_once
-from tests.support.factories import OPERATOR, Cast, make_model
+from tests.support.factories import Cast
+from tests.support.factories import OPERATOR
+from tests.support.factories import make_model
+from tests.support.factories import serve_model
 from tests.support.lifecycle import bring_the_day, deprecate, in_days, pass_checks, retire
 from tests.support.pages import signed_in_as
 
@@ -54,6 +57,23 @@ def test_a_model_goes_into_production_once_a_server_in_service_has_passed_its_ch
 
     tried.refresh_from_db()
     assert tried.stage == LifecycleStage.PRODUCTION
+
+
+def test_the_checks_of_a_servers_other_model_are_no_matter_of_this_one(
+    cast: Cast, deployment: Deployment, model: AIModel
+) -> None:
+    other = serve_model(cast.rennes, "another-7b", url=deployment.server.base_url)
+    for looked_at, state in ((deployment, RunState.PASSED), (other, RunState.FAILED)):
+        run = pass_checks(deployment.server, state)
+        ConformityRun.objects.filter(pk=run.pk).update(deployment=looked_at)
+
+    report = next(point for point in points_of(model) if point.links)
+
+    assert report.is_met
+    assert report.links == ((deployment.server.name, f"/servers/{deployment.server_id}/"),)
+    page = signed_in_as(cast.admin).get(f"/servers/{deployment.server_id}/").content.decode()
+    assert "another-7b" in page
+    assert page.count("<option") >= 2
 
 
 def test_what_is_missing_is_told_point_by_point(cast: Cast) -> None:

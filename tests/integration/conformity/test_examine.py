@@ -151,6 +151,14 @@ async def test_another_token_than_the_servers_is_denied_and_nothing_else_is_trie
     assert lines[Check.MODEL].figures == {"needs": "authentication"}
 
 
+async def test_an_address_without_the_interface_is_no_matter_of_a_key(client: Client) -> None:
+    async with simulated(farm(api_key=None)) as upstream:
+        server = a_server("vllm-1", f"{upstream.url('vllm')}/elsewhere", engine="vllm")
+        lines = await report(a_job(upstream, "vllm", server=server), client)
+
+    assert judged(lines, Verdict.FAILED) == {Check.AUTHENTICATION: Finding.NO_ENDPOINT}
+
+
 async def test_a_server_that_asks_nobody_for_a_token_is_a_warning(client: Client) -> None:
     async with simulated(farm(api_key=None)) as upstream:
         lines = await report(a_job(upstream, "vllm"), client)

@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 
+from federation.fleet.enums import RunState
 from federation.fleet.models import Deployment
 from federation.fleet.operations.servers import change_server_state
 from federation.members.enums import MembershipState
@@ -10,6 +11,7 @@ from federation.members.operations import change_membership_state
 from routing.core.enums import ServerState
 from routing.core.stops import Stop, Stopped
 from tests.support.factories import OPERATOR, Cast, make_server, make_site, serve_model
+from tests.support.lifecycle import pass_checks
 from tests.support.load_feed import LoadFeed, server_load
 from tests.support.pages import queries_of, signed_in_as
 
@@ -164,3 +166,14 @@ def test_three_servers_take_as_many_queries_as_one(cast: Cast, at_rennes: Deploy
     serve_model(cast.rennes, "llama-3.1-8b")
 
     assert queries_of(browser, "/servers/") == one
+
+
+def test_failed_checks_are_marked_for_those_who_read_the_report(
+    cast: Cast, at_rennes: Deployment
+) -> None:
+    pass_checks(at_rennes.server, RunState.FAILED)
+
+    assert "dernières vérifications" in shown(signed_in_as(cast.rennes_dsi))
+    assert "dernières vérifications" not in shown(signed_in_as(cast.orleans_user))
+    pass_checks(at_rennes.server)
+    assert "dernières vérifications" not in shown(signed_in_as(cast.rennes_dsi))

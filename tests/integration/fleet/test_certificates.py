@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from federation.fleet import mails
 from federation.fleet.certificates import read_authorities, read_identity
 from federation.fleet.models import ClientCertificate, Deployment
 from federation.fleet.operations.certificates import show_certificate
@@ -56,6 +57,18 @@ def test_an_authority_is_trusted_for_its_server_and_no_longer(
 
     upload = SimpleUploadedFile("ca.pem", authority.pem.encode())
     browser.post(page, {"step": "trust", "ca_file": upload})
+    assert row(deployment).ca_bundle == authority.pem
+
+
+def test_two_people_do_not_undo_each_others_certificates(
+    cast: Cast, deployment: Deployment, authority: Authority
+) -> None:
+    browser, page = signed_in_as(cast.rennes_dsi), page_of(deployment)
+    mark = browser.get(page).context["seen"]
+    browser.post(page, {"step": "trust", "ca_bundle": authority.pem, "seen": mark})
+
+    for late in ({"step": "distrust"}, {"step": "hide"}):
+        assert browser.post(page, {**late, "seen": mark}).status_code == 200
     assert row(deployment).ca_bundle == authority.pem
 
 
@@ -147,20 +160,23 @@ def encrypted() -> str:
 
 
 def test_an_it_department_hears_once_that_a_certificate_expires(
-    cast: Cast,
-    deployment: Deployment,
-    authority: Authority,
-    django_capture_on_commit_callbacks: object,
+    cast: Cast, deployment: Deployment, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     identity = authority.identity(ROUTER, lasts=timedelta(days=40))
     shown = read_identity(identity.chain, identity.key.reveal())
     certificate = show_certificate(by=OPERATOR, server=deployment.server, shown=shown)
-    for days in (31, 29, 28):
+    monkeypatch.setattr(mails, "send_mail", unreachable)
+    for days in (31, 30, 29, 28):
         ClientCertificate.objects.filter(pk=certificate.pk).update(
             expires_at=timezone.now() + timedelta(days=days)
         )
-        with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
-            warn_of_certificates()
+        warn_of_certificates()
+        if days == 30:
+            monkeypatch.undo()
 
     assert [each.to for each in mail.outbox] == [[cast.rennes_dsi.email]]
     assert deployment.server.name in mail.outbox[0].subject
+
+
+def unreachable(*_arguments: object) -> int:
+    raise ConnectionRefusedError

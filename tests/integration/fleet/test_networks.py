@@ -40,7 +40,10 @@ def test_a_network_is_asked_for_allowed_and_withdrawn(
     cast: Cast, deployment: Deployment, django_capture_on_commit_callbacks: object
 ) -> None:
     member, federation = signed_in_as(cast.rennes_dsi), signed_in_as(cast.admin)
-    page = member.post(NEW, wished(deployment)).headers["location"]
+    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
+        page = member.post(NEW, wished(deployment)).headers["location"]
+    assert [mail.outbox[0].to, len(mail.outbox)] == [[cast.admin.email], 1]
+    assert "VPN" in mail.outbox.pop().body
     assert in_the_table(deployment) == ()
     assert "networks/" in federation.get("/servers/approvals/").content.decode()
 

@@ -8,8 +8,10 @@ from django.core import mail
 from django.test import Client
 
 from federation.access.models import ApiKey
-from federation.fleet.models import Deployment
+from federation.fleet.enums import SiteGrantState
+from federation.fleet.models import Deployment, EgressGrant
 from federation.fleet.operations.credentials import current_credential
+from federation.fleet.operations.networks import Wish, ask_site_egress
 from federation.people.enums import Role
 from federation.people.factors import has_factor
 from federation.people.models import User
@@ -109,3 +111,34 @@ def test_anothers_session_confirms_nothing(cast: Cast) -> None:
     client.force_login(User.objects.get(pk=cast.orleans_user.pk))
 
     assert is_asked(client.get("/account/2fa/totp/activate/"))
+
+
+def test_a_network_is_opened_to_the_router_after_confirming(
+    cast: Cast, deployment: Deployment, left_open: Client
+) -> None:
+    site, wish = deployment.server.site, Wish("10.35.0.0/24", (8000,), "VPN")
+    grant = ask_site_egress(by=cast.rennes_dsi, site=site, wish=wish)
+
+    assert is_asked(left_open.post(f"/servers/networks/{grant.pk}/allow/"))
+    assert is_asked(left_open.get("/servers/networks/new/"))
+    assert is_asked(left_open.get(f"/servers/{deployment.server_id}/grant/"))
+    typed = {"address": "10.35.0.7", "port": "8000", "reason": "typed-at-length"}
+    late = left_open.post(f"/servers/{deployment.server_id}/grant/", typed).content.decode()
+
+    assert ASKED in late
+    assert "typed-at-length" in late
+    assert not EgressGrant.objects.filter(reason="typed-at-length").exists()
+    grant.refresh_from_db()
+    assert grant.state == SiteGrantState.ASKED
+
+
+def test_certificates_are_changed_after_confirming(cast: Cast, deployment: Deployment) -> None:
+    client = sign_in_fully(Client(), cast.rennes_dsi, seconds_ago=A_WHILE)
+    address = f"/servers/{deployment.server_id}/certificates/"
+
+    assert is_asked(client.get(address))
+    assert is_asked(client.post(address, {"step": "hide"}))
+    late = client.post(address, {"step": "trust", "ca_bundle": "typed-at-length"})
+
+    assert ASKED in late.content.decode()
+    assert "typed-at-length" in late.content.decode()
