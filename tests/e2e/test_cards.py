@@ -7,28 +7,9 @@ from federation.access.operations import revoke_key
 from federation.catalogue.models import AIModel
 from federation.journal.models import AuditEvent
 from routing.core.conformity import Check, Finding, Verdict
-from tests.support.browser import (
-    PHONE,
-    Portal,
-    Theme,
-    Visit,
-    accessibility_problems,
-    scrolls_sideways,
-)
+from tests.support.browser import PHONE, Portal, Visit
 from tests.support.factories import MODEL, Cast, make_application, make_cast, make_key, serve_model
 from tests.support.findings import FAILED, RESERVED, WELL, Line, make_report, speed, window
-
-PAGES = [
-    "/catalogue/",
-    "/catalogue/?capability=tools&tested=on",
-    "/catalogue/?text=nothing-like-it",
-    f"/catalogue/{MODEL}/",
-    f"/compare/{MODEL}/",
-    f"/cards/{MODEL}/",
-    "/journal/",
-    "/journal/?group=catalogue&first=2999-01-01",
-    "/journal/?first=yesterday",
-]
 
 
 @pytest.fixture
@@ -44,20 +25,6 @@ def cast(portal: Portal) -> Cast:
     key, _text = make_key(make_application(cast.rennes, cast.rennes_user), name="carnet")
     revoke_key(by=cast.rennes_dsi, key=key, reason="perdue")
     return cast
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["fr", "en"])
-def test_every_page_is_accessible_and_fits_a_phone(
-    visit: Visit, cast: Cast, language: str, theme: Theme
-) -> None:
-    for size in (None, PHONE):
-        chosen = {"size": size} if size else {}
-        page = visit("/", as_=cast.admin, language=language, theme=theme, **chosen)
-        for path in PAGES:
-            page.goto(path)
-            assert accessibility_problems(page) == [], path
-            assert not size or not scrolls_sideways(page), path
 
 
 def test_a_model_is_found_and_its_search_is_an_address_to_share(visit: Visit, cast: Cast) -> None:

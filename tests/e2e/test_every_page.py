@@ -4,29 +4,14 @@ In French and in English, in light and in dark, at 1440 and at 390 pixels: each 
 and looked at as its colours and its width change.
 """
 
-from collections.abc import Iterator
-from contextlib import suppress
 from itertools import groupby
 
 import pytest
-from playwright.sync_api import Page
 
 from federation.people.operations import make_first_admin_link
-from tests.support.browser import (
-    PHONE,
-    WIDE,
-    Portal,
-    Visit,
-    change_colours,
-    inject_axe,
-    scrolls_sideways,
-    violations,
-)
+from tests.support.browser import Portal, Visit, looked_at
 from tests.support.factories import OPERATOR
 from tests.support.pages_shown import Album, unknown_routes
-from tests.support.processes import wait_for
-
-SETTLED_SECONDS = 2.0
 
 
 @pytest.fixture
@@ -48,8 +33,8 @@ def test_every_page_is_accessible_in_every_variant(
         for shown in pages:
             answer = page.goto(shown.address)
             assert answer
-            if answer.status != 200:
-                problems.append(f"{shown}: HTTP {answer.status}")
+            if answer.status != 200 or not page.url.endswith(shown.address):
+                problems.append(f"{shown}: HTTP {answer.status} at {page.url}")
             if page.locator("html").get_attribute("lang") != language:
                 problems.append(f"{shown}: not in {language}")
             problems += [f"{shown}: {problem}" for problem in looked_at(page)]
@@ -65,23 +50,3 @@ def test_the_first_administrator_s_page_is_accessible_in_every_variant(
 
     assert page.locator("[name=again]").is_visible()
     assert list(looked_at(page)) == []
-
-
-def looked_at(page: Page) -> Iterator[str]:
-    """Yield what is wrong with the page that is open, at each width and in each colours."""
-    inject_axe(page)
-    for size in (WIDE, PHONE):
-        page.set_viewport_size(size)
-        if size is PHONE and stays_too_wide(page):
-            yield "scrolls sideways"
-        for theme in ("light", "dark"):
-            change_colours(page, theme)
-            for problem in violations(page):
-                yield f"{size['width']} {theme} {problem}"
-
-
-def stays_too_wide(page: Page) -> bool:
-    """Charts follow a new width a moment later."""
-    with suppress(AssertionError):
-        wait_for(lambda: not scrolls_sideways(page), "the page to fit", SETTLED_SECONDS)
-    return scrolls_sideways(page)

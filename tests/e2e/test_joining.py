@@ -3,23 +3,15 @@
 import re
 from pathlib import Path
 
-import pytest
 from django.conf import settings
 from playwright.sync_api import FilePayload, Page, expect
 
-from federation.members.models import Candidacy, Membership
+from federation.members.models import Candidacy
 from federation.people.enums import Language, Role
 from federation.people.models import User
-from tests.support.browser import (
-    PHONE,
-    Portal,
-    Theme,
-    Visit,
-    accessibility_problems,
-    scrolls_sideways,
-)
-from tests.support.candidates import PDF, make_candidate, make_draft
-from tests.support.factories import PASSWORD, make_cast, make_user
+from tests.support.browser import Portal, Visit
+from tests.support.candidates import PDF, make_draft
+from tests.support.factories import PASSWORD, make_user
 
 
 def code_for(address: str) -> str:
@@ -63,19 +55,17 @@ def fill_in_the_candidacy(page: Page) -> None:
         fields.get_by_label("Name").fill(f"Contact {group}")
         fields.get_by_label("Function").fill("Vice-president")
         fields.get_by_label("E-mail address").fill(f"contact{number}@nantes.example")
-    page.get_by_role("button", name="Save and go on").click()
+    page.get_by_role("button", name="Save and hand in").click()
 
 
 def decide(committee: Page) -> None:
-    """Open the ballot, vote, close, countersign."""
+    """Open the ballot, give its last vote, countersign."""
     committee.get_by_role("link", name="Members").click()
     committee.get_by_role("link", name="Nantes Université").click()
     committee.get_by_role("button", name="Open the ballot").click()
     committee.get_by_label("yes").check()
-    committee.get_by_role("button", name="Vote").click()
-    committee.get_by_role("button", name="Close and count").click()
-    expect(committee.locator(".ilaas-lead")).to_contain_text("accepted")
-    committee.get_by_role("link", name="Nantes Université").click()
+    committee.get_by_role("button", name="Vote, close and count").click()
+    expect(committee.get_by_role("status").first).to_contain_text("accepted")
     committee.get_by_label("Signed PDF file").set_input_files(pdf("both.pdf", b"%\n%%EOF\n"))
     committee.get_by_role("button", name="Upload with both signatures").click()
     expect(committee.locator(".ilaas-lead")).to_contain_text("approved")
@@ -89,7 +79,6 @@ def test_an_institution_applies_and_is_a_member_after_the_vote(
     sign_up(applicant, "ada@nantes.example")
     fill_in_the_candidacy(applicant)
 
-    applicant.get_by_role("button", name="Hand in the candidacy").click()
     expect(applicant.get_by_text("waits for the signed agreement")).to_be_visible()
     with applicant.expect_download() as downloading:
         applicant.get_by_role("link", name="Download the agreement to sign").click()
@@ -127,46 +116,3 @@ def test_the_second_of_two_writers_is_told_and_loses_nothing(visit: Visit, porta
     pages[1].get_by_role("button", name="Save and go on").click()
     expect(pages[1].get_by_role("status").first).to_contain_text("Saved.")
     assert Candidacy.objects.get().short_name == "Second"
-
-
-PAGES = ["/join/", "/charter/", "/account/signup/"]
-
-
-@pytest.mark.parametrize(("language", "theme"), [("fr", "light"), ("en", "dark")])
-def test_the_pages_of_joining_and_of_people_are_accessible_and_fit_a_phone(
-    visit: Visit, portal: Portal, language: str, theme: Theme
-) -> None:
-    cast = make_cast()
-    applicant = make_user("applicant", language=Language(language))
-    candidacy, agreement = make_candidate(applicant)
-    member = Membership.objects.get(candidacy=candidacy)
-    committee = [
-        *("/members/", f"/members/{member.pk}/", f"/members/{member.pk}/ballot/"),
-        *(f"/members/{member.pk}/decide/", "/ballots/", "/texts/charter/", "/texts/agreement/"),
-        *(f"/agreements/{agreement.pk}/countersign/", f"/agreements/{agreement.pk}/send-back/"),
-        *("/people/", "/people/?at=rennes", "/people/invite/"),
-    ]
-    department = [
-        *("/people/", "/people/invite/?at=rennes", "/people/teams/new/?at=rennes"),
-        "/people/service-accounts/new/?at=rennes",
-    ]
-    own = [
-        *("/membership/new/", f"/membership/{candidacy.pk}/"),
-        f"/membership/{candidacy.pk}/withdraw/",
-    ]
-    for reader, paths in (
-        (None, PAGES),
-        (cast.admin, committee),
-        (cast.rennes_dsi, department),
-        (applicant, own),
-    ):
-        wide = visit("/", as_=reader, language=language, theme=theme)
-        phone = visit("/", as_=reader, language=language, theme=theme, size=PHONE)
-        problems = []
-        for path in paths:
-            wide.goto(path)
-            problems += [f"{path}: {problem}" for problem in accessibility_problems(wide)]
-            phone.goto(path)
-            if scrolls_sideways(phone):
-                problems.append(f"{path} scrolls sideways")
-        assert problems == []

@@ -1,30 +1,21 @@
 """The life of a model in a real browser: proposed, voted about, tried by a named key, in production, announced."""
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from federation.access.models import ApiKey
 from federation.catalogue.models import AIModel
 from federation.people.enums import Language
 from federation.people.models import User
-from routing.core.enums import LifecycleStage
-from tests.support.browser import (
-    PHONE,
-    Theme,
-    Visit,
-    accessibility_problems,
-    scrolls_sideways,
-)
+from tests.support.browser import Visit
 from tests.support.calls import store_calls
 from tests.support.factories import (
-    Cast,
     make_application,
     make_cast,
     make_key,
     make_model,
     serve_model,
 )
-from tests.support.lifecycle import deprecate, in_days, pass_checks
+from tests.support.lifecycle import in_days, pass_checks
 
 NAME = "apertus-70b"
 
@@ -59,9 +50,7 @@ def vote(page: Page) -> None:
     page.get_by_role("link", name="Put it to the vote").click()
     page.get_by_role("button", name="Open the ballot").click()
     page.get_by_label("yes").check()
-    page.get_by_role("button", name="Vote").click()
-    page.get_by_role("button", name="Close and count").click()
-    page.get_by_role("link", name=NAME).click()
+    page.get_by_role("button", name="Vote, close and count").click()
     expect(page.locator(".ilaas-lead")).to_contain_text("staging")
 
 
@@ -106,32 +95,3 @@ def announce_an_end(page: Page) -> None:
     page.get_by_role("button", name="Deprecate and tell").click()
     expect(page.locator(".ilaas-lead")).to_contain_text("deprecated")
     expect(page.get_by_text("of 1 e-mails sent")).to_be_visible()
-
-
-def addresses(cast: Cast) -> list[str]:
-    """The pages of models at every stage, with something on each."""
-    served = serve_model(cast.rennes).version.model
-    leaving = make_model("leaving-7b")
-    make_key(make_application(cast.rennes, cast.rennes_user), models=[leaving])
-    deprecate(leaving, successor=served)
-    tried = make_model("tried-8b", stage=LifecycleStage.STAGING)
-    proposed = make_model("proposed-70b", stage=LifecycleStage.PROPOSED)
-    lives = [f"/lifecycle/models/{model.pk}/" for model in (served, leaving, tried, proposed)]
-    steps = [f"{lives[0]}deprecation/", f"{lives[1]}keep/", f"{lives[3]}adopt/", f"{lives[3]}vote/"]
-    return [*lives, *steps, f"{lives[0]}aliases/", f"/keys/trials/{tried.pk}/", "/lifecycle/"]
-
-
-@pytest.mark.parametrize(("language", "theme"), [("fr", "dark"), ("en", "light")])
-def test_the_pages_of_a_life_are_accessible_and_fit_on_a_phone(
-    visit: Visit, language: str, theme: Theme
-) -> None:
-    cast = make_cast()
-    paths = addresses(cast)
-    wide = visit("/", as_=cast.admin, language=language, theme=theme)
-    phone = visit("/", as_=cast.admin, language=language, theme=theme, size=PHONE)
-
-    for path in paths:
-        wide.goto(path)
-        assert accessibility_problems(wide) == [], path
-        phone.goto(path)
-        assert not scrolls_sideways(phone), path

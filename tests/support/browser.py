@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +39,7 @@ from playwright.sync_api import (
 from config.launch.browser import find_browser
 from federation.people.models import User
 from tests.support.factors import sign_in_fully
+from tests.support.processes import wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 60
@@ -47,6 +48,12 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 WIDE: ViewportSize = {"width": 1440, "height": 900}
 Theme = Literal["light", "dark"]
 Visit = Callable[..., Page]
+SETTLED_SECONDS = 2.0
+LOOKS: dict[Theme, tuple[str, ...]] = {
+    "light": (),
+    "dark": ("color-contrast", "link-in-text-block"),
+}
+"""Axe's rules in each colours, none for all: those that are not about colours find the same in the other ones."""
 REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) => {
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`);
@@ -192,9 +199,18 @@ def inject_axe(page: Page) -> None:
     page.evaluate(Axe().axe_script)
 
 
-def violations(page: Page) -> list[str]:
-    """Return what axe finds on the page as it looks now."""
-    found = page.evaluate("axe.run({resultTypes: ['violations']}).then((told) => told.violations)")
+RUN_AXE = """
+(rules) => axe.run({
+  resultTypes: ["violations"],
+  preload: false,
+  ...(rules.length ? { runOnly: { type: "rule", values: rules } } : {}),
+}).then((told) => told.violations)
+"""
+
+
+def violations(page: Page, rules: Sequence[str] = ()) -> list[str]:
+    """Return what axe finds on the page as it looks now, by these rules or by all."""
+    found = page.evaluate(RUN_AXE, list(rules))
     return [
         f"{rule['id']}: {node['target']} {node.get('failureSummary', '')}"
         for rule in found
@@ -206,6 +222,26 @@ def change_colours(page: Page, theme: Theme) -> None:
     """Have the system ask for other colours, and wait until the page has them."""
     page.emulate_media(color_scheme=theme)
     expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
+
+
+def looked_at(page: Page) -> Iterator[str]:
+    """Yield what is wrong with the page that is open, at each width and in each colours."""
+    inject_axe(page)
+    for size in (WIDE, PHONE):
+        page.set_viewport_size(size)
+        if size is PHONE and stays_too_wide(page):
+            yield "scrolls sideways"
+        for theme, rules in LOOKS.items():
+            change_colours(page, theme)
+            for problem in violations(page, rules):
+                yield f"{size['width']} {theme} {problem}"
+
+
+def stays_too_wide(page: Page) -> bool:
+    """Charts follow a new width a moment later."""
+    with suppress(AssertionError):
+        wait_for(lambda: not scrolls_sideways(page), "the page to fit", SETTLED_SECONDS)
+    return scrolls_sideways(page)
 
 
 def scrolls_sideways(page: Page) -> bool:

@@ -15,9 +15,20 @@ from allauth.mfa.totp.internal.auth import (
     generate_totp_secret,
     hotp_value,
 )
+from allauth.mfa.webauthn.internal.auth import WebAuthn
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
+from fido2.cose import ES256
+from fido2.utils import websafe_encode
+from fido2.webauthn import (
+    Aaguid,
+    AttestationObject,
+    AttestedCredentialData,
+    AuthenticatorData,
+    CollectedClientData,
+)
 
 from federation.people.factors import has_factor
 from federation.people.models import User
@@ -31,6 +42,28 @@ def set_app(user: User) -> str:
     secret: str = generate_totp_secret()
     TOTP.activate(user, secret)
     return secret
+
+
+def set_passkey(user: User, name: str) -> Authenticator:
+    """Give the account a passkey as a browser would have answered; whether one opens is the browser's test."""
+    public = ES256.from_cryptography_key(ec.generate_private_key(ec.SECP256R1()).public_key())
+    held = AttestedCredentialData.create(Aaguid.NONE, user.pk.bytes, public)
+    flags = AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.UV | AuthenticatorData.FLAG.AT
+    shown = AuthenticatorData.create(bytes(32), flags, 0, held)
+    told = CollectedClientData.create("webauthn.create", bytes(16), "https://portal.example")
+    identifier = websafe_encode(user.pk.bytes)
+    credential = {
+        "id": identifier,
+        "rawId": identifier,
+        "type": "public-key",
+        "response": {
+            "clientDataJSON": told.b64,
+            "attestationObject": websafe_encode(AttestationObject.create("none", shown, {})),
+        },
+        "clientExtensionResults": {"credProps": {"rk": True}},
+    }
+    found: Authenticator = WebAuthn.add(user, name, credential).instance
+    return found
 
 
 def one_time_code(secret: str) -> str:

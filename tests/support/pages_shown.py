@@ -6,16 +6,25 @@ A route that is neither here nor in `NO_PAGES` is a page that nobody has looked 
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.urls import reverse
 
 from billing.models import UsageRecord
-from federation.fleet.models import ConformityRun
+from federation.catalogue.models import AIModel
+from federation.fleet.enums import RunState
+from federation.fleet.models import ConformityRun, Deployment
 from federation.members.enums import TextKind
 from federation.members.models import Invitation, Membership, TeamPlace
 from federation.members.queries import Part
 from federation.people.models import RoleGrant, User
-from tests.integration.federation.world import make_world
+from routing.core.conformity import CHECKS, Check, Finding, RunKind, Verdict
+from tests.integration.federation.world import World, make_world
 from tests.support.calls import store_calls
+from tests.support.factories import make_model
+from tests.support.factors import set_app, set_passkey
+from tests.support.findings import FAILED, RESERVED, WELL, Line, make_report, speed, window
+from tests.support.lifecycle import deprecate
 from tests.support.routes import routes
 
 NO_PAGES = {
@@ -23,6 +32,7 @@ NO_PAGES = {
     "favicon": "an image",
     "leak_endpoint": "an answer for machines",
     "usage_csv": "a file",
+    "journal_csv": "a file",
     "client_file": "a file",
     "agreement_file": "a file",
     "mfa_download_recovery_codes": "a file",
@@ -34,6 +44,7 @@ NO_PAGES = {
     "team_applications": "a part of a page",
     "run_lines": "a part of a page",
     "server_pulse": "a part of a page",
+    "journal_chain": "a part of a page",
     "run_again": "a form's target",
     "accept_server": "a form's target",
     "cancel_maintenance": "a form's target",
@@ -44,8 +55,14 @@ NO_PAGES = {
     "remove_from_team": "a form's target",
     "resend_invitation": "a form's target",
     "withdraw_invitation": "a form's target",
+    "put_into_production": "a form's target",
+    "remove_alias": "a form's target",
+    "withdraw_proposal": "a form's target",
+    "end_trial": "a form's target",
+    "decide_network": "a form's target",
     "first_admin": "there only while nobody administers: tried in an empty register",
     "demo_mail": "the demonstration's alone: tried where that runs",
+    "demo_codes": "the demonstration's alone: tried where that runs",
     "account_email_verification_sent": "a step of a sign-up: tried there",
     "account_confirm_login_code": "a step that no setting turns on",
     "account_reset_password_from_key": "a step of a new password: needs its e-mail",
@@ -53,10 +70,8 @@ NO_PAGES = {
     "account_inactive": "a closed account is told on the sign-in page",
     "account_set_password": "every account has a password",
     "mfa_authenticate": "a step of the sign-in: tried there",
-    "mfa_reauthenticate": "needs a factor that is set: tried there",
-    "mfa_deactivate_totp": "needs a factor that is set: tried there",
-    "mfa_view_recovery_codes": "needs a factor that is set: tried there",
-    "mfa_generate_recovery_codes": "needs a factor that is set: tried there",
+    "mfa_login_webauthn": "an answer for machines",
+    "second_factor": "a step of the sign-in: tried there",
 }
 
 
@@ -74,6 +89,10 @@ class Album:
     def __init__(self) -> None:
         self.world = make_world()
         store_calls(self.world.key, self.world.deployment, count=3)
+        self.leaving = make_model("leaving-7b")
+        deprecate(self.leaving, successor=self.world.model)
+        make_reports(self.world)
+        self.passkey = set_factors(self.world.cast.rennes_dsi)
         self.readers: dict[str, User | None] = {
             **self.world.cast.people(),
             "applicant": self.world.candidacy.applicant,
@@ -101,6 +120,7 @@ class Album:
         )
         return [
             *_plain("home", "join", "charter", "accessibility", "doctor", "report_leak"),
+            *_plain("model_calendar"),
             *_plain("account_login", "account_signup", "account_reset_password"),
             *_plain("account_reset_password_done"),
             _at("accept_invitation", token=token),
@@ -111,25 +131,42 @@ class Album:
         call = UsageRecord.objects.latest("pk")
         return [
             *_plain("home", "models", "servers", "usage", "keys", "new_key", "charter", "style"),
+            *_plain("journal", "model_calendar", "proposals", "propose_model"),
+            ("models", reverse("models") + "?capability=tools&tested=on"),
+            ("models", reverse("models") + "?text=nothing-like-it"),
+            ("journal", reverse("journal") + "?group=fleet&first=2999-01-01"),
             ("keys", reverse("keys") + "?ended=1"),
             *(_at(name, key_id=key) for name in ("key", "key_limits")),
             *(_at(name, key_id=key) for name in ("change_key", "replace_key", "revoke_key")),
             _at("application", application_id=self.world.application.pk),
-            _at("model", name=self.world.model.slug),
+            *(_at(name, name=self.world.model.slug) for name in ("model", "compare")),
+            _at("model", name=self.leaving.slug),
             _at("request", request_id=call.pk),
             *_plain("account_email", "account_change_password", "account_logout"),
-            *_plain(
-                "account_reauthenticate", "mfa_index", "mfa_activate_totp", "usersessions_list"
-            ),
+            *_plain("account_reauthenticate", "usersessions_list"),
+            *self._of_factors(),
+        ]
+
+    def _of_factors(self) -> list[tuple[str, str]]:
+        """Of somebody who has an app, a passkey and recovery codes."""
+        one = {"pk": self.passkey.pk}
+        return [
+            *_plain("mfa_index", "mfa_replace_totp", "mfa_deactivate_totp", "mfa_reauthenticate"),
+            *_plain("mfa_list_webauthn", "mfa_add_webauthn", "mfa_reauthenticate_webauthn"),
+            *(_at(name, **one) for name in ("mfa_edit_webauthn", "mfa_remove_webauthn")),
+            *_plain("mfa_view_recovery_codes", "mfa_generate_recovery_codes"),
         ]
 
     def _of_a_department(self) -> list[tuple[str, str]]:
         world, place = self.world, "?at=rennes"
         of_a_server = ("server_report", "affected", "guest_rules", "rotate_key", "server_calendar")
+        of_a_server += ("server_certificates",)
         form = world.form.server_id
         grant = RoleGrant.objects.get(user=world.cast.rennes_user)
         return [
-            *_plain("new_server", "overseen_keys", "people"),
+            *_plain("new_server", "overseen_keys", "people", "networks", "new_network"),
+            _at("site_network", grant_id=world.network.pk),
+            _at("trials", model_id=world.trial.model_id),
             *(_at(name, server_id=world.server.pk) for name in of_a_server),
             _at("server_report", server_id=form),
             _at("technical_form", form_id=world.draft.pk),
@@ -154,6 +191,9 @@ class Album:
         return [
             *_plain("home", "stops", "approvals", "members", "ballots", "people", "membership"),
             ("members", reverse("members") + "?ended=1"),
+            ("people", reverse("people") + "?at=rennes"),
+            _at("run", run_id=ConformityRun.objects.get(state=RunState.FAILED).pk),
+            *_plain("invite"),
             *(_at(name, **of_the_form) for name in ("server_report", "decline_server")),
             _at("grant_egress", **of_the_form),
             *(_at("member", pk=pk) for pk in (candidate, rennes.pk)),
@@ -162,8 +202,28 @@ class Album:
             *(_at(name, pk=world.agreement.pk) for name in ("countersign", "send_back")),
             _at("ballot", pk=world.ballot.pk),
             *(_at("published_text", kind=kind) for kind in TextKind),
-            _at("routing", name=world.model.slug),
             _at("close_account", pk=world.cast.rennes_user.pk),
+            _at("reset_factor", pk=world.cast.rennes_dsi.pk),
+            *_plain("journal", "networks", "proposals"),
+            ("journal", reverse("journal") + "?group=catalogue&first=yesterday"),
+            _at("site_network", grant_id=world.network.pk),
+            *self._of_the_catalogue(),
+        ]
+
+    def _of_the_catalogue(self) -> list[tuple[str, str]]:
+        """What is done about models, at every point of their lives."""
+        world = self.world
+        lives = (world.model, self.leaving, world.trial.model, world.proposed)
+        of_a_name = ("routing", "card_facts", "minimum_service", "model")
+        return [
+            *(_at(name, name=world.model.slug) for name in of_a_name),
+            *(_at("model_life", pk=model.pk) for model in lives),
+            *(_at(name, pk=world.proposed.pk) for name in ("put_model_to_the_vote", "adopt_model")),
+            *(_at(name, pk=world.model.pk) for name in ("deprecate_model", "aliases")),
+            *(_at(name, pk=self.leaving.pk) for name in ("restore_model", "retire_model")),
+            _at("end_alias", pk=world.alias.pk),
+            _at("proposal", pk=world.proposal.pk),
+            _at("trials", model_id=world.trial.model_id),
         ]
 
     def _of_an_applicant(self) -> list[tuple[str, str]]:
@@ -176,7 +236,32 @@ class Album:
         ]
 
     def _with_nothing(self) -> list[tuple[str, str]]:
-        return _plain("home", "keys", "new_key", "usage", "servers", "models", "membership")
+        return [
+            *_plain("home", "keys", "new_key", "usage", "servers", "models", "membership"),
+            *_plain("journal", "proposals", "mfa_index", "mfa_activate_totp", "mfa_list_webauthn"),
+        ]
+
+
+def make_reports(world: World) -> None:
+    """The model's two servers were found different."""
+    AIModel.objects.filter(pk=world.model.pk).update(
+        capabilities=["chat", "tools", "vision", "reasoning"]
+    )
+    elsewhere = Deployment.objects.get(server__site__institution=world.cast.reims)
+    unlike = Line(Verdict.WARNING, Finding.UNALIKE, {"percent": 38, "peers": 1})
+    common = {Check.STREAMING: WELL, Check.STREAM_USAGE: RESERVED, Check.PEERS: unlike}
+    fits = window(31_700, 32_768)
+    every = dict.fromkeys(CHECKS[RunKind.CONFORMITY], WELL)
+    make_report(world.deployment, {**every, **common, Check.CONTEXT: fits})
+    fast = speed(180, 45.0)
+    make_report(elsewhere, {**common, Check.TOOLS: FAILED, Check.SPEED_ALONE: fast})
+
+
+def set_factors(user: User) -> Authenticator:
+    """Give the account one of each; return the passkey."""
+    set_app(user)
+    RecoveryCodes.activate(user)
+    return set_passkey(user, "ordinateur")
 
 
 def unknown_routes(album: Album) -> set[str]:

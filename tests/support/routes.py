@@ -11,31 +11,32 @@ ADMIN = "admin"
 
 
 class Route(NamedTuple):
-    """`parameters` are the names of what an address holds. `prefix` is its first part."""
+    """`parameters` are the names of what an address holds."""
 
     name: str
     parameters: frozenset[str]
-    prefix: str
 
 
 def routes() -> dict[str, Route]:
     """Return every named route but the admin's."""
-    return {route.name: route for route in _walk(get_resolver().url_patterns, "")}
+    return {route.name: route for route in _walk(get_resolver().url_patterns)}
 
 
-def _walk(patterns: "list[URLPattern | URLResolver]", before: str) -> Iterator[Route]:
+def _walk(
+    patterns: "list[URLPattern | URLResolver]", before: frozenset[str] = frozenset()
+) -> Iterator[Route]:
     for pattern in patterns:
-        prefix = before or str(pattern.pattern)
+        parameters = before | _parameters(pattern)
         if isinstance(pattern, URLResolver):
             if pattern.app_name != ADMIN:
-                yield from _walk(pattern.url_patterns, prefix)
+                yield from _walk(pattern.url_patterns, parameters)
         elif pattern.name:
-            yield Route(pattern.name, _parameters(pattern), prefix)
+            yield Route(pattern.name, parameters)
         else:
             raise AssertionError(f"{pattern} has no name: no sweep finds it")
 
 
-def _parameters(pattern: URLPattern) -> frozenset[str]:
+def _parameters(pattern: "URLPattern | URLResolver") -> frozenset[str]:
     if isinstance(pattern.pattern, RoutePattern):
         return frozenset(pattern.pattern.converters)
     return frozenset(pattern.pattern.regex.groupindex)

@@ -6,13 +6,20 @@ What is expected is written down here and not asked of the product: its own filt
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from allauth.mfa.models import Authenticator
 from django.db.models import QuerySet
 
 from billing.models import UsageRecord
 from federation.access.clients import CLIENTS
-from federation.access.models import ApiKey, Application
-from federation.catalogue.models import AIModel
-from federation.fleet.models import ConformityRun, InferenceServer, Maintenance, TechnicalForm
+from federation.access.models import ApiKey, Application, Trial
+from federation.catalogue.models import AIModel, Alias, Proposal
+from federation.fleet.models import (
+    ConformityRun,
+    InferenceServer,
+    Maintenance,
+    SiteEgressGrant,
+    TechnicalForm,
+)
 from federation.members.enums import TextKind
 from federation.members.models import (
     Agreement,
@@ -73,13 +80,13 @@ def of_institutions(
 
 
 def of_departments(
-    rows: Callable[[], QuerySet[Any]], parameter: str, slug: Callable[[Any], str]
+    rows: Callable[[], QuerySet[Any]], parameter: str, slug: Callable[[Any], str], **more: object
 ) -> Recipe:
     """Rows of which only the IT department of their institution knows."""
 
     def targets(world: World) -> list[Target]:
         return [
-            Target({parameter: row.pk}, DEPARTMENTS[slug(row)], DEPARTMENTS[slug(row)])
+            Target({parameter: row.pk, **more}, DEPARTMENTS[slug(row)], DEPARTMENTS[slug(row)])
             for row in rows()
         ]
 
@@ -91,8 +98,12 @@ def of_the_candidate(rows: Callable[[], QuerySet[Any]], **more: object) -> Recip
     return lambda world: [Target({"pk": row.pk, **more}, applicant, applicant) for row in rows()]
 
 
-def of_the_committee(rows: Callable[[], QuerySet[Any]]) -> Recipe:
-    return lambda world: [Target({"pk": row.pk}, NOBODY, NOBODY) for row in rows()]
+def of_the_committee(
+    rows: Callable[[], QuerySet[Any]], parameter: str = "pk", field: str = "pk", **more: object
+) -> Recipe:
+    return lambda world: [
+        Target({parameter: getattr(row, field), **more}, NOBODY, NOBODY) for row in rows()
+    ]
 
 
 def of_servers(**more: object) -> Recipe:
@@ -137,6 +148,52 @@ def of_requests(world: World) -> list[Target]:
         readers = DEPARTMENTS[application.institution.slug] | DEPARTMENTS[serving.slug] | owner
         targets.append(Target({"request_id": record.pk}, readers, NOBODY))
     return targets
+
+
+def of_oneself(rows: Callable[[], QuerySet[Any]], person: Callable[[Any], User]) -> Recipe:
+    """Rows that are a person's own, and not their IT department's."""
+
+    def targets(world: World) -> list[Target]:
+        return [
+            Target({"pk": row.pk}, who, who)
+            for row in rows()
+            for who in [frozenset({known_as(person(row))})]
+        ]
+
+    return targets
+
+
+def of_networks(**more: object) -> Recipe:
+    networks = SiteEgressGrant.objects.select_related("site__institution")
+    return of_departments(networks.all, "grant_id", lambda row: row.site.institution.slug, **more)
+
+
+def of_hosts(world: World) -> list[Target]:
+    """Who serves a model knows which of its own keys may try it."""
+    targets = []
+    for model in AIModel.objects.all():
+        servers = InferenceServer.objects.filter(deployments__version__model=model)
+        hosts = (DEPARTMENTS[server.institution.slug] for server in servers)
+        who = NOBODY.union(*hosts)
+        targets.append(Target({"model_id": model.pk}, who, who))
+    return targets
+
+
+def of_trials(world: World) -> list[Target]:
+    """Who serves a model ends the trials of its own keys; those of others the federation."""
+    targets = []
+    for trial in Trial.objects.all():
+        asking = trial.key.application.institution
+        servers = InferenceServer.objects.filter(site__institution=asking)
+        hosts = servers.filter(deployments__version__model=trial.model_id).exists()
+        who = DEPARTMENTS[asking.slug] if hosts else NOBODY
+        targets.append(Target({"model_id": trial.model_id, "trial_id": trial.pk}, who, who))
+    return targets
+
+
+def read_only(recipe: Recipe) -> Recipe:
+    """The same rows, which the federation alone changes."""
+    return lambda world: [target._replace(writers=NOBODY) for target in recipe(world)]
 
 
 def of_people(rows: Callable[[], Iterable[Any]], person: Callable[[Any], User]) -> Recipe:
@@ -193,6 +250,7 @@ def several(*recipes: Recipe) -> Recipe:
     return lambda world: [target for recipe in recipes for target in recipe(world)]
 
 
+PASSKEYS = Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN)
 RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(
         [
@@ -202,6 +260,15 @@ RECIPES: dict[str, Recipe] = {
         of_servers(),
     ),
     "move_server": several(*(of_servers(step=step) for step in ("drain", "resume", "retire"))),
+    "server_certificates": of_departments(
+        InferenceServer.objects.all, "server_id", lambda row: row.institution.slug
+    ),
+    "site_network": of_networks(),
+    "decide_network": several(
+        of_the_committee(SiteEgressGrant.objects.all, "grant_id", step="allow"),
+        of_the_committee(SiteEgressGrant.objects.all, "grant_id", step="decline"),
+        of_networks(step="withdraw"),
+    ),
     **dict.fromkeys(["run", "run_lines"], of_runs()),
     "cancel_maintenance": of_institutions(
         Maintenance.objects.all, "maintenance_id", lambda row: row.server.institution.slug
@@ -227,7 +294,24 @@ RECIPES: dict[str, Recipe] = {
     "application": of_applications("application_id", Application.objects.all, lambda row: row),
     "institution_keys": of_keys_of_institutions,
     "request": of_requests,
-    **dict.fromkeys(["model", "routing"], of_models),
+    **dict.fromkeys(["model", "routing", "compare"], of_models),
+    **dict.fromkeys(
+        ["card_facts", "minimum_service"], of_the_committee(AIModel.objects.all, "name", "slug")
+    ),
+    **dict.fromkeys(
+        [
+            *("model_life", "put_model_to_the_vote", "adopt_model", "put_into_production"),
+            *("deprecate_model", "restore_model", "retire_model", "aliases"),
+        ],
+        of_the_committee(AIModel.objects.all),
+    ),
+    **dict.fromkeys(["end_alias", "remove_alias"], of_the_committee(Alias.objects.all)),
+    **dict.fromkeys(
+        ["proposal", "withdraw_proposal"],
+        of_oneself(Proposal.objects.all, lambda proposal: proposal.proposed_by),
+    ),
+    "trials": of_hosts,
+    "end_trial": of_trials,
     **dict.fromkeys(
         ["candidacy", "submit_candidacy", "withdraw_candidacy"],
         of_the_candidate(Candidacy.objects.all),
@@ -249,6 +333,11 @@ RECIPES: dict[str, Recipe] = {
         RoleGrant.objects.select_related("user").all, lambda grant: grant.user
     ),
     "close_account": of_people(User.objects.all, lambda user: user),
+    "reset_factor": read_only(of_people(User.objects.all, lambda user: user)),
+    **dict.fromkeys(
+        ["mfa_edit_webauthn", "mfa_remove_webauthn"],
+        of_oneself(PASSKEYS.all, lambda passkey: passkey.user),
+    ),
     **dict.fromkeys(["team", "close_team"], of_teams("pk", Team.objects.all, lambda row: row)),
     "team_applications": of_teams("team_id", Team.objects.all, lambda row: row),
     "remove_from_team": of_teams("pk", TeamPlace.objects.all, lambda row: row.team),

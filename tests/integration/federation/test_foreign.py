@@ -23,11 +23,14 @@ from django.utils import timezone
 
 from billing.models import UsageRecord
 from federation.access.models import ApiKey, Application
+from federation.catalogue.models import Proposal
+from federation.catalogue.operations.proposals import propose_model
 from federation.fleet.models import (
     Deployment,
     EgressGrant,
     InferenceServer,
     Maintenance,
+    SiteEgressGrant,
     TechnicalForm,
 )
 from federation.members.enums import Choice
@@ -39,6 +42,7 @@ from tests.integration.federation.addresses import (
     FEDERATION,
     MEMBERS,
     ONES_OWN,
+    PASSKEYS,
     PUBLISHED,
     RECIPES,
     SECRETS,
@@ -47,6 +51,8 @@ from tests.integration.federation.addresses import (
 from tests.integration.federation.test_acts import undone
 from tests.integration.federation.world import World
 from tests.support.calls import store_calls
+from tests.support.factors import set_app, set_passkey
+from tests.support.lifecycle import APERTUS
 from tests.support.pages import signed_in_as
 from tests.support.routes import Route, routes
 
@@ -74,11 +80,23 @@ def marked(world: World) -> None:
     Candidacy.objects.update(motivation=mark("nantes"))
     Contact.objects.update(phone=mark("nantes"), function=mark("nantes"))
     Agreement.objects.update(signatory=mark("nantes"), remark=mark("nantes"))
+    _mark_what_is_a_person_s(world)
     ballot, admin = world.ballot, world.cast.admin
     cast_vote(by=admin, ballot=ballot, choice=Choice.YES, comment=mark("committee"))
     for key in ApiKey.objects.all():
         asked_by = mark(key.application.institution.slug)
         store_calls(key, world.deployment, client_request_id=asked_by)
+
+
+def _mark_what_is_a_person_s(world: World) -> None:
+    cast = world.cast
+    propose_model(by=cast.reims_dsi, slug="of-reims", facts=APERTUS, institution=cast.reims)
+    for proposal in Proposal.objects.select_related("institution"):
+        assert proposal.institution  # none is the federation's own
+        _write(proposal, reason=mark(proposal.institution.slug))
+    for slug, person in (("rennes", cast.rennes_dsi), ("reims", cast.reims_dsi)):
+        set_app(person)
+        set_passkey(person, mark(slug))
 
 
 def _mark_what_is_asked() -> None:
@@ -93,6 +111,8 @@ def _mark_what_serves() -> None:
         _write(form, slurm_note=mark(form.institution.slug), gpu_type=mark(form.institution.slug))
     for row in (*EgressGrant.objects.all(), *Maintenance.objects.all()):
         _write(row, reason=mark(row.server.institution.slug))
+    for network in SiteEgressGrant.objects.all():
+        _write(network, reason=mark(network.site.institution.slug))
     for server in InferenceServer.objects.all():
         _write(server, base_url=f"https://{mark(server.institution.slug)}.example.org")
     for deployment in Deployment.objects.all():
@@ -170,6 +190,7 @@ def payload() -> dict[str, object]:
         **{"most": "1", "measure": "requests_per_minute", "overlap": "1", "confirm": "1"},
         **{"server_name": "x", "engine": "vllm", "base_url": "https://x.example.org"},
         **{"served_name": "x", "context_length": "4096", "modalities": "chat", "site_name": "x"},
+        **{"network": "10.2.0.0/24", "ports": "443", "answer": "x"},
         **{"week-TOTAL_FORMS": "0", "week-INITIAL_FORMS": "0", "availability": "always"},
         **{"hours-TOTAL_FORMS": "0", "hours-INITIAL_FORMS": "0", "lowest_class": "1"},
     }
@@ -204,7 +225,7 @@ def targets(world: World) -> Iterator[tuple[Route, Target]]:
 
 
 def _is_row(value: object) -> bool:
-    return isinstance(value, UUID)
+    return isinstance(value, UUID | int)
 
 
 def test_every_route_with_a_row_in_its_address_is_swept_here() -> None:
@@ -240,6 +261,15 @@ def test_what_is_anothers_is_neither_shown_nor_changed(
                 problems += [f"{told} shows {each}" for each in foreign_marks(who) if each in body]
 
     assert problems == []
+
+
+def test_a_passkey_is_its_owner_s_and_not_even_the_federation_s(
+    swept: World, browsers: dict[str, Client]
+) -> None:
+    tried = product(PASSKEYS.all(), ("mfa_edit_webauthn", "mfa_remove_webauthn"), FEDERATION)
+    for passkey, name, who in tried:
+        for how, response, written in asked(browsers[who], reverse(name, args=[passkey.pk])):
+            assert (response.status_code, written) == (404, []), f"{who} {how} {name}"
 
 
 def test_an_auditor_reads_and_changes_nothing(swept: World, browsers: dict[str, Client]) -> None:

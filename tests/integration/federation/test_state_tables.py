@@ -30,6 +30,7 @@ from federation.fleet.models import (
     Deployment,
     InferenceServer,
     Maintenance,
+    SiteEgressGrant,
     TechnicalForm,
 )
 from federation.fleet.operations.deployments import retire_deployment
@@ -174,6 +175,7 @@ TRIED: dict[str, tuple[type[Model], str, Callable[[World], None]]] = {
     "Lifecycle stage": (AIModel, "stage", test_states.test_a_model_moves_along_its_stages_only),
     "Server": (InferenceServer, "state", test_states.test_a_server_moves_along_its_table_only),
     "Maintenance": (Maintenance, "state", test_states.test_a_time_away_moves_along_its_table_only),
+    "Site grant": (SiteEgressGrant, "state", test_states.test_a_network_moves_along_its_table_only),
     "Form": (TechnicalForm, "state", test_a_technical_form_moves_along_its_table_only),
     "Run": (ConformityRun, "state", test_a_run_moves_along_its_table_only),
     "Deployment": (Deployment, "state", test_a_deployment_moves_along_its_table_only),
