@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
-from fido2.cose import ES256
+from fido2.cose import ES256, CoseKey
 from fido2.utils import websafe_encode
 from fido2.webauthn import (
     Aaguid,
@@ -46,7 +46,9 @@ def set_app(user: User) -> str:
 
 def set_passkey(user: User, name: str) -> Authenticator:
     """Give the account a passkey as a browser would have answered; whether one opens is the browser's test."""
-    public = ES256.from_cryptography_key(ec.generate_private_key(ec.SECP256R1()).public_key())
+    public: CoseKey = ES256.from_cryptography_key(  # type: ignore[no-untyped-call]
+        ec.generate_private_key(ec.SECP256R1()).public_key()
+    )
     held = AttestedCredentialData.create(Aaguid.NONE, user.pk.bytes, public)
     flags = AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.UV | AuthenticatorData.FLAG.AT
     shown = AuthenticatorData.create(bytes(32), flags, 0, held)

@@ -21,7 +21,8 @@ from federation.people.models import RoleGrant, User
 from routing.core.conformity import CHECKS, Check, Finding, RunKind, Verdict
 from tests.integration.federation.world import World, make_world
 from tests.support.calls import store_calls
-from tests.support.factories import make_model
+from tests.support.candidates import make_draft
+from tests.support.factories import make_model, make_user
 from tests.support.factors import set_app, set_passkey
 from tests.support.findings import FAILED, RESERVED, WELL, Line, make_report, speed, window
 from tests.support.lifecycle import deprecate
@@ -93,9 +94,12 @@ class Album:
         deprecate(self.leaving, successor=self.world.model)
         make_reports(self.world)
         self.passkey = set_factors(self.world.cast.rennes_dsi)
+        writer = make_user("writer")
+        self.draft = make_draft(writer)
         self.readers: dict[str, User | None] = {
             **self.world.cast.people(),
             "applicant": self.world.candidacy.applicant,
+            "writer": writer,
             "visitor": None,
         }
 
@@ -110,6 +114,7 @@ class Album:
             "rennes_dsi": [*self._of_the_signed_in(), *self._of_a_department()],
             "admin": self._of_the_federation(),
             "applicant": self._of_an_applicant(),
+            "writer": self._of_somebody_who_writes(),
             "intruder": self._with_nothing(),
         }
 
@@ -159,22 +164,22 @@ class Album:
 
     def _of_a_department(self) -> list[tuple[str, str]]:
         world, place = self.world, "?at=rennes"
-        of_a_server = ("server_report", "affected", "guest_rules", "rotate_key", "server_calendar")
-        of_a_server += ("server_certificates",)
+        of_a_server = (
+            *("server_report", "affected", "guest_rules", "rotate_key", "server_calendar"),
+            "server_certificates",
+        )
         form = world.form.server_id
         grant = RoleGrant.objects.get(user=world.cast.rennes_user)
         return [
-            *_plain("new_server", "overseen_keys", "people", "networks", "new_network"),
+            *_plain("new_server", "people", "networks", "new_network"),
             _at("site_network", grant_id=world.network.pk),
             _at("trials", model_id=world.trial.model_id),
             *(_at(name, server_id=world.server.pk) for name in of_a_server),
             _at("server_report", server_id=form),
             _at("technical_form", form_id=world.draft.pk),
             _at("technical_form", form_id=world.form.pk),
-            *(
-                _at("move_server", server_id=world.server.pk, step=step)
-                for step in ("drain", "retire")
-            ),
+            _at("move_server", server_id=world.server.pk, step="drain"),
+            _at("move_server", server_id=world.staging_server.pk, step="retire"),
             _at("run", run_id=ConformityRun.objects.filter(server=world.server).latest("pk").pk),
             _at("institution_keys", slug="rennes"),
             *((name, reverse(name) + place) for name in ("invite", "new_service_account")),
@@ -193,7 +198,7 @@ class Album:
             ("members", reverse("members") + "?ended=1"),
             ("people", reverse("people") + "?at=rennes"),
             _at("run", run_id=ConformityRun.objects.get(state=RunState.FAILED).pk),
-            *_plain("invite"),
+            *_plain("invite", "overseen_keys"),
             *(_at(name, **of_the_form) for name in ("server_report", "decline_server")),
             _at("grant_egress", **of_the_form),
             *(_at("member", pk=pk) for pk in (candidate, rennes.pk)),
@@ -231,8 +236,15 @@ class Album:
         return [
             *_plain("home", "begin_candidacy"),
             *(_at(name, pk=pk) for name in ("candidacy", "withdraw_candidacy")),
-            *(_at("candidacy_part", pk=pk, part=part) for part in Part),
+            _at("candidacy_part", pk=pk, part=Part.CONTACTS),
             _at("sign_agreement", pk=self.world.agreement.pk),
+        ]
+
+    def _of_somebody_who_writes(self) -> list[tuple[str, str]]:
+        """Of a candidacy that is not handed in."""
+        return [
+            _at("candidacy", pk=self.draft.pk),
+            *(_at("candidacy_part", pk=self.draft.pk, part=part) for part in Part),
         ]
 
     def _with_nothing(self) -> list[tuple[str, str]]:

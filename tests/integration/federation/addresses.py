@@ -358,5 +358,7 @@ ONES_OWN = {
     "set_language": "a language is chosen for oneself",
     "begin_candidacy": "a candidacy of one's own is begun",
     "account_logout": "it would end the sweep",
+    "mfa_deactivate_totp": "one's own app of codes is taken off",
+    "mfa_generate_recovery_codes": "codes of one's own are made",
 }
 """Forms that change what is the reader's own, whatever is typed into them."""

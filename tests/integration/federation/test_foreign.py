@@ -58,8 +58,12 @@ from tests.support.routes import Route, routes
 
 pytestmark = pytest.mark.usefixtures("plain_static")
 
-PARTS = {"HX-Request": "true"}
-"""What a page's own script says when it asks for a part of it."""
+WAYS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("get", {}),
+    ("get", {"HX-Request": "true"}),
+    ("post", {}),
+)
+"""How a page is asked for; with the second's header its own script asks for a part of it."""
 
 
 # What an institution keeps to itself
@@ -206,7 +210,7 @@ def is_refused(response: HttpResponseBase, who: str) -> bool:
 
 def asked(browser: Client, address: str) -> Iterator[tuple[str, HttpResponseBase, list[str]]]:
     """Ask in each way; yield how, what came, and what was written for it."""
-    for method, headers in product(("get", "post"), ({}, PARTS)):
+    for method, headers in WAYS:
         data = payload() if method == "post" else None
         with writes() as written:
             response = getattr(browser, method)(address, data, headers=headers)
