@@ -12,6 +12,7 @@ from federation.people.models import User
 from tests.support.browser import Portal, Visit
 from tests.support.candidates import PDF, make_draft
 from tests.support.factories import PASSWORD, make_user
+from tests.support.factors import one_time_code
 
 
 def code_for(address: str) -> str:
@@ -71,6 +72,16 @@ def decide(committee: Page) -> None:
     expect(committee.locator(".ilaas-lead")).to_contain_text("approved")
 
 
+def set_up_an_app(page: Page) -> None:
+    """Whoever has applied is their institution's IT department now, which shows a second factor."""
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your second factor")
+    page.get_by_role("link", name="Set up an app").click()
+    secret = page.get_by_label("Authenticator secret").input_value()
+    page.get_by_label("Authenticator code").fill(one_time_code(secret))
+    page.get_by_role("button", name="Activate").click()
+    page.get_by_role("link", name="Go on where you were").click()
+
+
 def test_an_institution_applies_and_is_a_member_after_the_vote(
     visit: Visit, portal: Portal
 ) -> None:
@@ -90,6 +101,7 @@ def test_an_institution_applies_and_is_a_member_after_the_vote(
     decide(visit("/", as_=admin))
 
     applicant.reload()
+    set_up_an_app(applicant)
     expect(applicant.get_by_text("The institution is a member.")).to_be_visible()
     applicant.goto("/keys/new/")
     applicant.get_by_role("button", name="I accept the charter").click()
