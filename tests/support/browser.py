@@ -49,11 +49,8 @@ WIDE: ViewportSize = {"width": 1440, "height": 900}
 Theme = Literal["light", "dark"]
 Visit = Callable[..., Page]
 SETTLED_SECONDS = 2.0
-LOOKS: dict[Theme, tuple[str, ...]] = {
-    "light": (),
-    "dark": ("color-contrast", "link-in-text-block"),
-}
-"""Axe's rules in each colours, none for all: those that are not about colours find the same in the other ones."""
+Look = tuple[ViewportSize, Theme]
+EVERY_LOOK: tuple[Look, ...] = ((WIDE, "light"), (WIDE, "dark"), (PHONE, "light"), (PHONE, "dark"))
 REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) => {
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`);
@@ -200,17 +197,13 @@ def inject_axe(page: Page) -> None:
 
 
 RUN_AXE = """
-(rules) => axe.run({
-  resultTypes: ["violations"],
-  preload: false,
-  ...(rules.length ? { runOnly: { type: "rule", values: rules } } : {}),
-}).then((told) => told.violations)
+axe.run({ resultTypes: ["violations"], preload: false }).then((told) => told.violations)
 """
 
 
-def violations(page: Page, rules: Sequence[str] = ()) -> list[str]:
-    """Return what axe finds on the page as it looks now, by these rules or by all."""
-    found = page.evaluate(RUN_AXE, list(rules))
+def violations(page: Page) -> list[str]:
+    """Return what axe finds on the page as it looks now."""
+    found = page.evaluate(RUN_AXE)
     return [
         f"{rule['id']}: {node['target']} {node.get('failureSummary', '')}"
         for rule in found
@@ -224,17 +217,16 @@ def change_colours(page: Page, theme: Theme) -> None:
     expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
 
 
-def looked_at(page: Page) -> Iterator[str]:
-    """Yield what is wrong with the page that is open, at each width and in each colours."""
+def looked_at(page: Page, looks: Sequence[Look] = EVERY_LOOK) -> Iterator[str]:
+    """Yield what is wrong with the page that is open, at each width and in each colours, the last of which it keeps."""
     inject_axe(page)
-    for size in (WIDE, PHONE):
+    for size, theme in looks:
         page.set_viewport_size(size)
+        change_colours(page, theme)
         if size is PHONE and stays_too_wide(page):
             yield "scrolls sideways"
-        for theme, rules in LOOKS.items():
-            change_colours(page, theme)
-            for problem in violations(page, rules):
-                yield f"{size['width']} {theme} {problem}"
+        for problem in violations(page):
+            yield f"{size['width']} {theme} {problem}"
 
 
 def stays_too_wide(page: Page) -> bool:

@@ -26,6 +26,13 @@ NANTES = InstitutionFacts(
     uai="0442953W",
     siret="13002974700016",
 )
+ANGERS = InstitutionFacts(
+    name="Université d’Angers",
+    short_name="Angers",
+    slug="angers",
+    uai="0490970N",
+    siret="19490970100303",
+)
 CONTACTS = {
     role: ContactFacts(
         name=f"Contact {role.value}",
@@ -40,9 +47,9 @@ PART = PartFacts(
 )
 
 
-def make_draft(applicant: User) -> Candidacy:
+def make_draft(applicant: User, facts: InstitutionFacts = NANTES) -> Candidacy:
     """Everything filled in, nothing handed in."""
-    draft = begin_candidacy(by=applicant, facts=NANTES)
+    draft = begin_candidacy(by=applicant, facts=facts)
     describe_part(by=applicant, candidacy=draft, seen=seen_of(draft, Part.ROLE), facts=PART)
     seen = seen_of(draft, Part.CONTACTS)
     return name_contacts(by=applicant, candidacy=draft, seen=seen, contacts=CONTACTS)

@@ -21,7 +21,7 @@ from federation.people.models import RoleGrant, User
 from routing.core.conformity import CHECKS, Check, Finding, RunKind, Verdict
 from tests.integration.federation.world import World, make_world
 from tests.support.calls import store_calls
-from tests.support.candidates import make_draft
+from tests.support.candidates import ANGERS, make_draft
 from tests.support.factories import make_model, make_user
 from tests.support.factors import set_app, set_passkey
 from tests.support.findings import FAILED, RESERVED, WELL, Line, make_report, speed, window
@@ -95,7 +95,7 @@ class Album:
         make_reports(self.world)
         self.passkey = set_factors(self.world.cast.rennes_dsi)
         writer = make_user("writer")
-        self.draft = make_draft(writer)
+        self.draft = make_draft(writer, ANGERS)
         self.readers: dict[str, User | None] = {
             **self.world.cast.people(),
             "applicant": self.world.candidacy.applicant,
