@@ -60,12 +60,10 @@ def end_alias(
 ) -> Alias:
     """Say until when a name is answered and what to ask for then, or that it stays; who used it is told an end.
 
-    Without a successor, who asks for it is told the model's own name.
+    Without a successor, who asks for it is told the model's own name. `seen` is the mark of the `end_of` it that
+    `by` looked at. Raises `ValidationError` when that is no longer so.
     """
-    one_at_a_time()end.
-
-    `seen` is the mark of the `end_of` it that `by` looked at. Raises `ValidationError` when that is no longer so.
-    """
+    one_at_a_time()
     locked = locked_alias(alias)
     successor = _another(successor, locked.model)
     policies.check_change_alias(by, locked)

@@ -27,10 +27,7 @@ from federation.fleet.models import ConformityRun, Deployment
 from federation.people.models import User
 from routing.core.enums import LifecycleStage
 from tests.integration.federation.crowd import at_once
-from tests.support.factories import Cast
-from tests.support.factories import OPERATOR
-from tests.support.factories import make_model
-from tests.support.factories import serve_model
+from tests.support.factories import OPERATOR, Cast, make_model, serve_model
 from tests.support.lifecycle import bring_the_day, deprecate, in_days, pass_checks, retire
 from tests.support.pages import signed_in_as
 
