@@ -26,7 +26,7 @@ from routing.core.enums import LifecycleStage
 
 class Waiting(NamedTuple):
     label: str | Promise
-    count: int
+    number: int
     address: str
 
 
@@ -42,7 +42,7 @@ def waiting_for(user: User) -> list[Waiting]:
         Waiting(_("Servers to approve"), servers_to_decide().count(), reverse("approvals")),
         Waiting(_("Private networks asked for"), networks_to_decide().count(), reverse("networks")),
     ]
-    return [each for each in found if each.count]
+    return [each for each in found if each.number]
 
 
 def _unvoted(user: User) -> int:
