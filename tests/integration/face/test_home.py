@@ -241,7 +241,7 @@ def test_what_waits_for_the_committee_is_told_to_administrators_alone(cast: Cast
 
     [waiting] = signed_in_as(cast.admin).get("/").context["to_decide"]
 
-    assert (waiting.count, waiting.address) == (1, "/lifecycle/proposals/")
+    assert (waiting.number, waiting.address) == (1, "/lifecycle/proposals/")
     for other in (cast.auditor, cast.rennes_dsi):
         assert signed_in_as(other).get("/").context["to_decide"] == []
 
