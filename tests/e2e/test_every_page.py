@@ -1,7 +1,6 @@
 """Every page in a real browser, for every reader: no violation that axe knows of, nothing to be scrolled sideways.
 
-In French and in English, in light and in dark, at 1440 and at 390 pixels: each page is loaded once in each language
-and looked at twice, so that every two of these meet: each width in each colours, and both in each language.
+In French and in English, in light and in dark, at 1440 and at 390 pixels: each page is loaded once in each language.
 """
 
 from itertools import groupby
@@ -9,14 +8,9 @@ from itertools import groupby
 import pytest
 
 from federation.people.operations import make_first_admin_link
-from tests.support.browser import PHONE, WIDE, Look, Portal, Visit, looked_at
+from tests.support.browser import Portal, Visit, looked_at
 from tests.support.factories import OPERATOR
 from tests.support.pages_shown import Album, unknown_routes
-
-LOOKS: dict[str, tuple[Look, ...]] = {
-    "fr": ((WIDE, "light"), (PHONE, "dark")),
-    "en": ((WIDE, "dark"), (PHONE, "light")),
-}
 
 
 @pytest.fixture
@@ -42,7 +36,7 @@ def test_every_page_is_accessible_in_every_variant(
                 problems.append(f"{shown}: HTTP {answer.status} at {page.url}")
             if page.locator("html").get_attribute("lang") != language:
                 problems.append(f"{shown}: not in {language}")
-            problems += [f"{shown}: {problem}" for problem in looked_at(page, LOOKS[language])]
+            problems += [f"{shown}: {problem}" for problem in looked_at(page)]
 
     assert not problems, "\n".join(problems)
 
