@@ -1,18 +1,22 @@
 """Whoever answers for a key hears of its end two weeks before, once, in their language."""
 
 from datetime import timedelta
+from smtplib import SMTPRecipientsRefused
+from typing import Any
 
 import pytest
 from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend
 from django.utils import timezone
+from pytest_django import Settings
 
 from federation.access.keyring import replace_key
 from federation.access.models import ApiKey
-from federation.access.operations import change_key, revoke_key
+from federation.access.operations import add_manager, change_key, revoke_key
 from federation.access.tasks import REMINDED_BEFORE, remind_of_ends
 from federation.people.enums import Language
 from federation.people.models import User
-from tests.support.factories import OPERATOR, Cast
+from tests.support.factories import OPERATOR, Cast, make_application, make_key
 
 DAY = timedelta(days=1)
 
@@ -53,3 +57,28 @@ def test_nobody_is_told_of_what_lasts_is_replaced_or_revoked(cast: Cast, key: Ap
     remind_of_ends()
 
     assert mail.outbox == []
+
+
+class Refusing(EmailBackend):
+    """Takes no mail to the IT department."""
+
+    def send_messages(self, messages: Any) -> int:
+        if any("rennes_dsi" in address for message in messages for address in message.to):
+            raise SMTPRecipientsRefused({})
+        return int(super().send_messages(messages))
+
+
+def test_an_address_that_is_refused_keeps_nobody_else_from_being_told(
+    cast: Cast, ending: ApiKey, settings: Settings
+) -> None:
+    settings.EMAIL_BACKEND = f"{__name__}.Refusing"
+    add_manager(by=OPERATOR, application=ending.application, manager=cast.rennes_dsi)
+    other, _text = make_key(make_application(cast.rennes, cast.rennes_dsi, "alone"))
+    ApiKey.objects.filter(pk=other.pk).update(expires_at=ending.expires_at)
+
+    remind_of_ends()
+    remind_of_ends()
+
+    assert [message.to for message in mail.outbox] == [[cast.rennes_user.email]]
+    other.refresh_from_db()
+    assert other.reminded_of is None  # to be tried again
