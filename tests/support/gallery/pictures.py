@@ -1,11 +1,6 @@
-"""`python -m tests.support.gallery FOLDER`: a picture of every page, for people to look at one by one.
-
-In French and in English, in light and in dark, 1440 and 390 pixels wide. It is a test in form, because it needs what
-tests of pages have; nothing but the command above runs it.
-"""
+"""Pictures of every page. A test in form, because it needs what tests of pages have; only the command runs it."""
 
 import os
-import sys
 from itertools import groupby
 from pathlib import Path
 
@@ -46,15 +41,3 @@ def test_every_page_is_taken(visit: Visit, portal: object, language: str) -> Non
 
 def file_name(shown: Shown, number: int) -> str:
     return f"{shown.who}-{number:02}-{shown.route}"
-
-
-def main(arguments: list[str]) -> int:
-    if len(arguments) != 1:
-        sys.stderr.write("usage: python -m tests.support.gallery FOLDER\n")
-        return 2
-    os.environ[FOLDER] = str(Path(arguments[0]).absolute())
-    return pytest.main([__file__, "-q"])
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
