@@ -181,6 +181,7 @@ MFA_FORMS = {
     "authenticate": "federation.people.code_forms.AuthenticateForm",
     "reauthenticate": "federation.people.code_forms.ReauthenticateForm",
     "add_webauthn": "federation.people.code_forms.AddPasskeyForm",
+    "edit_webauthn": "federation.people.code_forms.EditPasskeyForm",
 }
 MFA_TOTP_ISSUER = SITE_NAME
 MFA_TOTP_TOLERANCE = 1  # a telephone's clock may be half a minute off

@@ -5,7 +5,7 @@ from allauth.mfa import app_settings
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base import forms as allauth_forms
 from allauth.mfa.models import Authenticator
-from allauth.mfa.webauthn.forms import AddWebAuthnForm
+from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
 from django import forms
 from django.core.cache import cache
 from django.utils.translation import gettext_lazy
@@ -52,3 +52,7 @@ class AddPasskeyForm(AddWebAuthnForm):
             "simple security key: it comes after the password."
         ),
     )
+
+
+class EditPasskeyForm(EditWebAuthnForm):
+    name = forms.CharField(max_length=60, label=gettext_lazy("Its name"))
