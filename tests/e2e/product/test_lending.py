@@ -85,15 +85,14 @@ def test_from_the_form_to_an_answer(
     admin.get_by_role("link", name="Autoriser son adresse privée").click()
     admin.fill("#id_reason", "essai")
     admin.get_by_role("button", name="Autoriser").click()
-    dsi.reload()
     expect(checks).to_have_attribute("data-run", "passed", timeout=MINUTES)
     expect(checks.locator("[data-verdict=failed]")).to_have_count(0)
-    dsi.reload()
     prompts = dsi.get_by_role("region", name="Invites de synthèse")
     expect(prompts).to_have_attribute("data-run", "passed", timeout=MINUTES)
 
-    admin.reload()
-    admin.get_by_role("button", name="Mettre en service").click()
+    go_live = admin.get_by_role("button", name="Mettre en service")
+    expect(go_live).to_be_enabled(timeout=MINUTES)  # the page loads itself anew
+    go_live.click()
     expect(admin.locator("[data-state=live]")).to_be_visible()
 
     before = len(lent.requests("lent"))
