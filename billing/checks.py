@@ -1,4 +1,4 @@
-"""Whether the accounts hold together: what records name is in the register, and every row lies in its month.
+"""Whether the accounts hold together: records name what is in the register, lie in their month, and are summed right.
 
 Nothing is mended here. A record that names something unknown is kept as it came; without a known server it has
 no serving institution, and waits in suspense.
@@ -12,6 +12,7 @@ from django.db.models import Model
 from billing import partitions
 from billing.models import UsageRecord
 from billing.periods import Period
+from billing.rollups import LEVELS, wrong_sums
 from federation.access.models import ApiKey, Application
 from federation.catalogue.models import AIModel
 from federation.fleet.models import Deployment, InferenceServer
@@ -43,9 +44,14 @@ def findings(period: Period | None = None) -> list[str]:
         )
         if count := strangers.count():
             found.append(f"{count} usage records have a {column} that is not in the register")
-    return found + [
+    found += [
         f"{count} rows of {table} lie outside every month's partition"
         for table, count in partitions.strays().items()
+    ]
+    return found + [
+        f"{count} rows of {level._meta.db_table} are not the sum of their records"
+        for level in LEVELS
+        if (count := wrong_sums(level, period))
     ]
 
 

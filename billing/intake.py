@@ -1,6 +1,6 @@
 """How ended requests become usage records: COPY into staging, then one INSERT that skips what is there already.
 
-The only writer of the two tables, and of the day on which a key was last used. Storing the same request again, in
+The only writer of the records, their attempts and their sums, and of the day on which a key was last used. Storing the same request again, in
 any order, changes nothing. Counts and texts beyond a column's range are cut to it rather than refused: they are a
 server's or a client's words.
 """
@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from billing.models import MAX_DATA_CLASS
 from billing.periods import PARIS
+from billing.rollups import LEVELS, addition
 from federation.access.models import ApiKey
 from federation.fleet.models import InferenceServer, Site
 from routing.core.accounting import Closed
@@ -58,7 +59,7 @@ WITH stored AS (
     LEFT JOIN {InferenceServer._meta.db_table} server ON server.id = u.server_id
     LEFT JOIN {Site._meta.db_table} site ON site.id = server.site_id
     ON CONFLICT (id) DO NOTHING
-    RETURNING id
+    RETURNING *
 ), tried AS (
     INSERT INTO billing_attempt (
         request_id, n, server_id, deployment_id, started_at, outcome, ended_at, explanation
@@ -67,7 +68,7 @@ WITH stored AS (
         to_timestamp(a.ended_at), a.explanation
     FROM attempt_staging a JOIN stored ON stored.id = a.request_id
     ON CONFLICT (request_id, n) DO NOTHING
-)
+), {", ".join(f"{level._meta.db_table} AS ({addition(level, 'stored')})" for level in LEVELS)}
 SELECT count(*) FROM stored
 """
 # Once per key and day, not per request: the first record of a day writes, the others find it written.

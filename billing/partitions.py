@@ -13,6 +13,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from billing.models import Attempt, UsageRecord
+from billing.periods import following
 from routing.core.ids import uuid7_floor
 
 KEYS = {UsageRecord._meta.db_table: "id", Attempt._meta.db_table: "request_id"}
@@ -43,7 +44,7 @@ def ensure(first_month: date, last_month: date) -> list[str]:
 
 def ensure_ahead(today: date) -> list[str]:
     """Create what is missing of this month and the two that follow."""
-    return ensure(today, _following(_following(today)))
+    return ensure(today, following(following(today)))
 
 
 def strays() -> dict[str, int]:
@@ -65,7 +66,7 @@ def _create(cursor: CursorWrapper, table: str, key: str, name: str, month: date)
         "month": sql.Identifier(name),
         "key": sql.Identifier(key),
         "low": sql.Literal(str(_bound(month))),
-        "high": sql.Literal(str(_bound(_following(month)))),
+        "high": sql.Literal(str(_bound(following(month)))),
     }
     for statement in (
         "LOCK TABLE ONLY {table} IN SHARE UPDATE EXCLUSIVE MODE",
@@ -95,11 +96,7 @@ def _months(first: date, last: date) -> Iterator[date]:
     month = first.replace(day=1)
     while month <= last:
         yield month
-        month = _following(month)
-
-
-def _following(month: date) -> date:
-    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
+        month = following(month)
 
 
 def _bound(month: date) -> UUID:

@@ -35,6 +35,24 @@ class Period:
         return [self.start_day + timedelta(days=n) for n in range(count)]
 
     @property
+    def months(self) -> list[date]:
+        """The first day of every month that it touches, in order."""
+        found = [self.start_day.replace(day=1)]
+        while (month := following(found[-1])) <= self.end_day:
+            found.append(month)
+        return found
+
+    def in_months(self) -> "tuple[Period | None, list[Period]]":
+        """Return the whole months in it, if any, and what lies before and behind them."""
+        first = self.start_day if self.start_day.day == 1 else following(self.start_day)
+        behind = (self.end_day + timedelta(days=1)).replace(day=1)
+        if behind <= first:
+            return None, [self]
+        last, day = behind - timedelta(days=1), timedelta(days=1)
+        rest = [(self.start_day, first - day), (behind, self.end_day)]
+        return Period(first, last), [Period(a, b) for a, b in rest if a <= b]
+
+    @property
     def bounds(self) -> tuple[datetime, datetime]:
         """The first moment, and the first that lies behind the period."""
         return _midnight(self.start_day), _midnight(self.end_day + timedelta(days=1))
@@ -44,6 +62,11 @@ class Period:
         """Ids between which every request that ended in the period has its own."""
         start, end = self.bounds
         return uuid7_floor(start - _SLACK), uuid7_floor(end + _SLACK)
+
+
+def following(month: date) -> date:
+    """Return the first day of the month behind `month`'s."""
+    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
 def last_days(count: int) -> Period:

@@ -1,22 +1,31 @@
-"""What pages and exports read of the usage records: counts of a period by day, model and key, and requests.
+"""What pages and exports read of the accounts: sums of a period by day, month, model and key; and its requests.
 
-Everything starts from `for_user`, takes a constant number of queries, and narrows the ids first, so that only
-the period's partitions are read. Models, servers and institutions are named whoever reads: the catalogue and who
+Everything starts from `for_user` and takes a constant number of queries. What is a sum comes from the roll-ups;
+requests narrow their ids first, so that only the period's partitions are read. Models, servers and institutions are named whoever reads: the catalogue and who
 serves are common. Keys and applications are named only to those who may see them.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple, TypedDict, Unpack
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from itertools import accumulate
+from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack
 from uuid import UUID
 
-from django.db.models import Aggregate, Count, DurationField, F, Model, Q, Sum
-from django.db.models.functions import TruncDate
+from django.db.models import Model, Q, Sum
 
 from billing.enums import Scope
-from billing.models import FAILED, UsageRecord, UsageRecordQuerySet
-from billing.periods import PARIS, Period
+from billing.models import (
+    FAILED,
+    WAITS_MS,
+    UsageDay,
+    UsageMonth,
+    UsageRecord,
+    UsageRecordQuerySet,
+    UsageSumQuerySet,
+)
+from billing.periods import Period
 from billing.usage import NOTHING, Counts, DayUsage, KeyUsage, Latency, Request, Totals
 from federation.access.models import OVERSEERS, ApiKey
 from federation.catalogue.models import AIModel
@@ -28,6 +37,7 @@ from federation.people.models import User
 CHUNK = 2000
 """Rows of an export that are fetched, and named, at once."""
 MILLISECOND = timedelta(milliseconds=1)
+Rows = TypeVar("Rows", UsageRecordQuerySet, UsageSumQuerySet)
 
 
 class Narrowing(TypedDict, total=False):
@@ -39,22 +49,15 @@ class Narrowing(TypedDict, total=False):
     application: UUID | None
 
 
-class Percentile(Aggregate):
-    """`percentile_disc` of PostgreSQL: a value that is really among the rows."""
-
-    function = "percentile_disc"
-    template = "%(function)s(%(fraction)s) WITHIN GROUP (ORDER BY %(expressions)s)"
-    output_field = DurationField()
-
-
 _SUMS = {
-    "n_requests": Count("pk"),
-    "n_errors": Count("pk", filter=Q(status__in=FAILED)),
+    "n_requests": Sum("requests", default=0),
+    "n_errors": Sum("requests", filter=Q(status__in=FAILED), default=0),
     "n_prompt": Sum("prompt_tokens", default=0),
     "n_cached": Sum("cached_tokens", default=0),
     "n_completion": Sum("completion_tokens", default=0),
     "n_reasoning": Sum("reasoning_tokens", default=0),
 }
+_WAITS = {f"within_{bound}": Sum(f"wait_{bound}", default=0) for bound in WAITS_MS}
 _TOLD_AS_STORED = (
     "id", "received_at", "finished_at", "model_asked", "endpoint", "stream", "priority",
     "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "usage_source",
@@ -74,18 +77,29 @@ def scopes(user: User) -> list[Scope]:
 
 def usage_by_day(user: User, period: Period, **narrow: Unpack[Narrowing]) -> list[DayUsage]:
     """Return the use of each model on each day in Paris on which it was used, in the days' order."""
-    day = TruncDate("finished_at", tzinfo=PARIS)
-    rows = _grouped(_ended_in(user, period, narrow).annotate(day=day), "day", "model_id")
-    names = _names(AIModel, "slug", {model for _day, model, *_ in rows})
-    return [
-        DayUsage(day, model, names.get(model, str(model)), Counts(*counts))
-        for day, model, *counts in rows
-    ]
+    days = _selected(UsageDay.objects.for_user(user), user, narrow).between(period)
+    return _by_time(days)
+
+
+def usage_by_month(user: User, period: Period, **narrow: Unpack[Narrowing]) -> list[DayUsage]:
+    """The same by month, each under its first day; of the period's first and last month, its days alone."""
+    found: dict[tuple[date, UUID], DayUsage] = {}
+    for sums in _covering(user, period, narrow):
+        for usage in _by_time(sums):
+            month = usage.day.replace(day=1)
+            before = found.get((month, usage.model_id))
+            counts = usage.counts + (before.counts if before else NOTHING)
+            found[month, usage.model_id] = replace(usage, day=month, counts=counts)
+    return sorted(found.values(), key=lambda usage: (usage.day, usage.model_id))
 
 
 def usage_by_key(user: User, period: Period, **narrow: Unpack[Narrowing]) -> list[KeyUsage]:
     """Return the use of each key, the most tokens first."""
-    rows = _grouped(_ended_in(user, period, narrow), "asking_institution_id", "key_id")
+    rows = [
+        row
+        for sums in _covering(user, period, narrow)
+        for row in _grouped(sums, "asking_institution_id", "key_id")
+    ]
     institutions = _names(Institution, "short_name", {asking for asking, *_ in rows})
     keys = _visible_keys(user, {key for _asking, key, *_ in rows})
     found: dict[tuple[UUID, UUID | None], Counts] = defaultdict(lambda: NOTHING)
@@ -105,16 +119,26 @@ def usage_by_key(user: User, period: Period, **narrow: Unpack[Narrowing]) -> lis
 
 
 def totals(user: User, period: Period, **narrow: Unpack[Narrowing]) -> Totals:
-    waits = {
-        name: Percentile(F("first_token_at") - F("received_at"), fraction=fraction)
-        for name, fraction in (("p50", 0.50), ("p95", 0.95), ("p99", 0.99))
-    }
-    row = _ended_in(user, period, narrow).aggregate(**_SUMS, **waits)
-    measured = [row[name] // MILLISECOND for name in waits if row[name] is not None]
-    return Totals(
-        counts=Counts(*(row[name] for name in _SUMS)),
-        latency=Latency(*measured) if measured else None,
-    )
+    counts, first_tokens, waits = NOTHING, 0, [0] * len(WAITS_MS)
+    for sums in _covering(user, period, narrow):
+        row = sums.aggregate(**_SUMS, **_WAITS, n_first=Sum("first_tokens", default=0))
+        counts += Counts(*(row[name] for name in _SUMS))
+        first_tokens += row["n_first"]
+        waits = [sum(pair) for pair in zip(waits, (row[name] for name in _WAITS), strict=True)]
+    return Totals(counts=counts, latency=_latency(first_tokens, waits) if first_tokens else None)
+
+
+def _latency(first_tokens: int, waits: Sequence[int]) -> Latency:
+    """Return the bounds (`WAITS_MS`) that so many of the waits keep; None beyond the last."""
+    within = list(accumulate(waits))
+
+    def bound(percent: int) -> int | None:
+        kept = (
+            ms for ms, n in zip(WAITS_MS, within, strict=True) if n * 100 >= first_tokens * percent
+        )
+        return next(kept, None)
+
+    return Latency(bound(50), bound(95), bound(99))
 
 
 def latest_requests(
@@ -133,26 +157,44 @@ def csv_rows(user: User, period: Period, **narrow: Unpack[Narrowing]) -> Iterato
         chunk = list(records.filter(id__gt=chunk[-1].id)[:CHUNK])
 
 
-def _selected(user: User, narrow: Narrowing) -> UsageRecordQuerySet:
-    records = UsageRecord.objects.for_user(user)
+def _selected(rows: Rows, user: User, narrow: Narrowing) -> Rows:
     if scope := narrow.get("scope"):
-        records = records.in_scope(user, scope)
+        rows = rows.in_scope(user, scope)
     if model := narrow.get("model"):
-        records = records.filter(model_id=model)
+        rows = rows.filter(model_id=model)
     if key := narrow.get("key"):
-        records = records.of_keys(ApiKey.objects.for_user(user).filter(pk=key))
+        rows = rows.of_keys(ApiKey.objects.for_user(user).filter(pk=key))
     if application := narrow.get("application"):
-        records = records.of_keys(ApiKey.objects.for_user(user).filter(application=application))
-    return records
+        rows = rows.of_keys(ApiKey.objects.for_user(user).filter(application=application))
+    return rows
 
 
 def _ended_in(user: User, period: Period, narrow: Narrowing) -> UsageRecordQuerySet:
-    return _selected(user, narrow).ended_in(period)
+    return _selected(UsageRecord.objects.for_user(user), user, narrow).ended_in(period)
 
 
-def _grouped(records: UsageRecordQuerySet, *by: str) -> list[tuple[Any, ...]]:
+def _covering(user: User, period: Period, narrow: Narrowing) -> list[UsageSumQuerySet]:
+    """Return what together is the period: its whole months, and the days before and behind them."""
+    months, days = period.in_months()
+    of = [
+        (UsageMonth.objects.for_user(user), months),
+        *((UsageDay.objects.for_user(user), rest) for rest in days),
+    ]
+    return [_selected(sums, user, narrow).between(part) for sums, part in of if part]
+
+
+def _by_time(sums: UsageSumQuerySet) -> list[DayUsage]:
+    rows = _grouped(sums, "since", "model_id")
+    names = _names(AIModel, "slug", {model for _day, model, *_ in rows})
+    return [
+        DayUsage(day, model, names.get(model, str(model)), Counts(*counts))
+        for day, model, *counts in rows
+    ]
+
+
+def _grouped(sums: UsageSumQuerySet, *by: str) -> list[tuple[Any, ...]]:
     """Return rows of the values of `by`, in their order, followed by those of `Counts`."""
-    return list(records.order_by(*by).values_list(*by).annotate(**_SUMS))
+    return list(sums.order_by(*by).values_list(*by).annotate(**_SUMS))
 
 
 def told(user: User, records: Sequence[UsageRecord]) -> list[Request]:

@@ -52,11 +52,14 @@ class KeyUsage:
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds from arrival to the first token: what so many percent of the requests stay below."""
+    """Milliseconds from arrival to the first token: the bound that so many percent of the requests keep.
 
-    p50: int
-    p95: int
-    p99: int
+    Bounds are `billing.models.WAITS_MS`; None is beyond the last.
+    """
+
+    p50: int | None
+    p95: int | None
+    p99: int | None
 
 
 @dataclass(frozen=True)

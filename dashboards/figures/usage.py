@@ -1,4 +1,4 @@
-"""Usage per day and model: as stacked bars, as a table with the same numbers, and in one sentence."""
+"""Usage per day, or month, and model: as stacked bars, as a table with the same numbers, and in one sentence."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 import plotly.graph_objects as go
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
 from billing.usage import DayUsage
@@ -19,7 +19,7 @@ MOST_SERIES = 6
 
 @dataclass(frozen=True)
 class Series:
-    """What one model was used, a number for each day of the chart."""
+    """What one model was used, a number for each day or month of the chart."""
 
     model: str
     values: tuple[int, ...]
@@ -31,15 +31,19 @@ class Series:
 
 @dataclass(frozen=True)
 class UsageChart:
-    """`unit` is the word for what is counted; `series` begin with the model used most."""
+    """`unit` is the word for what is counted; `series` begin with the model used most.
 
-    days: Sequence[date]
+    `times` are days, or the first days of months.
+    """
+
+    times: Sequence[date]
     series: Sequence[Series]
     unit: str
+    is_monthly: bool
 
     def figure(self) -> dict[str, Any]:
         """Return stacked bars as a plain dictionary, the model used most at the bottom."""
-        x = [day.isoformat() for day in self.days]
+        x = [time.isoformat() for time in self.times]
         bars = [
             go.Bar(name=one.model, x=x, y=list(one.values), hovertemplate="%{y:,}")
             for one in self.series
@@ -56,10 +60,11 @@ class UsageChart:
         return figure
 
     def rows(self) -> list[tuple[date, tuple[int, ...], int]]:
-        """Return day, numbers in the order of the series, and their sum."""
+        """Return day or month, numbers in the order of the series, and their sum."""
         columns = zip(*(one.values for one in self.series), strict=True)
         return [
-            (day, numbers, sum(numbers)) for day, numbers in zip(self.days, columns, strict=False)
+            (time, numbers, sum(numbers))
+            for time, numbers in zip(self.times, columns, strict=False)
         ]
 
     def reading(self) -> str:
@@ -67,28 +72,36 @@ class UsageChart:
         total = sum(one.total for one in self.series)
         if not total:
             return ""
-        day, _numbers, most = max(self.rows(), key=lambda row: row[2])
-        return _(
-            "%(model)s makes %(share)s%% of the %(unit)s; the busiest day is %(day)s, with %(count)s."
-        ) % {
+        time, _numbers, most = max(self.rows(), key=lambda row: row[2])
+        said = {
             "model": self.series[0].model,
             "share": number_format(round(100 * self.series[0].total / total)),
             "unit": self.unit,
-            "day": long_day(day),
             "count": number_format(most, force_grouping=True),
         }
+        if self.is_monthly:
+            return _(
+                "%(model)s makes %(share)s%% of the %(unit)s; the busiest month is %(month)s, with "
+                "%(count)s."
+            ) % {**said, "month": date_format(time, "F Y")}
+        return _(
+            "%(model)s makes %(share)s%% of the %(unit)s; the busiest day is %(day)s, with %(count)s."
+        ) % {**said, "day": long_day(time)}
 
 
-def usage_chart(usages: Iterable[DayUsage], days: Sequence[date], *, of_tokens: bool) -> UsageChart:
-    """Return the chart of `usages` over all of `days`, those without any use included."""
+def usage_chart(
+    usages: Iterable[DayUsage], times: Sequence[date], *, of_tokens: bool, is_monthly: bool = False
+) -> UsageChart:
+    """Return the chart of `usages` over all of `times`, those without any use included."""
     used: dict[str, dict[date, int]] = defaultdict(dict)
     for usage in usages:
         used[usage.model][usage.day] = usage.counts.tokens if of_tokens else usage.counts.requests
     series = [
-        Series(model, tuple(by_day.get(day, 0) for day in days)) for model, by_day in used.items()
+        Series(model, tuple(by_time.get(time, 0) for time in times))
+        for model, by_time in used.items()
     ]
     series.sort(key=lambda one: (-one.total, one.model))
     if len(series) > MOST_SERIES:
         rest = zip(*(one.values for one in series[MOST_SERIES - 1 :]), strict=True)
         series[MOST_SERIES - 1 :] = [Series(_("other models"), tuple(map(sum, rest)))]
-    return UsageChart(days, series, _("tokens") if of_tokens else _("requests"))
+    return UsageChart(times, series, _("tokens") if of_tokens else _("requests"), is_monthly)

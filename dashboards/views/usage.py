@@ -12,7 +12,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from billing.periods import last_days
-from billing.queries import csv_rows, latest_requests, totals, usage_by_day, usage_by_key
+from billing.queries import (
+    csv_rows,
+    latest_requests,
+    totals,
+    usage_by_day,
+    usage_by_key,
+    usage_by_month,
+)
 from dashboards.exports import csv_lines, csv_response
 from dashboards.figures.usage import usage_chart
 from dashboards.forms import UsageForm
@@ -20,6 +27,8 @@ from federation.access.models import ApiKey
 from federation.people.guards import signed_in
 
 LATEST = 20
+MOST_DAYS_CHARTED = 100
+"""A longer period is charted by month."""
 LISTEN_FOR = timedelta(hours=1)
 """How long the page of a new key waits for its first call."""
 
@@ -29,10 +38,12 @@ LISTEN_FOR = timedelta(hours=1)
 def usage(request: HttpRequest) -> HttpResponse:
     user, form = signed_in(request), _form(request)
     period, narrow = form.period, form.narrowing
+    is_monthly = len(period.days) > MOST_DAYS_CHARTED
     chart = usage_chart(
-        usage_by_day(user, period, **narrow),
-        period.days,
+        (usage_by_month if is_monthly else usage_by_day)(user, period, **narrow),
+        period.months if is_monthly else period.days,
         of_tokens=form.counts_tokens,
+        is_monthly=is_monthly,
     )
     context = {
         "form": form,

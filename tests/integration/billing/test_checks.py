@@ -7,12 +7,13 @@ from uuid import UUID
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from msgspec.structs import replace
 
-from billing import partitions
+from billing import intake, partitions
 from billing.checks import NAMED, complain, findings
 from billing.models import UsageRecord
 from billing.periods import last_days
-from tests.integration.billing.conftest import Use
+from tests.integration.billing.conftest import Use, used
 from tests.support.factories import make_application, make_institution, make_key, serve_model
 
 pytestmark = pytest.mark.django_db
@@ -52,8 +53,8 @@ def test_every_id_that_nobody_knows_is_found(use: Use) -> None:
 def test_a_refused_request_that_names_no_server_is_sound(use: Use) -> None:
     key, _text = make_key(make_application(make_institution("rennes")))
     model = serve_model(make_institution("reims")).version.model
-    record = use(key)
-    type(record).objects.filter(pk=record.pk).update(model_id=model.pk)
+    refused = used(key)
+    intake.store([replace(refused, opened=replace(refused.opened, model_id=str(model.pk)))])
 
     assert findings() == []
 

@@ -1,5 +1,6 @@
 """What pages read: counts by day, model and key, totals, requests; each reader sees what is theirs."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Unpack
@@ -22,6 +23,7 @@ from billing.queries import (
     totals,
     usage_by_day,
     usage_by_key,
+    usage_by_month,
 )
 from billing.usage import Counts, Latency
 from federation.access.models import ApiKey
@@ -140,7 +142,46 @@ def test_the_wait_for_the_first_token_is_told_in_percentiles(scene: Scene, use: 
         use(scene.user_key, at=NOON, first_token_at=arrived + milliseconds / 1000)
     use(scene.user_key, at=NOON, first_token_at=None)
 
-    assert totals(scene.cast.rennes_user, TODAY).latency == Latency(500, 950, 990)
+    assert totals(scene.cast.rennes_user, TODAY).latency == Latency(500, 1000, 1000)
+
+
+def test_a_wait_beyond_every_bound_has_none(scene: Scene, use: Use) -> None:
+    use(scene.user_key, at=NOON, first_token_at=NOON.timestamp() + 31)
+
+    assert totals(scene.cast.rennes_user, TODAY).latency == Latency(None, None, None)
+
+
+def test_a_first_token_before_the_request_is_no_wait(scene: Scene, use: Use) -> None:
+    use(scene.user_key, at=NOON, first_token_at=NOON.timestamp() - 3)
+
+    assert totals(scene.cast.rennes_user, TODAY).latency == Latency(100, 100, 100)
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        (date(2026, 1, 10), date(2026, 4, 20)),
+        (date(2026, 2, 1), date(2026, 3, 31)),
+        (date(2026, 2, 28), date(2026, 3, 1)),
+        (date(2025, 12, 31), date(2026, 5, 1)),
+    ],
+)
+def test_months_and_days_add_up_to_the_period(
+    scene: Scene, use: Use, first: date, last: date
+) -> None:
+    asked = Period(date(2025, 12, 1), date(2026, 5, 31)).days
+    for day in asked[::3]:
+        use(scene.user_key, scene.at_rennes, at=datetime.combine(day, time(12), PARIS))
+    inside = [day for day in asked[::3] if first <= day <= last]
+    user, period = scene.cast.rennes_user, Period(first, last)
+
+    by_month = usage_by_month(user, period)
+
+    assert totals(user, period).counts.requests == len(inside)
+    assert sum(row.counts.requests for row in usage_by_key(user, period)) == len(inside)
+    assert {row.day: row.counts.requests for row in by_month} == Counter(
+        day.replace(day=1) for day in inside
+    )
 
 
 def test_without_any_use_everything_is_nothing(scene: Scene) -> None:

@@ -1,4 +1,4 @@
-"""What was used: a record per request and an attempt per server tried. No content, no price, no person.
+"""What was used: a record per request and an attempt per server tried. No content, no person.
 
 Both tables are partitioned by month of the request's id (`billing.partitions`) and hold no foreign key: what
 they name is never deleted, and a record whose key or server is unknown is still kept. `billing.intake` writes;
@@ -6,19 +6,16 @@ they name is never deleted, and a record whose key or server is unknown is still
 """
 
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from billing.enums import Scope
+from billing.models.scopes import Readable
 from billing.periods import Period
-from federation.access.models import OVERSEERS, ApiKey, Application, managed_by
-from federation.people.enums import Role
 from federation.people.models import User
-from federation.people.scope import institution_ids_for, sees_everything
 from routing.core.enums import RequestStatus, UsageSource
 from routing.core.ids import uuid7
 from routing.core.labels import MAX_LABELS, MAX_LENGTH
@@ -57,39 +54,12 @@ USAGE_SOURCE_LABELS = {
 }
 
 
-class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
-    def for_user(self, user: User | AnonymousUser) -> "UsageRecordQuerySet":
-        """Everything for the federation; what an overseer's institution asked or served; one's own keys'."""
-        if sees_everything(user) or (isinstance(user, User) and user.has_role(Role.FINANCE)):
-            return self
-        own = Q(key_id__in=ApiKey.objects.for_user(user).values("pk"))
-        if institutions := institution_ids_for(user, *OVERSEERS):
-            own |= Q(asking_institution_id__in=institutions)
-            own |= Q(serving_institution_id__in=institutions)
-        return self.filter(own)
-
-    def in_scope(self, user: User, scope: Scope) -> "UsageRecordQuerySet":
-        """Narrow down what `for_user` gave to a part of it."""
-        institutions = user.institution_ids(*OVERSEERS)
-        match scope:
-            case Scope.MINE:
-                own = Application.objects.filter(managed_by(user))
-                return self.of_keys(ApiKey.objects.for_user(user).filter(application__in=own))
-            case Scope.INSTITUTION:
-                return self.filter(asking_institution_id__in=institutions)
-            case Scope.SERVED:
-                return self.filter(serving_institution_id__in=institutions)
-            case Scope.FEDERATION:
-                return self
-
-    def ended_in(self, period: Period) -> "UsageRecordQuerySet":
+class UsageRecordQuerySet(Readable["UsageRecord"]):
+    def ended_in(self, period: Period) -> Self:
         """Requests that ended on these days; their ids narrow the partitions that are read."""
         low, high = period.id_bounds
         start, end = period.bounds
         return self.filter(id__gte=low, id__lt=high, finished_at__gte=start, finished_at__lt=end)
-
-    def of_keys(self, keys: models.QuerySet[ApiKey]) -> "UsageRecordQuerySet":
-        return self.filter(key_id__in=keys.values("pk"))
 
 
 class UsageRecord(models.Model):

@@ -1,0 +1,106 @@
+"""What was used, summed: by hour, by day and by month in Paris, each of them exact at any moment.
+
+`billing.rollups` adds to all three in the transaction that stores the records; nothing else writes them.
+"""
+
+from typing import Any, ClassVar, Self
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from billing.models.records import STATUS_LABELS
+from billing.models.scopes import Readable
+from billing.periods import Period
+
+WAITS_MS = (100, 200, 350, 500, 750, 1000, 1500, 2000, 3000, 5000, 10_000, 30_000)
+"""Milliseconds up to which waits for a first token are counted, each wait at the first bound that it keeps."""
+KEY = (
+    "asking_institution_id",
+    "serving_institution_id",
+    "key_id",
+    "application_id",
+    "model_id",
+    "server_id",
+    "status",
+)
+"""What, with the time, tells one sum from another."""
+
+
+def _sum(label: Any) -> Any:
+    return models.BigIntegerField(label, default=0)
+
+
+class UsageSumQuerySet(Readable[Any]):
+    """Sums of whole days or months, as the model's `since` says."""
+
+    def between(self, period: Period) -> Self:
+        """Return the sums of what ended on these days. Of months, only those that lie in the period whole."""
+        return self.filter(since__range=(period.start_day, period.end_day))
+
+
+class UsageSum(models.Model):
+    """Requests that ended in one stretch of time, alike in all of `KEY`."""
+
+    id = models.BigAutoField(primary_key=True)
+    asking_institution_id = models.UUIDField(_("asking institution"))
+    serving_institution_id = models.UUIDField(_("serving institution"), null=True)
+    key_id = models.UUIDField(_("API key"))
+    application_id = models.UUIDField(_("application"))
+    model_id = models.UUIDField(_("model"))
+    server_id = models.UUIDField(_("inference server"), null=True)
+    status = models.CharField(_("status"), max_length=16, choices=STATUS_LABELS)
+    requests = _sum(_("requests"))
+    prompt_tokens = _sum(_("prompt tokens"))
+    cached_tokens = _sum(_("cached tokens"))
+    completion_tokens = _sum(_("completion tokens"))
+    reasoning_tokens = _sum(_("reasoning tokens"))
+    duration_ms = _sum(_("milliseconds from arrival to end"))
+    first_tokens = _sum(_("requests that brought a first token"))
+
+    objects = UsageSumQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=("since", *KEY), nulls_distinct=False, name="%(class)s_is_one_sum"
+            ),
+            models.CheckConstraint(condition=Q(requests__gte=0), name="%(class)s_counts"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["key_id", "since"], name="%(class)s_by_key"),
+            models.Index(fields=["asking_institution_id", "since"], name="%(class)s_by_asking"),
+            models.Index(fields=["serving_institution_id", "since"], name="%(class)s_by_serving"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+
+for _ms in WAITS_MS:
+    UsageSum.add_to_class(f"wait_{_ms}", models.IntegerField(default=0))
+
+
+class UsageHour(UsageSum):
+    since = models.DateTimeField(_("hour"))
+
+    class Meta(UsageSum.Meta):
+        verbose_name = _("usage of an hour")
+        verbose_name_plural = _("usage by hour")
+
+
+class UsageDay(UsageSum):
+    since = models.DateField(_("day"))
+
+    class Meta(UsageSum.Meta):
+        verbose_name = _("usage of a day")
+        verbose_name_plural = _("usage by day")
+
+
+class UsageMonth(UsageSum):
+    since = models.DateField(_("first day of the month"))
+
+    class Meta(UsageSum.Meta):
+        verbose_name = _("usage of a month")
+        verbose_name_plural = _("usage by month")

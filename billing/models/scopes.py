@@ -1,0 +1,46 @@
+"""Who may read what of the accounts: the same for a request's record and for the sums of many."""
+
+from typing import Self, TypeVar
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Q
+
+from billing.enums import Scope
+from federation.access.models import OVERSEERS, ApiKey, Application, managed_by
+from federation.people.enums import Role
+from federation.people.models import User
+from federation.people.scope import institution_ids_for, sees_everything
+
+Row = TypeVar("Row", bound=models.Model, covariant=True)
+
+
+class Readable(models.QuerySet[Row]):
+    """Of rows with `key_id`, `asking_institution_id` and `serving_institution_id`."""
+
+    def for_user(self, user: User | AnonymousUser) -> Self:
+        """Everything for the federation; what an overseer's institution asked or served; one's own keys'."""
+        if sees_everything(user) or (isinstance(user, User) and user.has_role(Role.FINANCE)):
+            return self
+        own = Q(key_id__in=ApiKey.objects.for_user(user).values("pk"))
+        if institutions := institution_ids_for(user, *OVERSEERS):
+            own |= Q(asking_institution_id__in=institutions)
+            own |= Q(serving_institution_id__in=institutions)
+        return self.filter(own)
+
+    def in_scope(self, user: User, scope: Scope) -> Self:
+        """Narrow down what `for_user` gave to a part of it."""
+        institutions = user.institution_ids(*OVERSEERS)
+        match scope:
+            case Scope.MINE:
+                own = Application.objects.filter(managed_by(user))
+                return self.of_keys(ApiKey.objects.for_user(user).filter(application__in=own))
+            case Scope.INSTITUTION:
+                return self.filter(asking_institution_id__in=institutions)
+            case Scope.SERVED:
+                return self.filter(serving_institution_id__in=institutions)
+            case Scope.FEDERATION:
+                return self
+
+    def of_keys(self, keys: models.QuerySet[ApiKey]) -> Self:
+        return self.filter(key_id__in=keys.values("pk"))
