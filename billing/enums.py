@@ -1,7 +1,9 @@
-"""Whose usage a page shows, out of what its reader may see."""
+"""The words of the accounts: whose usage a page shows, kinds of prices, accounts and transfers, states of months."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from federation.transitions import Transitions
 
 
 class Scope(models.TextChoices):
@@ -11,3 +13,49 @@ class Scope(models.TextChoices):
     INSTITUTION = "institution", _("my institution")
     SERVED = "served", _("what our servers answered")
     FEDERATION = "federation", _("the whole federation")
+
+
+class PriceKind(models.TextChoices):
+    """What members owe follows provisional prices, until the year's costs are known."""
+
+    PROVISIONAL = "provisional", _("provisional")
+    FINAL = "final", _("final")
+
+
+class AccountKind(models.TextChoices):
+    CONSUMER = "consumer", _("what it uses")
+    HOST = "host", _("what it serves")
+    ALLOCATION = "allocation", _("what it is granted")
+    FEE = "fee", _("the federation's fees")
+    RESERVE = "reserve", _("the federation's reserve")
+    ROUNDING = "rounding", _("roundings")
+    SUSPENSE = "suspense", _("of unknown institutions")
+
+
+OWN_ACCOUNTS = (AccountKind.CONSUMER, AccountKind.HOST, AccountKind.ALLOCATION)
+"""Each institution has one of these; of the others there is one."""
+
+
+class TransferReason(models.TextChoices):
+    USAGE = "usage", _("usage")
+    FEE = "fee", _("fee")
+    GRANT = "grant", _("grant")
+    GRANT_USED = "grant_used", _("grant used")
+    GRANT_LAPSED = "grant_lapsed", _("grant lapsed")
+    REVERSAL = "reversal", _("reversal")
+    ROUNDING = "rounding", _("rounding")
+
+
+class PeriodState(models.TextChoices):
+    """Of a month of the accounts."""
+
+    OPEN = "open", _("open")
+    GRACE = "grace", _("draft")
+    CLOSED = "closed", _("closed")
+
+
+PERIOD_TRANSITIONS: Transitions[PeriodState] = {
+    PeriodState.OPEN: frozenset({PeriodState.GRACE}),
+    PeriodState.GRACE: frozenset({PeriodState.OPEN, PeriodState.CLOSED}),
+    PeriodState.CLOSED: frozenset(),
+}

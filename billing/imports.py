@@ -36,7 +36,7 @@ def import_requests(*, by: Actor, batches: Iterable[Collection[Imported]]) -> in
     refuse_unless(is_federation_admin(by))
     stored, last = 0, None
     for batch in batches:
-        stored += store([closed for closed, _ in batch])
+        stored += store([closed for closed, _ in batch], charged=False)
         noted = [beside for _, beside in batch]
         ImportedRequest.objects.bulk_create(noted, ignore_conflicts=True)
         last = noted[-1] if noted else last

@@ -1,24 +1,27 @@
 """How ended requests become usage records: COPY into staging, then one INSERT that skips what is there already.
 
-The only writer of the records, their attempts and their sums, and of the day on which a key was last used. Storing the same request again, in
-any order, changes nothing. Counts and texts beyond a column's range are cut to it rather than refused: they are a
-server's or a client's words.
+The only writer of the records, their attempts, their sums and what they cost (`billing.rollups`, `billing.posting`),
+and of the day on which a key was last used. Storing the same request again, in any order, changes nothing. Counts and
+texts beyond a column's range are cut to it rather than refused: they are a server's or a client's words.
 """
 
 from collections.abc import Iterable, Sequence
 
 import msgspec
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
-from billing.models import MAX_DATA_CLASS
+from billing import posting
+from billing.models import MAX_DATA_CLASS, Attempt, UsageRecord
 from billing.periods import PARIS
 from billing.rollups import LEVELS, addition
 from federation.access.models import ApiKey
 from federation.fleet.models import InferenceServer, Site
 from routing.core.accounting import Closed
+from routing.core.ids import uuid7
 from routing.core.request import Explanation
 
-_STAGING = """
+STAGING = """
 CREATE TEMPORARY TABLE IF NOT EXISTS usage_staging (
     id uuid, client_request_id text, key_id uuid, application_id uuid, asking_institution_id uuid,
     server_id uuid, deployment_id uuid, model_id uuid, model_asked text, model_served text,
@@ -34,43 +37,52 @@ CREATE TEMPORARY TABLE IF NOT EXISTS attempt_staging (
 DELETE FROM usage_staging;
 DELETE FROM attempt_staging;
 """
-# An attempt is kept only with the record that it belongs to: a second version of a record brings none.
+_WHOLE = {
+    short: f"least(greatest(u.{short}_tokens, 0), {2**31 - 1})::bigint AS {short}"
+    for short in ("prompt", "cached", "completion", "reasoning")
+}
 _INSERT = f"""
 WITH stored AS (
-    INSERT INTO billing_usagerecord (
+    INSERT INTO {UsageRecord._meta.db_table} (
         id, client_request_id, key_id, application_id, asking_institution_id,
         serving_institution_id, server_id, deployment_id, model_id, model_asked, model_served,
         endpoint, stream, priority, prompt_tokens, cached_tokens, completion_tokens,
         reasoning_tokens, usage_source, received_at, first_token_at, finished_at, status,
-        http_status, error_code, attempts, is_demo, data_class, asked_model_id
+        http_status, error_code, attempts, is_demo, data_class, asked_model_id,
+        booked_month, price_id, cost_nano, fee_nano, posting_id
     )
     SELECT
         u.id, u.client_request_id, u.key_id, u.application_id, u.asking_institution_id,
         site.institution_id, u.server_id, u.deployment_id, u.model_id, u.model_asked,
-        u.model_served, u.endpoint, u.stream, u.priority,
-        least(greatest(u.prompt_tokens, 0), {2**31 - 1}),
-        least(greatest(u.cached_tokens, 0), {2**31 - 1}),
-        least(greatest(u.completion_tokens, 0), {2**31 - 1}),
-        least(greatest(u.reasoning_tokens, 0), {2**31 - 1}),
-        u.usage_source, to_timestamp(u.received_at), to_timestamp(u.first_token_at),
-        to_timestamp(u.finished_at), u.status, u.http_status, u.error_code, u.attempts, %s,
-        u.data_class, u.asked_model_id
+        u.model_served, u.endpoint, u.stream, u.priority, n.prompt, n.cached, n.completion,
+        n.reasoning, u.usage_source, to_timestamp(u.received_at), to_timestamp(u.first_token_at),
+        to_timestamp(u.finished_at), u.status, u.http_status, u.error_code, u.attempts,
+        %(is_demo)s, u.data_class, u.asked_model_id,
+        booked.month, price.id, cost.nano, {posting.FEE},
+        CASE WHEN cost.nano > 0 AND site.institution_id IS DISTINCT FROM u.asking_institution_id
+            THEN %(posting)s::uuid END
     FROM usage_staging u
     LEFT JOIN {InferenceServer._meta.db_table} server ON server.id = u.server_id
     LEFT JOIN {Site._meta.db_table} site ON site.id = server.site_id
+    CROSS JOIN LATERAL (SELECT {", ".join(_WHOLE.values())}) n
+    {posting.PRICED}
     ON CONFLICT (id) DO NOTHING
     RETURNING *
 ), tried AS (
-    INSERT INTO billing_attempt (
+    INSERT INTO {Attempt._meta.db_table} (
         request_id, n, server_id, deployment_id, started_at, outcome, ended_at, explanation
     )
     SELECT a.request_id, a.n, a.server_id, a.deployment_id, to_timestamp(a.started_at), a.outcome,
         to_timestamp(a.ended_at), a.explanation
     FROM attempt_staging a JOIN stored ON stored.id = a.request_id
     ON CONFLICT (request_id, n) DO NOTHING
-), {", ".join(f"{level._meta.db_table} AS ({addition(level, 'stored')})" for level in LEVELS)}
+),
+{", ".join(f"{level._meta.model_name} AS ({addition(level, 'stored')})" for level in LEVELS)},
+charges AS ({posting.CHARGES}),
+transfers AS ({posting.TRANSFERS})
 SELECT count(*) FROM stored
 """
+# An attempt is kept only with the record that it belongs to: a second version of a record brings none.
 # Once per key and day, not per request: the first record of a day writes, the others find it written.
 _LAST_USE = f"""
 UPDATE {ApiKey._meta.db_table} key SET last_used_on = used.day
@@ -85,20 +97,27 @@ _encode = msgspec.json.Encoder().encode
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": None})
 
 
-def store(ended: Sequence[Closed], *, is_demo: bool = False) -> int:
-    """Store what is not yet stored; return how many requests that were.
+def store(ended: Sequence[Closed], *, is_demo: bool = False, charged: bool = True) -> int:
+    """Store what is not yet stored, with what it costs; return how many requests that were.
 
-    Raises `DataError` or `IntegrityError` when a record cannot be stored at all (an id that is none): the
-    caller's transaction is then undone as a whole.
+    Requests from before the accounts began are not `charged`. Raises `DataError` or `IntegrityError` when a record
+    cannot be stored at all (an id that is none): the caller's transaction is then undone as a whole.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_STAGING)
+        cursor.execute(STAGING)
         _copy("usage_staging", map(_usage_line, ended))
         _copy("attempt_staging", _attempt_lines(ended))
-        cursor.execute(_INSERT, [is_demo])
-        stored: int = cursor.fetchone()[0]
-        cursor.execute(_LAST_USE)
-        return stored
+        return store_staged(cursor, is_demo=is_demo, charged=charged)
+
+
+def store_staged(cursor: CursorWrapper, *, is_demo: bool = False, charged: bool = True) -> int:
+    """Store what lies in the staging tables of this transaction; return how many requests that were."""
+    cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [posting.LOCK])
+    cursor.execute(posting.ACCOUNTS)
+    cursor.execute(_INSERT, {"is_demo": is_demo, "charged": charged, "posting": str(uuid7())})
+    stored: int = cursor.fetchone()[0]
+    cursor.execute(_LAST_USE)
+    return stored
 
 
 def _copy(table: str, lines: Iterable[str]) -> None:

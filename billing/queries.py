@@ -1,8 +1,9 @@
 """What pages and exports read of the accounts: sums of a period by day, month, model and key; and its requests.
 
 Everything starts from `for_user` and takes a constant number of queries. What is a sum comes from the roll-ups;
-requests narrow their ids first, so that only the period's partitions are read. Models, servers and institutions are named whoever reads: the catalogue and who
-serves are common. Keys and applications are named only to those who may see them.
+requests narrow their ids first, so that only the period's partitions are read. Models, servers and institutions are
+named whoever reads: the catalogue and who serves are common. Keys and applications are named only to those who may
+see them.
 """
 
 from collections import defaultdict

@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -17,6 +18,14 @@ LEVELS: Mapping[type[UsageSum], str] = {
     UsageMonth: f"date_trunc('month', finished_at AT TIME ZONE '{PARIS.key}')::date",
 }
 """Table → the stretch of time in which a record's end lies."""
+ADDED = (
+    "prompt_tokens",
+    "cached_tokens",
+    "completion_tokens",
+    "reasoning_tokens",
+    "cost_nano",
+    "fee_nano",
+)
 _WAIT = "extract(epoch FROM first_token_at - received_at) * 1000"
 
 
@@ -31,10 +40,7 @@ def _waits() -> dict[str, str]:
 
 SUMS: Mapping[str, str] = {
     "requests": "count(*)",
-    **{
-        column: f"sum({column})"
-        for column in ("prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
-    },
+    **{column: f"sum({column})" for column in ADDED},
     "duration_ms": (
         "sum(greatest(0, extract(epoch FROM finished_at - received_at) * 1000)::bigint)"
     ),
@@ -73,7 +79,7 @@ def wrong_sums(level: type[UsageSum], period: Period | None = None) -> int:
     Of a period, whole stretches of time alone are compared: those that begin on its days, and end in it.
     """
     table, records = level._meta.db_table, UsageRecord._meta.db_table
-    bounds: list[object] = []
+    bounds: list[Any] = []
     if period is not None:
         part = period.in_months()[0] if level is UsageMonth else period
         if part is None:

@@ -1,5 +1,15 @@
 """The accounts' tables, imported from here whatever file they are in."""
 
+from billing.models.ledger import (
+    ACCOUNTANTS,
+    LONGEST_REASON,
+    Account,
+    AccountingPeriod,
+    Transfer,
+    UsageCharge,
+    reads_all_accounts,
+)
+from billing.models.prices import ALL_OF_IT, DEAREST_NANO, UNITS, FeeVersion, PriceVersion
 from billing.models.records import (
     FAILED,
     LIMITED,
@@ -25,18 +35,29 @@ from billing.models.rollups import (
 )
 
 __all__ = [
+    "ACCOUNTANTS",
+    "ALL_OF_IT",
+    "DEAREST_NANO",
     "FAILED",
     "KEY",
     "LIMITED",
+    "LONGEST_REASON",
     "MAX_DATA_CLASS",
     "OUR_TIMES",
     "STATUS_LABELS",
+    "UNITS",
     "USAGE_SOURCE_LABELS",
     "WAITS_MS",
+    "Account",
+    "AccountingPeriod",
     "Attempt",
     "AttemptQuerySet",
+    "FeeVersion",
     "ImportedRequest",
     "ImportedRequestQuerySet",
+    "PriceVersion",
+    "Transfer",
+    "UsageCharge",
     "UsageDay",
     "UsageHour",
     "UsageMonth",
@@ -44,4 +65,5 @@ __all__ = [
     "UsageRecordQuerySet",
     "UsageSum",
     "UsageSumQuerySet",
+    "reads_all_accounts",
 ]

@@ -109,6 +109,14 @@ class UsageRecord(models.Model):
         help_text=_("labels that every site had to carry which served it, with commas between"),
     )
 
+    booked_month = models.DateField(
+        _("month of the accounts"), null=True, help_text=_("none for what does not count as served")
+    )
+    price_id = models.UUIDField(_("price"), null=True)
+    cost_nano = models.BigIntegerField(_("cost in nano-euros"), default=0, db_default=0)
+    fee_nano = models.BigIntegerField(_("of which the fee"), default=0, db_default=0)
+    posting_id = models.UUIDField(_("posting"), null=True)
+
     objects = UsageRecordQuerySet.as_manager()
 
     class Meta:

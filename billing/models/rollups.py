@@ -55,6 +55,8 @@ class UsageSum(models.Model):
     cached_tokens = _sum(_("cached tokens"))
     completion_tokens = _sum(_("completion tokens"))
     reasoning_tokens = _sum(_("reasoning tokens"))
+    cost_nano = _sum(_("cost in nano-euros"))
+    fee_nano = _sum(_("of which the fee"))
     duration_ms = _sum(_("milliseconds from arrival to end"))
     first_tokens = _sum(_("requests that brought a first token"))
 

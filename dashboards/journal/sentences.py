@@ -8,7 +8,7 @@ Text = str | Promise
 
 GROUPS: dict[str, Text] = {
     "access": pgettext_lazy("journal", "keys and applications"),
-    "billing": pgettext_lazy("journal", "usage"),
+    "billing": pgettext_lazy("journal", "accounts"),
     "catalogue": pgettext_lazy("journal", "models"),
     "fleet": pgettext_lazy("journal", "servers"),
     "members": pgettext_lazy("journal", "members"),
@@ -34,6 +34,12 @@ SENTENCES: dict[str, Text] = {
         "%(actor)s changed how long a queue may be that a key’s requests join"
     ),
     "billing.import_requests": _("%(actor)s took over requests from another dispatcher"),
+    "billing.set_price": _("%(actor)s set what the use of a model costs"),
+    "billing.withdraw_price": _("%(actor)s took back prices that had not begun"),
+    "billing.set_fee": _("%(actor)s set the federation’s part of what is paid"),
+    "billing.withdraw_fee": _("%(actor)s took back a fee that had not begun"),
+    "billing.grant": _("%(actor)s granted a contribution to an institution"),
+    "billing.reverse": _("%(actor)s took a transfer back"),
     "catalogue.register_model": _("%(actor)s entered a model in the catalogue"),
     "catalogue.describe_model": _("%(actor)s edited the card of a model"),
     "catalogue.add_version": _("%(actor)s added a version of a model"),

@@ -1,0 +1,436 @@
+"""What requests cost, and who owes it to whom: exact for every history, and never changed."""
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from threading import Thread
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Sum
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from billing import intake
+from billing.enums import AccountKind, PeriodState, PriceKind
+from billing.ledger import balances, findings
+from billing.models import (
+    AccountingPeriod,
+    FeeVersion,
+    PriceVersion,
+    Transfer,
+    UsageCharge,
+    UsageDay,
+    UsageRecord,
+)
+from billing.operations.ledger import grant, month_to_book, reverse, reverse_request
+from billing.operations.prices import Units, set_fee, set_price, withdraw_price
+from billing.periods import paris_today
+from federation.fleet.models import Deployment
+from federation.journal.actors import CommandActor
+from federation.members.models import Institution
+from federation.people.enums import Role
+from routing.core.accounting import Closed
+from routing.core.enums import RequestStatus
+from tests.integration.billing.conftest import id_at
+from tests.support.factories import OPERATOR, make_cast, make_institution, make_user, serve_model
+from tests.support.records import closed, opened
+
+pytestmark = pytest.mark.django_db
+HISTORY = datetime(2026, 3, 10, 12, tzinfo=UTC)
+THIS_MONTH = paris_today().replace(day=1)
+
+
+def price_from(moment: datetime, deployment: Deployment, **units: int) -> PriceVersion:
+    """A price with its beginning in the past, as only time can make one."""
+    return PriceVersion.objects.create(
+        model=deployment.version.model, valid_from=moment, **{"prompt_nano": 100, **units}
+    )
+
+
+@dataclass
+class Market:
+    """Rennes and Reims serve one model each; they and Orléans ask. Prices and fees have changed once."""
+
+    rennes: Institution = field(default_factory=lambda: make_institution("rennes"))
+    reims: Institution = field(default_factory=lambda: make_institution("reims"))
+    orleans: Institution = field(default_factory=lambda: make_institution("orleans"))
+
+    def __post_init__(self) -> None:
+        self.served = [serve_model(self.rennes, "llama"), serve_model(self.reims, "qwen")]
+        self.turn = HISTORY + timedelta(days=3)
+        for served in self.served:
+            price_from(HISTORY - timedelta(days=100), served, completion_nano=333, cached_nano=7)
+            price_from(self.turn, served, prompt_nano=17, completion_nano=1001)
+        begun = HISTORY - timedelta(days=100)
+        FeeVersion.objects.create(basis_points=333, valid_from=begun)
+        FeeVersion.objects.create(basis_points=500, valid_from=self.turn)
+        FeeVersion.objects.create(institution=self.orleans, basis_points=0, valid_from=begun)
+
+    def request(self, n: int) -> Closed:
+        """The nth of many: around the change of prices, by anybody, with any outcome."""
+        draw = random.Random(n)
+        asking = draw.choice([self.rennes, self.reims, self.orleans])
+        served = draw.choice(self.served)
+        at = self.turn + timedelta(minutes=draw.randrange(-3000, 3000))
+        status = draw.choice([RequestStatus.OK] * 4 + list(RequestStatus))
+        return self.asked(
+            asking,
+            served,
+            at,
+            prompt_tokens=draw.randrange(5000),
+            cached_tokens=draw.randrange(6000),
+            completion_tokens=draw.randrange(3000),
+            status=status,
+            http_status=200 if status == RequestStatus.OK else draw.choice([0, 200, 503]),
+            endpoint=draw.choice(["chat/completions", "chat/completions", "embeddings"]),
+        )
+
+    def asked(
+        self,
+        asking: Institution,
+        served: Deployment,
+        at: datetime = HISTORY,
+        *,
+        endpoint: str = "chat/completions",
+        **facts: Any,
+    ) -> Closed:
+        asked = opened(
+            id=str(id_at(at)),
+            institution_id=str(asking.pk),
+            model_id=str(served.version.model_id),
+            received_at=at.timestamp(),
+            endpoint=endpoint,
+        )
+        told = {
+            "server_id": str(served.server_id),
+            "deployment_id": str(served.pk),
+            "finished_at": at.timestamp(),
+        }
+        return closed(asked, **told | facts)
+
+
+@pytest.fixture
+def market() -> Market:
+    return Market()
+
+
+def store(requests: Sequence[Closed]) -> None:
+    intake.store(requests)
+
+
+def owed(institution: Institution) -> int:
+    return -balances().get(f"consumer:{institution.pk}", 0)
+
+
+def earned(institution: Institution) -> int:
+    return balances().get(f"host:{institution.pk}", 0)
+
+
+def test_what_another_serves_is_owed_to_it_less_the_fee(market: Market) -> None:
+    store([market.asked(market.rennes, market.served[1], prompt_tokens=1000, cached_tokens=300,
+                        completion_tokens=50)])  # fmt: skip
+
+    cost = 700 * 100 + 300 * 7 + 50 * 333
+    record = UsageRecord.objects.get()
+    assert (record.cost_nano, record.fee_nano) == (cost, cost * 333 // 10_000)
+    assert owed(market.rennes) == cost
+    assert earned(market.reims) == cost - record.fee_nano
+    assert balances()["fee"] == record.fee_nano
+    assert record.booked_month == date(2026, 3, 1)
+
+
+def test_what_one_serves_oneself_is_counted_and_not_transferred(market: Market) -> None:
+    store([market.asked(market.rennes, market.served[0])])
+
+    assert UsageRecord.objects.get().cost_nano > 0
+    assert UsageCharge.objects.get().cost_nano > 0
+    assert not Transfer.objects.exists()
+
+
+def test_an_institutions_own_fee_comes_before_the_general_one(market: Market) -> None:
+    store([market.asked(market.orleans, market.served[0])])
+
+    assert balances()["fee"] == 0
+    assert owed(market.orleans) == earned(market.rennes) > 0
+
+
+@pytest.mark.parametrize(
+    ("status", "http_status", "counts"),
+    [
+        (RequestStatus.OK, 200, True),
+        (RequestStatus.ABANDONED, 200, True),
+        (RequestStatus.INTERRUPTED, 200, True),
+        (RequestStatus.INTERRUPTED, 0, False),
+        (RequestStatus.ABANDONED, 0, False),
+        (RequestStatus.SERVER_ERROR, 502, False),
+        (RequestStatus.CLIENT_ERROR, 400, False),
+        (RequestStatus.REFUSED, 429, False),
+    ],
+)
+def test_what_reached_the_client_counts(
+    market: Market, status: RequestStatus, http_status: int, *, counts: bool
+) -> None:
+    store([market.asked(market.orleans, market.served[0], status=status, http_status=http_status)])
+
+    assert (UsageRecord.objects.get().booked_month is not None) is counts
+    assert UsageCharge.objects.exists() is counts
+    assert Transfer.objects.exists() is counts
+
+
+def test_embeddings_have_their_own_price(market: Market) -> None:
+    price_from(HISTORY - timedelta(hours=1), market.served[0], embedding_nano=3)
+    store([market.asked(market.orleans, market.served[0], endpoint="embeddings", prompt_tokens=80)])
+
+    assert UsageRecord.objects.get().cost_nano == 240
+    assert UsageCharge.objects.get().embedding_tokens == 80
+
+
+def test_a_model_without_a_price_is_counted_and_costs_nothing(market: Market) -> None:
+    other = serve_model(market.rennes, "unpriced")
+    store([market.asked(market.orleans, other)])
+
+    assert UsageCharge.objects.get().price_id is None
+    assert not Transfer.objects.exists()
+
+
+def test_an_institution_that_nobody_knows_owes_in_suspense(market: Market) -> None:
+    stranger = Institution(pk=UUID(int=404))
+    store([market.asked(stranger, market.served[0])])
+
+    assert balances()["suspense"] == -UsageRecord.objects.get().cost_nano
+    assert any("not in the register" in finding for finding in findings())
+
+
+def test_requests_of_before_the_accounts_are_not_charged(market: Market) -> None:
+    intake.store([market.asked(market.orleans, market.served[0])], charged=False)
+
+    record = UsageRecord.objects.get()
+    assert (record.cost_nano, record.booked_month) == (0, None)
+    assert not Transfer.objects.exists()
+    assert not UsageCharge.objects.exists()
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(batches=st.lists(st.lists(st.integers(0, 60), max_size=15), min_size=1, max_size=6))
+def test_every_history_is_exact(market: Market, batches: list[list[int]]) -> None:
+    """I1–I5, I10, I11: replays and any order change nothing; dues are earnings and fees; prices are of their time."""
+    known = {n: market.request(n) for batch in batches for n in batch}
+    with transaction.atomic():
+        for batch in batches:
+            store([known[n] for n in batch])
+        assert findings() == []
+        assert sum(balances().values()) == 0
+        assert outcome() == expected(market, list(known.values()))
+        before = Transfer.objects.count()
+        store(list(known.values())[::-1])
+        assert Transfer.objects.count() == before
+        transaction.set_rollback(True)
+
+
+def outcome() -> dict[str, int]:
+    return {code: balance for code, balance in balances().items() if balance}
+
+
+def expected(market: Market, requests: Sequence[Closed]) -> dict[str, int]:
+    """The same by hand, one request after the other."""
+    found: dict[str, int] = defaultdict(int)
+    hosts = {str(served.server_id): served.server.institution for served in market.served}
+    prices = list(PriceVersion.objects.order_by("valid_from"))
+    for request in requests:
+        served = request.status in {"ok", "abandoned", "interrupted"}
+        if not served or request.http_status != 200:
+            continue
+        at = datetime.fromtimestamp(request.finished_at, UTC)
+        price = [p for p in prices if str(p.model_id) == request.model_id and p.valid_from <= at][
+            -1
+        ]
+        cached = min(request.cached_tokens, request.prompt_tokens)
+        if request.opened.endpoint == "embeddings":
+            cost = 0
+        else:
+            cached_nano = price.prompt_nano if price.cached_nano is None else price.cached_nano
+            cost = (
+                (request.prompt_tokens - cached) * price.prompt_nano
+                + cached * cached_nano
+                + request.completion_tokens * price.completion_nano
+            )
+        host, asking = str(hosts[str(request.server_id)].pk), request.opened.institution_id
+        if host == asking or not cost:
+            continue
+        points = 0 if asking == str(market.orleans.pk) else (500 if at >= market.turn else 333)
+        fee = cost * points // 10_000
+        found[f"consumer:{asking}"] -= cost
+        found[f"host:{host}"] += cost - fee
+        found["fee"] += fee
+    return {code: balance for code, balance in found.items() if balance}
+
+
+def test_a_new_price_changes_nothing_that_is_past(market: Market) -> None:
+    store([market.asked(market.orleans, market.served[0])])
+    before = outcome()
+
+    set_price(by=OPERATOR, model=market.served[0].version.model, units=Units(prompt_nano=9))
+
+    assert outcome() == before
+
+
+def test_what_comes_late_is_booked_in_the_month_that_is_open(market: Market) -> None:
+    AccountingPeriod.objects.create(month=date(2026, 3, 1), state=PeriodState.CLOSED)
+    store([market.asked(market.orleans, market.served[0])])
+
+    charge = UsageCharge.objects.get()
+    assert (charge.origin_month, charge.booked_month) == (date(2026, 3, 1), date(2026, 4, 1))
+    assert Transfer.objects.filter(booked_month=date(2026, 4, 1)).exists()
+    assert UsageDay.objects.get().since == HISTORY.date()
+
+
+def test_a_clock_that_runs_ahead_books_in_no_month_to_come(market: Market) -> None:
+    ahead = timezone.now() + timedelta(days=100)
+    store([market.asked(market.orleans, market.served[0], ahead)])
+
+    assert UsageRecord.objects.get().booked_month == THIS_MONTH
+
+
+@pytest.mark.parametrize("change", ["UPDATE billing_transfer SET amount_nano = 1",
+                                    "DELETE FROM billing_transfer"])  # fmt: skip
+def test_a_transfer_is_never_changed(market: Market, change: str) -> None:
+    store([market.asked(market.orleans, market.served[0])])
+
+    with pytest.raises(IntegrityError, match="append-only"), connection.cursor() as cursor:
+        cursor.execute(change)
+
+
+@pytest.mark.parametrize("change", ["UPDATE billing_priceversion SET prompt_nano = 1",
+                                    "DELETE FROM billing_priceversion"])  # fmt: skip
+def test_a_price_that_has_begun_is_never_changed(market: Market, change: str) -> None:
+    with pytest.raises(IntegrityError, match="never changed"), connection.cursor() as cursor:
+        cursor.execute(change)
+
+
+def test_reversing_twice_is_reversing_once(market: Market) -> None:
+    one, other = (market.asked(market.orleans, market.served[n]) for n in (0, 1))
+    store([one, other])
+    record = UsageRecord.objects.get(pk=one.opened.id)
+
+    first = reverse_request(by=OPERATOR, request=record, reason="answered nonsense")
+    again = reverse_request(by=OPERATOR, request=record, reason="again")
+
+    assert first == again
+    assert earned(market.rennes) == 0
+    assert owed(market.orleans) == earned(market.reims) > 0
+    assert sum(balances().values()) == 0
+
+
+def test_a_grant_is_reversed_once_and_a_reversal_never(market: Market) -> None:
+    given_ = grant(by=OPERATOR, institution=market.rennes, amount_nano=5, reason="code")
+    back = reverse(by=OPERATOR, transfer=given_, reason="twice entered")
+
+    assert reverse(by=OPERATOR, transfer=given_, reason="again") == back
+    assert set(outcome().values()) == set()
+    with pytest.raises(ValidationError, match="reversal is not reversed"):
+        reverse(by=OPERATOR, transfer=back, reason="no")
+
+
+@pytest.mark.parametrize("amount", [0, -1, 10**9 * 10_000_001])
+def test_a_grant_is_of_a_possible_amount(market: Market, amount: int) -> None:
+    with pytest.raises(ValidationError, match="at most ten million"):
+        grant(by=OPERATOR, institution=market.rennes, amount_nano=amount, reason="code")
+    assert outcome() == {}
+
+
+def test_only_the_federations_finance_keeps_the_accounts() -> None:
+    cast = make_cast()
+    model = serve_model(cast.rennes).version.model
+    set_price(by=make_user("fin", Role.FINANCE), model=model, units=Units(prompt_nano=1))
+
+    for person in (cast.rennes_dsi, cast.rennes_user, make_user("aud", Role.AUDITOR)):
+        with pytest.raises(PermissionDenied):
+            set_price(by=person, model=model, units=Units(prompt_nano=2))
+        with pytest.raises(PermissionDenied):
+            set_fee(by=person, basis_points=1)
+        with pytest.raises(PermissionDenied):
+            grant(by=person, institution=cast.rennes, amount_nano=1, reason="mine")
+
+
+@pytest.mark.parametrize(
+    ("units", "shift", "why"),
+    [
+        (Units(prompt_nano=-1), timedelta(days=1), "is_possible|violated"),
+        (Units(prompt_nano=10**9 + 1), timedelta(days=1), "is_possible|violated"),
+        (Units(), timedelta(days=1), "at least one unit"),
+        (Units(prompt_nano=1), timedelta(days=-1), "past stays"),
+        (Units(prompt_nano=1), timedelta(0), "past stays"),
+        (Units(prompt_nano=1), timedelta(days=800), "two years"),
+    ],
+)
+def test_a_price_that_cannot_be_is_refused(units: Units, shift: timedelta, why: str) -> None:
+    model = serve_model(make_institution("rennes")).version.model
+
+    with pytest.raises(ValidationError, match=why):
+        set_price(by=OPERATOR, model=model, units=units, valid_from=timezone.now() + shift)
+    assert not PriceVersion.objects.exists()
+
+
+def test_a_price_is_withdrawn_until_it_begins(market: Market) -> None:
+    model = market.served[0].version.model
+    price = set_price(by=OPERATOR, model=model, units=Units(prompt_nano=2), kind=PriceKind.FINAL)
+    withdraw_price(by=OPERATOR, price=price)
+    begun = model.prices.first()
+    assert begun is not None
+
+    assert not PriceVersion.objects.filter(pk=price.pk).exists()
+    with pytest.raises(ValidationError, match="in force, or was"):
+        withdraw_price(by=OPERATOR, price=begun)
+
+
+def test_what_is_booked_now_lies_in_the_first_month_that_is_not_closed() -> None:
+    assert month_to_book() == THIS_MONTH
+    AccountingPeriod.objects.create(month=THIS_MONTH, state=PeriodState.CLOSED)
+    assert month_to_book() > THIS_MONTH
+
+
+@pytest.mark.django_db(transaction=True)
+def test_writers_at_the_same_time_charge_exactly() -> None:
+    market = Market()
+    requests = [market.request(n) for n in range(120)]
+    troubles: list[Exception] = []
+
+    def write(part: Sequence[Closed]) -> None:
+        try:
+            for first in range(0, len(part), 7):
+                intake.store(part[first : first + 7])
+        except Exception as error:  # noqa: BLE001  # told by the test
+            troubles.append(error)
+        finally:
+            connection.close()
+
+    parts = (requests[:60], requests[60:], requests[::-1], requests[::2])
+    writers = [Thread(target=write, args=(part,)) for part in parts]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    assert troubles == []
+    assert findings() == []
+    assert outcome() == expected(market, requests)
+
+
+def test_the_actor_of_a_command_keeps_accounts() -> None:
+    actor = CommandActor("set_price")
+    rennes = make_institution("rennes")
+
+    transfer = grant(by=actor, institution=rennes, amount_nano=7, reason="hosting")
+
+    assert transfer.made_by is None
+    assert balances()[f"{AccountKind.ALLOCATION.value}:{rennes.pk}"] == 7
+    assert Transfer.objects.aggregate(total=Sum("amount_nano"))["total"] == 7
