@@ -49,7 +49,7 @@ SELECT
         ELSE 'server_error' END,
     CASE WHEN luck < 0.98 THEN 200 ELSE 503 END, '', 1, '', NULL
 FROM (
-    SELECT %(start)s::timestamptz + random() * %(span)s::interval AS at, random() AS luck, random() AS who,
+    SELECT %(start)s + random() * (%(end)s - %(start)s::timestamptz) AS at, random() AS luck, random() AS who,
         random() AS where_, md5(random()::text) AS noise
     FROM generate_series(1, %(count)s)
 ) drawn
@@ -158,21 +158,14 @@ def generate(records: int) -> None:
     start = timezone.now() - timedelta(days=DAYS)
     batches = max(records // BATCH, 10)
     span = timedelta(days=DAYS) / batches
+    facts = {"count": records // batches, "keys": KEYS, "served": SERVERS}
     print(f"{records} records of {DAYS} days in {batches} batches")
     stored, since = 0, time.perf_counter()
     for n in range(batches):
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(intake.STAGING)
-            cursor.execute(
-                _GENERATE,
-                {
-                    "start": start + n * span,
-                    "span": span,
-                    "count": records // batches,
-                    "keys": KEYS,
-                    "served": SERVERS,
-                },
-            )
+            moments = {"start": start + n * span, "end": start + (n + 1) * span}
+            cursor.execute(_GENERATE, {**facts, **moments})
             stored += intake.store_staged(cursor)
         if (n + 1) % (batches // 10) == 0:
             took, since = time.perf_counter() - since, time.perf_counter()

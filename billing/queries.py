@@ -57,12 +57,13 @@ _SUMS = {
     "n_cached": Sum("cached_tokens", default=0),
     "n_completion": Sum("completion_tokens", default=0),
     "n_reasoning": Sum("reasoning_tokens", default=0),
+    "n_cost": Sum("cost_nano", default=0),
 }
 _WAITS = {f"within_{bound}": Sum(f"wait_{bound}", default=0) for bound in WAITS_MS}
 _TOLD_AS_STORED = (
     "id", "received_at", "finished_at", "model_asked", "endpoint", "stream", "priority",
     "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "usage_source",
-    "status", "http_status", "error_code", "attempts", "is_demo", "data_class",
+    "status", "http_status", "error_code", "attempts", "is_demo", "data_class", "cost_nano",
 )  # fmt: skip
 
 

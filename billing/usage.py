@@ -9,7 +9,10 @@ from billing.models import LIMITED
 
 @dataclass(frozen=True)
 class Counts:
-    """Requests and tokens. `cached_tokens` are among the prompt's, `reasoning_tokens` among the completion's."""
+    """Requests and tokens, and what they cost, whoever pays.
+
+    `cached_tokens` are among the prompt's, `reasoning_tokens` among the completion's.
+    """
 
     requests: int
     errors: int
@@ -17,6 +20,7 @@ class Counts:
     cached_tokens: int
     completion_tokens: int
     reasoning_tokens: int
+    cost_nano: int = 0
 
     @property
     def tokens(self) -> int:
@@ -26,7 +30,7 @@ class Counts:
         return Counts(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
-NOTHING = Counts(0, 0, 0, 0, 0, 0)
+NOTHING = Counts(0, 0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ class Request:
     attempts: int
     is_demo: bool
     data_class: str
+    cost_nano: int
     stood_in_for: str
     """The model asked for, where another one that was declared as its fallback answered."""
 

@@ -22,6 +22,7 @@ urlpatterns = [
     path("minimum/<path:name>/", minimum_service, name="minimum_service"),
     path("servers/", include("federation.fleet.urls")),
     path("", include("federation.members.urls")),
+    path("", include("billing.urls")),
     path("people/", include("federation.people.urls")),
     path("demo/", include("config.demo.urls")),
     path("account/", include("federation.people.account_urls")),

@@ -8,6 +8,7 @@ expects in the reader's language. Column names never change with the language.
 import csv
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from io import StringIO
 from itertools import islice
 from typing import Any
@@ -16,6 +17,7 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
 
+from billing.money import euros
 from billing.periods import PARIS
 from billing.usage import Request
 
@@ -53,13 +55,19 @@ _COLUMNS = (
     "is_demo",
     "data_class",
     "stood_in_for",
+    "cost_eur",
 )
 
 
 def csv_lines(requests: Iterable[Request], language: str) -> Iterator[str]:
     """Return the header and a line per request. Times are Paris's, with their offset."""
-    told = ({column: getattr(request, column) for column in _COLUMNS} for request in requests)
-    return table_lines(_COLUMNS, told, language)
+    return table_lines(_COLUMNS, map(row_of, requests), language)
+
+
+def row_of(request: Request) -> dict[str, Any]:
+    """Return the values of a line, by column. The cost is exact: nine decimals."""
+    told = {column: getattr(request, column) for column in _COLUMNS if column != "cost_eur"}
+    return {**told, "cost_eur": euros(request.cost_nano)}
 
 
 def table_lines(
@@ -94,13 +102,15 @@ async def _encoded(lines: Iterator[str]) -> AsyncIterator[bytes]:
         yield piece.encode()
 
 
-def cell(value: str | int | bool | datetime | UUID | None) -> str:
+def cell(value: str | int | bool | datetime | Decimal | UUID | None) -> str:
     """Return what stands in a cell for `value`."""
     match value:
         case None:
             return ""
         case bool():
             return str(int(value))
+        case Decimal():
+            return f"{value:.9f}"
         case datetime():
             return value.astimezone(PARIS).isoformat(sep=" ", timespec="milliseconds")
         case str() if value.startswith(_BEGINS_A_FORMULA):

@@ -1,13 +1,11 @@
 """The accounts' tables, imported from here whatever file they are in."""
 
 from billing.models.ledger import (
-    ACCOUNTANTS,
     LONGEST_REASON,
     Account,
     AccountingPeriod,
     Transfer,
     UsageCharge,
-    reads_all_accounts,
 )
 from billing.models.prices import ALL_OF_IT, DEAREST_NANO, UNITS, FeeVersion, PriceVersion
 from billing.models.records import (
@@ -33,6 +31,7 @@ from billing.models.rollups import (
     UsageSum,
     UsageSumQuerySet,
 )
+from billing.models.scopes import ACCOUNTANTS, reads_all_accounts
 
 __all__ = [
     "ACCOUNTANTS",

@@ -12,21 +12,15 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.enums import OWN_ACCOUNTS, AccountKind, PeriodState, TransferReason
+from billing.models.scopes import ACCOUNTANTS, reads_all_accounts
 from federation.base import Row
 from federation.members.models import Institution
-from federation.people.enums import Role
 from federation.people.models import User
-from federation.people.scope import institution_ids_for, sees_everything
+from federation.people.scope import institution_ids_for
 
 LONGEST_CODE = 64
 LONGEST_KEY = 200
 LONGEST_REASON = 500
-ACCOUNTANTS = (Role.MEMBER_DSI, Role.MEMBER_FINANCE)
-"""Who reads an institution's accounts."""
-
-
-def reads_all_accounts(user: User | AnonymousUser) -> bool:
-    return sees_everything(user) or (isinstance(user, User) and user.has_role(Role.FINANCE))
 
 
 class AccountQuerySet(models.QuerySet["Account"]):

@@ -5,6 +5,7 @@ that is in force or was.
 """
 
 from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar
 
 from django.contrib.auth.models import AnonymousUser
@@ -12,9 +13,11 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
 from billing.enums import PriceKind
+from billing.models.scopes import reads_all_accounts
 from federation.base import Row
 from federation.catalogue.models import AIModel
 from federation.members.models import Institution
@@ -104,6 +107,8 @@ class PriceVersion(Row):
 class FeeVersionQuerySet(models.QuerySet["FeeVersion"]):
     def for_user(self, user: User | AnonymousUser) -> "FeeVersionQuerySet":
         """The general fee is every member's; a special one its institution's, and the federation's."""
+        if reads_all_accounts(user):
+            return self
         general = Q(institution=None)
         return self.filter(general | Q(institution__in=Institution.objects.for_user(user)))
 
@@ -146,4 +151,9 @@ class FeeVersion(Row):
         ]
 
     def __str__(self) -> str:
-        return f"{self.basis_points / 100:g} %"
+        percent = Decimal(self.basis_points) / 100
+        return str(_("%(percent)s%%") % {"percent": number_format(percent.normalize())})
+
+    @property
+    def is_ahead(self) -> bool:
+        return self.valid_from > timezone.now()

@@ -15,12 +15,20 @@ from federation.people.scope import institution_ids_for, sees_everything
 Row = TypeVar("Row", bound=models.Model, covariant=True)
 
 
+ACCOUNTANTS = (Role.MEMBER_DSI, Role.MEMBER_FINANCE)
+"""Who reads an institution's accounts."""
+
+
+def reads_all_accounts(user: User | AnonymousUser) -> bool:
+    return sees_everything(user) or (isinstance(user, User) and user.has_role(Role.FINANCE))
+
+
 class Readable(models.QuerySet[Row]):
     """Of rows with `key_id`, `asking_institution_id` and `serving_institution_id`."""
 
     def for_user(self, user: User | AnonymousUser) -> Self:
         """Everything for the federation; what an overseer's institution asked or served; one's own keys'."""
-        if sees_everything(user) or (isinstance(user, User) and user.has_role(Role.FINANCE)):
+        if reads_all_accounts(user):
             return self
         own = Q(key_id__in=ApiKey.objects.for_user(user).values("pk"))
         if institutions := institution_ids_for(user, *OVERSEERS):

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from billing.prices import price_of
 from dashboards.catalogue import CatalogueForm
 from dashboards.comparison import comparison
 from dashboards.critical import critical_models
@@ -58,6 +59,7 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
     card = _card_of(found, user)
     context = {
         "card": card,
+        "price": price_of(found),
         "rows": _rows(card, load),
         "may_describe": can_describe(user, found),
         "health_texts": health_texts(),
@@ -95,6 +97,7 @@ def compare(request: HttpRequest, name: str) -> HttpResponse:
     load, card = current_load(), _card_of(found, user)
     context = {
         "card": card,
+        "price": price_of(found),
         "rows": _rows(card, load),
         "lines": [
             (line.label, list(zip(card.servings, line.cells, strict=True)))

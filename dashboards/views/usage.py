@@ -11,6 +11,7 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from billing.accounts import reads_accounts
 from billing.periods import last_days
 from billing.queries import (
     csv_rows,
@@ -52,6 +53,7 @@ def usage(request: HttpRequest) -> HttpResponse:
         "has_keys": ApiKey.objects.for_user(user).exists(),
         "chart": chart,
         "keys": usage_by_key(user, period, **narrow),
+        "reads_accounts": reads_accounts(user),
         "latest": latest_requests(user, period, LATEST, **narrow),
     }
     return render(request, "dashboards/usage.html", context)

@@ -16,6 +16,7 @@ from config.demo.catalogue import MODELS
 from config.demo.fleet import DemoServer
 from config.demo.history import fill, make_room
 from config.demo.life import begin_lives
+from config.demo.prices import set_prices
 from federation.catalogue.enums import Capability
 from federation.command import OperatorCommand
 from federation.fleet.models import InferenceServer
@@ -54,6 +55,7 @@ class Command(OperatorCommand):
             if options["move"]:
                 move_from_taken_ports()
             register = build_register(files.remember(var))
+            set_prices(now)
             stored = fill(register, now)
             begin_lives(register)
         files.write(var, files.SIMULATOR, simulator(register))

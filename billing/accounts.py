@@ -1,0 +1,104 @@
+"""What pages read of the ledger: what each institution owes and earns, by month; and the federation's accounts."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from django.db.models import Sum
+
+from billing.enums import OWN_ACCOUNTS, AccountKind
+from billing.models import ACCOUNTANTS, Account, Transfer, UsageCharge, reads_all_accounts
+from federation.members.models import Institution
+from federation.people.models import User
+
+
+@dataclass(frozen=True)
+class Holding:
+    """An institution's side of the ledger, in nano-euros. `own_nano`: what its servers answered to its own people."""
+
+    institution: Institution
+    owed_nano: int
+    earned_nano: int
+    granted_nano: int
+    own_nano: int
+
+    @property
+    def net_nano(self) -> int:
+        """What it is to receive; negative what it is to pay."""
+        return self.earned_nano + self.granted_nano - self.owed_nano
+
+
+@dataclass(frozen=True)
+class FederationAccount:
+    kind: AccountKind
+    nano: int
+
+
+def reads_accounts(user: User) -> bool:
+    """Whether there are accounts that `user` may read: an institution's, or all."""
+    return reads_all_accounts(user) or bool(user.institution_ids(*ACCOUNTANTS))
+
+
+def months(user: User) -> list[date]:
+    """Return the months in which something was transferred or counted, the newest first."""
+    seen = set(
+        Transfer.objects.for_user(user).order_by().values_list("booked_month", flat=True).distinct()
+    )
+    charged = UsageCharge.objects.for_user(user).order_by().values_list("booked_month", flat=True)
+    return sorted(seen | set(charged.distinct()), reverse=True)
+
+
+def holdings(user: User, month: date | None = None) -> list[Holding]:
+    """Return every institution whose accounts `user` reads, by name: of one month, or of all."""
+    accounts = Account.objects.for_user(user).filter(kind__in=OWN_ACCOUNTS)
+    balances = _balances(user, month)
+    found: dict[UUID, dict[str, int]] = defaultdict(dict)
+    for account in accounts:
+        assert account.institution_id is not None  # a constraint: it is an institution's own
+        found[account.institution_id][account.kind] = balances.get(account.code, 0)
+    own = _circuit_court(user, month)
+    institutions = Institution.objects.filter(pk__in=found.keys() | own.keys()).order_by("name")
+    return [
+        Holding(
+            institution=institution,
+            owed_nano=-found[institution.pk].get(AccountKind.CONSUMER, 0),
+            earned_nano=found[institution.pk].get(AccountKind.HOST, 0),
+            granted_nano=found[institution.pk].get(AccountKind.ALLOCATION, 0),
+            own_nano=own.get(institution.pk, 0),
+        )
+        for institution in institutions
+    ]
+
+
+def federation_accounts(user: User, month: date | None = None) -> list[FederationAccount]:
+    """Return the federation's own accounts that are not empty, to who reads all accounts."""
+    balances = _balances(user, month)
+    common = Account.objects.for_user(user).exclude(kind__in=OWN_ACCOUNTS).order_by("code")
+    return [
+        FederationAccount(AccountKind(account.kind), balances[account.code])
+        for account in common
+        if balances.get(account.code)
+    ]
+
+
+def _balances(user: User, month: date | None) -> dict[str, int]:
+    transfers = Transfer.objects.for_user(user).order_by()
+    if month is not None:
+        transfers = transfers.filter(booked_month=month)
+    found: dict[str, int] = defaultdict(int)
+    for side, sign in (("credit_id", 1), ("debit_id", -1)):
+        for code, total in transfers.values_list(side).annotate(total=Sum("amount_nano")):
+            found[code] += sign * total
+    return found
+
+
+def _circuit_court(user: User, month: date | None) -> dict[UUID, int]:
+    """Return what would have been owed to oneself: it is counted, and nothing is transferred for it."""
+    charges = UsageCharge.objects.for_user(user)
+    if month is not None:
+        charges = charges.filter(booked_month=month)
+    rows = charges.values_list("asking_institution_id", "serving_institution_id").annotate(
+        total=Sum("cost_nano")
+    )
+    return {asking: total for asking, serving, total in rows if asking == serving and total}

@@ -1,0 +1,1 @@
+"""Pages of the accounts: prices, fees, who owes what."""

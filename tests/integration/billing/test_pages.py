@@ -1,0 +1,200 @@
+"""Prices and accounts on pages: who sees and sets what, and that nothing that is past changes."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from billing.enums import TransferReason
+from billing.models import FeeVersion, PriceVersion, Transfer
+from billing.operations.ledger import grant
+from billing.operations.prices import Units, set_price
+from federation.people.enums import Role
+from federation.people.models import User
+from tests.integration.billing.conftest import Use
+from tests.support.factories import (
+    OPERATOR,
+    Cast,
+    make_application,
+    make_cast,
+    make_key,
+    make_user,
+    serve_model,
+)
+from tests.support.pages import plain_static, queries_of, signed_in_as
+
+__all__ = ["plain_static"]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def cast(plain_static: None) -> Cast:
+    return make_cast()
+
+
+@pytest.fixture
+def finance(cast: Cast) -> User:
+    return make_user("finance", Role.FINANCE)
+
+
+def text_of(browser: Client, address: str) -> str:
+    page = browser.get(address)
+    assert page.status_code == 200, address
+    return " ".join(page.content.decode().split())
+
+
+def announce(browser: Client, name: str, **fields: str) -> str:
+    asked = {"kind": "provisional", "day": "", "note": "", **fields}
+    page = browser.post(f"/prices/of/{name}/", asked, follow=True)
+    return " ".join(page.content.decode().split())
+
+
+def test_a_price_in_euros_is_kept_in_nano_euros(cast: Cast, finance: User) -> None:
+    serve_model(cast.rennes, "llama")
+    browser = signed_in_as(finance)
+
+    announce(browser, "llama", prompt_nano="0.15", completion_nano="0.625", note="bureau du 3 mars")
+
+    price = PriceVersion.objects.get()
+    assert (price.prompt_nano, price.cached_nano, price.completion_nano) == (150, None, 625)
+    shown = text_of(signed_in_as(cast.orleans_user), "/prices/of/llama/")
+    assert "0,625" in shown
+    assert "bureau du 3 mars" in shown
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"prompt_nano": "-1"},
+        {"prompt_nano": "0.0001"},
+        {"prompt_nano": "1000001"},
+        {"prompt_nano": "NaN"},
+        {"prompt_nano": "un euro"},
+        {"cached_nano": "1"},
+        {"prompt_nano": "1", "day": "2020-01-01"},
+        {"prompt_nano": "1", "day": "31 février"},
+        {"prompt_nano": "1", "kind": "free"},
+        {"prompt_nano": "1", "note": "x" * 501},
+        {},
+    ],
+)
+def test_a_price_that_cannot_be_is_told_and_not_kept(
+    cast: Cast, finance: User, fields: dict[str, str]
+) -> None:
+    serve_model(cast.rennes, "llama")
+
+    shown = announce(signed_in_as(finance), "llama", **fields)
+
+    assert not PriceVersion.objects.exists()
+    assert "alert-danger" in shown or "invalid-feedback" in shown or "is-invalid" in shown
+
+
+def test_members_read_prices_and_do_not_set_them(cast: Cast) -> None:
+    serve_model(cast.rennes, "llama")
+    browser = signed_in_as(cast.rennes_dsi)
+
+    assert '<form method="post" class="card' not in text_of(browser, "/prices/of/llama/")
+    assert (
+        browser.post("/prices/of/llama/", {"prompt_nano": "1", "kind": "final"}).status_code == 403
+    )
+    assert browser.post("/prices/fees/", {"percent": "1"}).status_code == 403
+    assert browser.get("/accounts/grants/new/").status_code == 403
+    assert not PriceVersion.objects.exists()
+    assert not FeeVersion.objects.exists()
+
+
+def test_a_price_ahead_is_taken_back_from_its_page(cast: Cast, finance: User) -> None:
+    model = serve_model(cast.rennes, "llama").version.model
+    price = set_price(
+        by=OPERATOR,
+        model=model,
+        units=Units(prompt_nano=1),
+        valid_from=timezone.now() + timedelta(days=2),
+    )
+    browser, address = signed_in_as(finance), f"/prices/versions/{price.pk}/take-back/"
+    assert address in text_of(browser, "/prices/of/llama/")
+
+    browser.post(address)
+
+    assert not PriceVersion.objects.exists()
+
+
+def test_a_fee_of_one_institution_is_its_own_business(cast: Cast, finance: User) -> None:
+    browser = signed_in_as(finance)
+    asked = {"percent": "2.5", "day": "", "note": "convention 12"}
+
+    browser.post("/prices/fees/", {**asked, "institution": str(cast.rennes.pk)})
+
+    assert FeeVersion.objects.get().basis_points == 250
+    assert "convention 12" in text_of(signed_in_as(cast.rennes_dsi), "/prices/fees/")
+    assert "convention 12" not in text_of(signed_in_as(cast.orleans_user), "/prices/fees/")
+
+
+def charged(cast: Cast, use: Use) -> None:
+    """Orléans asks Rennes for one million tokens at 1 € each."""
+    served = serve_model(cast.rennes, "llama")
+    PriceVersion.objects.create(
+        model=served.version.model, valid_from=timezone.now() - timedelta(days=2), prompt_nano=1000
+    )
+    key, _text = make_key(make_application(cast.orleans, owner=cast.orleans_user))
+    use(key, served, prompt_tokens=1_000_000, cached_tokens=0, completion_tokens=0)
+
+
+def test_each_reads_the_accounts_of_its_own_institution(cast: Cast, use: Use) -> None:
+    charged(cast, use)
+
+    rennes = text_of(signed_in_as(cast.rennes_dsi), "/accounts/")
+    assert "1,00" in rennes
+    assert "Orléans" not in rennes
+    assert signed_in_as(cast.orleans_user).get("/accounts/").status_code == 403
+    admin = text_of(signed_in_as(cast.admin), "/accounts/")
+    assert cast.orleans.name.split("'")[-1] in admin
+    assert "\u22121,00" in admin
+
+
+def test_a_cost_stands_in_usage(cast: Cast, use: Use) -> None:
+    charged(cast, use)
+
+    assert "1,00" in text_of(signed_in_as(cast.orleans_user), "/usage/")
+
+
+def test_a_grant_and_its_reversal_stand_in_the_ledger(cast: Cast, finance: User) -> None:
+    browser = signed_in_as(finance)
+    asked = {"institution": str(cast.reims.pk), "amount": "1200.50", "reason": "un tiers-temps"}
+    browser.post("/accounts/grants/new/", asked)
+    given_ = Transfer.objects.get(reason=TransferReason.GRANT)
+    assert given_.amount_nano == 1_200_500_000_000
+    assert "un tiers-temps" in text_of(signed_in_as(cast.reims_dsi), "/accounts/transfers/")
+
+    for _again in range(2):
+        browser.post(f"/accounts/transfers/{given_.pk}/reverse/", {"reason": "doublon"})
+
+    assert Transfer.objects.filter(reason=TransferReason.REVERSAL).count() == 1
+    assert "taken back" in text_of(browser, "/accounts/transfers/") or "annul" in text_of(
+        browser, "/accounts/transfers/"
+    )
+
+
+def test_nobody_reads_the_transfers_of_others(cast: Cast) -> None:
+    grant(by=OPERATOR, institution=cast.reims, amount_nano=10**9, reason="du code")
+
+    assert "du code" not in text_of(signed_in_as(cast.rennes_dsi), "/accounts/transfers/")
+
+
+@pytest.mark.parametrize("month", ["", "2026-13-01", "x", "2026-02-01"])
+def test_any_month_may_be_asked_for(cast: Cast, use: Use, month: str) -> None:
+    charged(cast, use)
+
+    assert signed_in_as(cast.admin).get("/accounts/", {"month": month}).status_code == 200
+
+
+def test_the_price_list_takes_as_many_queries_for_many_models(cast: Cast) -> None:
+    serve_model(cast.rennes, "llama")
+    browser = signed_in_as(cast.rennes_user)
+    few = queries_of(browser, "/prices/")
+    for n in range(5):
+        model = serve_model(cast.rennes, f"model-{n}").version.model
+        set_price(by=OPERATOR, model=model, units=Units(prompt_nano=n))
+
+    assert queries_of(browser, "/prices/") == few
