@@ -1,4 +1,4 @@
-"""Requests as CSV for a spreadsheet: streamed, safe to open, its numbers the page's.
+"""Requests as files: CSV and a workbook for spreadsheets, JSON lines for programs; their numbers the page's.
 
 A spreadsheet runs a cell that begins like a formula, and these cells hold words of clients and servers: such a
 cell gets an apostrophe in front. The byte order mark makes Excel read UTF-8; the separator is the one that it
@@ -6,22 +6,29 @@ expects in the reader's language. Column names never change with the language.
 """
 
 import csv
+import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from io import StringIO
 from itertools import islice
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
+from xlsxwriter import Workbook
 
 from billing.money import euros
 from billing.periods import PARIS
 from billing.usage import Request
 
 LINES_AT_ONCE = 500
+CSV, JSON_LINES = "text/csv; charset=utf-8", "application/x-ndjson"
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+MOST_ROWS = 100_000
+"""Of a workbook, which is written whole before it is sent."""
 BYTE_ORDER_MARK = "\ufeff"
 SEPARATORS = {"fr": ";"}
 USUAL_SEPARATOR = ","
@@ -70,6 +77,46 @@ def row_of(request: Request) -> dict[str, Any]:
     return {**told, "cost_eur": euros(request.cost_nano)}
 
 
+def json_lines(requests: Iterable[Request]) -> Iterator[str]:
+    """Return an object per request, a line each: null where there is nothing, times with Paris's offset."""
+    for request in requests:
+        yield json.dumps({name: _plain(value) for name, value in row_of(request).items()}) + "\n"
+
+
+def workbook(requests: Iterable[Request]) -> IO[bytes]:
+    """Return an .xlsx file, at its beginning, of at most `MOST_ROWS` requests: numbers are numbers, texts are texts."""
+    file = TemporaryFile()  # noqa: SIM115  # the response closes it
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with Workbook(file, {**options, "remove_timezone": True}) as book:
+        sheet = book.add_worksheet("requests")
+        moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss.000"})
+        sheet.freeze_panes(1, 0)
+        sheet.write_row(0, 0, _COLUMNS, book.add_format({"bold": True}))
+        for line, request in enumerate(islice(requests, MOST_ROWS), start=1):
+            for column, value in enumerate(row_of(request).values()):
+                match value:
+                    case datetime():
+                        sheet.write_datetime(line, column, value.astimezone(PARIS), moment)
+                    case UUID():
+                        sheet.write_string(line, column, str(value))
+                    case _:
+                        sheet.write(line, column, value)
+    file.seek(0)
+    return file
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case datetime():
+            return value.astimezone(PARIS).isoformat(timespec="milliseconds")
+        case UUID():
+            return str(value)
+        case Decimal():
+            return f"{value:.9f}"
+        case _:
+            return value
+
+
 def table_lines(
     columns: Sequence[str], rows: Iterable[Mapping[str, Any]], language: str
 ) -> Iterator[str]:
@@ -85,10 +132,10 @@ def table_lines(
         yield buffer.getvalue()
 
 
-def csv_response(lines: Iterator[str], name: str) -> StreamingHttpResponse:
+def streamed(lines: Iterator[str], name: str, content_type: str = CSV) -> StreamingHttpResponse:
     return StreamingHttpResponse(
         _encoded(lines),
-        content_type="text/csv; charset=utf-8",
+        content_type=content_type,
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
             "Cache-Control": "no-store",

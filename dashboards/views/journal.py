@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboards.exports import csv_response, table_lines
+from dashboards.exports import streamed, table_lines
 from dashboards.journal.entries import COLUMNS, entries_of, rows
 from dashboards.journal.forms import JournalForm
 from federation.journal.chain import BrokenChainError, verify
@@ -50,7 +50,7 @@ def journal_csv(request: HttpRequest) -> StreamingHttpResponse:
     language = get_language() or ""
     told = rows(signed_in(request), _form(request).chosen, MOST_ROWS, language)
     lines = table_lines(COLUMNS, told, language)
-    return csv_response(lines, f"journal_{timezone.localdate()}.csv")
+    return streamed(lines, f"journal_{timezone.localdate()}.csv")
 
 
 @require_POST

@@ -1,13 +1,18 @@
 """My usage: totals, one chart with the same numbers as a table, keys, latest requests, and all of it as CSV."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -21,7 +26,16 @@ from billing.queries import (
     usage_by_key,
     usage_by_month,
 )
-from dashboards.exports import csv_lines, csv_response
+from billing.usage import Request
+from dashboards.exports import (
+    JSON_LINES,
+    MOST_ROWS,
+    WORKBOOK,
+    csv_lines,
+    json_lines,
+    streamed,
+    workbook,
+)
 from dashboards.figures.usage import usage_chart
 from dashboards.forms import UsageForm
 from federation.access.models import ApiKey
@@ -63,12 +77,38 @@ def usage(request: HttpRequest) -> HttpResponse:
 @login_required
 def usage_csv(request: HttpRequest) -> StreamingHttpResponse:
     """Every request of the chosen period, as it comes from the database."""
+    lines = csv_lines(_requests(request), get_language() or "")
+    return streamed(lines, _file_name(request, "csv"))
+
+
+@require_safe
+@login_required
+def usage_jsonl(request: HttpRequest) -> StreamingHttpResponse:
+    return streamed(json_lines(_requests(request)), _file_name(request, "jsonl"), JSON_LINES)
+
+
+@require_safe
+@login_required
+def usage_xlsx(request: HttpRequest) -> FileResponse | HttpResponse:
+    """The same as a workbook; too many requests lead back to the page, which says what else there is."""
     form = _form(request)
-    period = form.period
-    requests = csv_rows(signed_in(request), period, **form.narrowing)
-    lines = csv_lines(requests, get_language() or "")
-    name = f"usage_{period.start_day}_{period.end_day}.csv"
-    return csv_response(lines, name)
+    count = totals(signed_in(request), form.period, **form.narrowing).counts.requests
+    if count > MOST_ROWS:
+        text = _(
+            "A workbook holds up to %(most)s requests, and these are %(count)s: narrow the filters, or "
+            "take the CSV."
+        )
+        said = {"most": number_format(MOST_ROWS), "count": number_format(count)}
+        messages.error(request, text % said)
+        return redirect(f"{reverse('usage')}?{request.GET.urlencode()}")
+    file = workbook(_requests(request))
+    return FileResponse(
+        file,
+        as_attachment=True,
+        filename=_file_name(request, "xlsx"),
+        content_type=WORKBOOK,
+        headers={"Cache-Control": "no-store"},
+    )
 
 
 @require_safe
@@ -85,6 +125,16 @@ def first_call(request: HttpRequest, key_id: UUID) -> HttpResponse:
         "is_over": timezone.now() - key.created_at > LISTEN_FOR,
     }
     return render(request, "dashboards/_first_call.html", context)
+
+
+def _requests(request: HttpRequest) -> Iterator[Request]:
+    form = _form(request)
+    return csv_rows(signed_in(request), form.period, **form.narrowing)
+
+
+def _file_name(request: HttpRequest, ending: str) -> str:
+    period = _form(request).period
+    return f"usage_{period.start_day}_{period.end_day}.{ending}"
 
 
 def _form(request: HttpRequest) -> UsageForm:

@@ -1,10 +1,14 @@
 """The requests as CSV: every one of the period and no other, readable and harmless in a spreadsheet."""
 
 import csv
+import json
 from collections.abc import AsyncIterator
 from datetime import datetime
-from io import StringIO
+from io import BytesIO, StringIO
+from string import ascii_uppercase
 from typing import cast
+from xml.etree import ElementTree
+from zipfile import ZipFile
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -19,6 +23,8 @@ from federation.people.models import User
 from tests.support.calls import store_calls
 from tests.support.factories import Cast, make_application, make_key
 from tests.support.pages import signed_in_as
+
+COLUMNS = [*ascii_uppercase, "AA", "AB", "AC"]
 
 
 @pytest.fixture
@@ -71,7 +77,7 @@ def test_an_english_reader_s_spreadsheet_expects_commas(
 ) -> None:
     store_calls(key, at_rennes)
 
-    assert len(rows(exported(cast.orleans_user, language="en"), ",")[0]) == 28
+    assert len(rows(exported(cast.orleans_user, language="en"), ",")[0]) == 29
 
 
 def test_times_are_those_of_paris_and_say_so(
@@ -132,3 +138,58 @@ def test_more_lines_take_no_more_queries(cast: Cast, key: ApiKey, at_rennes: Dep
         exported(cast.orleans_user)
 
     assert len(many) == len(one)
+
+
+def test_the_workbook_has_the_csvs_rows_and_no_formula(
+    cast: Cast, key: ApiKey, at_rennes: Deployment
+) -> None:
+    store_calls(key, at_rennes, count=3, client_request_id="=1+1")
+    as_csv = rows(exported(cast.orleans_user))
+
+    answer = signed_in_as(cast.orleans_user).get("/usage/xlsx/")
+
+    sheet, cells = workbook_of(b"".join(answer))
+    assert cells[0] == list(as_csv[0])
+    told = [dict(zip(cells[0], line, strict=True)) for line in cells[1:]]
+    assert [line["id"] for line in told] == [line["id"] for line in as_csv]
+    assert {line["client_request_id"] for line in told} == {"=1+1"}
+    assert "<f>" not in sheet
+    tokens = sum(int(line["prompt_tokens"]) for line in told)
+    assert tokens == sum(int(line["prompt_tokens"]) for line in as_csv)
+
+
+def test_json_lines_tell_the_same(cast: Cast, key: ApiKey, at_rennes: Deployment) -> None:
+    calls = store_calls(key, at_rennes, count=3)
+
+    answer = signed_in_as(cast.orleans_user).get("/usage/jsonl/")
+
+    assert isinstance(answer, StreamingHttpResponse)
+    told = [json.loads(line) for line in async_to_sync(whole)(answer).splitlines()]
+    assert {line["id"] for line in told} == {call.opened.id for call in calls}
+    assert all(datetime.fromisoformat(line["finished_at"]).utcoffset() for line in told)
+    assert {line["cost_eur"] for line in told} == {"0.000000000"}
+
+
+def test_too_many_requests_for_a_workbook_are_told_on_the_page(
+    cast: Cast, key: ApiKey, at_rennes: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboards.views.usage.MOST_ROWS", 2)
+    store_calls(key, at_rennes, count=3)
+
+    page = signed_in_as(cast.orleans_user).get("/usage/xlsx/?days=7", follow=True)
+
+    assert page.redirect_chain[-1][0].endswith("/usage/?days=7")
+    assert "alert" in page.content.decode()
+
+
+def workbook_of(data: bytes) -> tuple[str, list[list[str]]]:
+    """Return the sheet's own XML, and its cells as texts."""
+    names = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
+    with ZipFile(BytesIO(data)) as archive:
+        sheet = archive.read("xl/worksheets/sheet1.xml").decode()
+    lines = []
+    for row in ElementTree.fromstring(sheet).iterfind(".//m:row", names):
+        told = {cell.attrib["r"]: "".join(cell.itertext()) for cell in row.iterfind("m:c", names)}
+        line = row.attrib["r"]
+        lines.append([told.get(f"{column}{line}", "") for column in COLUMNS])
+    return sheet, lines
