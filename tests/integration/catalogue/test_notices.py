@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from billing.models import UsageRecord
@@ -102,6 +104,25 @@ def test_where_nobody_answers_for_a_key_its_it_department_is_told(
     assert told() == ["rennes_dsi@example.org"]
     keys = Notice.objects.get().keys
     assert keys == ["abandoned · essai", "closed · essai", "nightly · essai"]
+
+
+def test_who_is_told_takes_as_many_queries_for_one_application_as_for_many(
+    cast: Cast, deployment: Deployment
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            audience_of(deployment.version.model)
+        return len(captured)
+
+    used_key(deployment, cast.rennes_user, "moodle")
+    one = queries()
+    for number in range(4):
+        owner = make_user(f"owner_{number}", Role.USER, cast.rennes)
+        used_key(deployment, owner, f"application {number}")
+    used_key(deployment, None, "nobody's")
+
+    assert len(audience_of(deployment.version.model).readers) == 6
+    assert queries() == one
 
 
 def test_a_letter_names_the_keys_the_day_and_the_successor_in_its_readers_language(
