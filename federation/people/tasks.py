@@ -1,4 +1,4 @@
-"""What the worker does at night for people's sake. Each is safe to run twice."""
+"""What the worker does for people's sake, at night or every hour. Each is safe to run twice."""
 
 from django.conf import settings
 from django.core.management import call_command
