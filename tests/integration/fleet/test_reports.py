@@ -20,10 +20,12 @@ from federation.fleet.models import (
 from federation.fleet.operations.runs import conclude_run, request_run
 from federation.fleet.operations.servers import change_server_state
 from federation.fleet.operations.technical import accept_form, submit_form
-from federation.fleet.reports import ADVICE, CHECK_LABELS, FOUND, report_lines
+from federation.fleet.report_words import ADVICE, CHECK_LABELS, FOUND
+from federation.fleet.reports import report_lines
 from federation.fleet.tasks import check_live_servers
 from federation.journal.actors import SYSTEM
 from federation.people.enums import Role
+from federation.people.models import User
 from federation.people.operations import grant_role
 from routing.core.conformity import CHECKS, Check, Finding, RunKind, Verdict
 from routing.core.enums import LifecycleStage, ServerState
@@ -263,6 +265,43 @@ def test_the_page_shows_what_was_found_and_what_to_do(
     assert 'hx-trigger="every 1s"' not in page
     assert "--served-model-name" in page
     assert 'data-check="model" data-verdict="failed"' in page
+
+
+@pytest.mark.parametrize(
+    ("check", "finding", "figures", "leads_to"),
+    [
+        (Check.MODEL, Finding.NOT_LISTED, {}, "/servers/forms/{form}/"),
+        (Check.AUTHENTICATION, Finding.DENIED, {}, "/servers/{server}/key/"),
+        (Check.TLS, Finding.CERTIFICATE, {}, "/servers/{server}/certificates/"),
+        (Check.AUTHENTICATION, Finding.CUT, {}, "/servers/{server}/certificates/"),
+        (Check.CONNECTION, Finding.ADDRESS_REFUSED, {"reason": "private"}, "/servers/networks/"),
+        (Check.STREAMING, Finding.CUT, {}, None),
+    ],
+)
+def test_advice_leads_to_the_page_where_it_is_followed_who_may_use_it(
+    cast: Cast,
+    submitted: InferenceServer,
+    check: Check,
+    finding: Finding,
+    figures: dict[str, str],
+    leads_to: str | None,
+) -> None:
+    run = lined(submitted.runs.get(), **{check.value: finding})
+    run.lines.filter(check_name=check).update(figures=figures)
+    conclude_run(by=SYSTEM, run=run)
+
+    def link(reader: User) -> str | None:
+        page = signed_in_as(reader).get(f"/servers/{submitted.pk}/")
+        [report] = page.context["reports"]
+        [found] = [link for line, link in report["lines"] if line.check == check]
+        if found:
+            assert f'<a href="{found.url}">{found.label}</a>' in page.content.decode()
+        return found.url if found else None
+
+    form = TechnicalForm.objects.get()
+    wanted = leads_to and leads_to.format(form=form.pk, server=submitted.pk)
+    assert link(cast.rennes_dsi) == wanted
+    assert link(cast.auditor) is None
 
 
 @pytest.mark.parametrize("who", ["reims_dsi", "orleans_user", "intruder"])
