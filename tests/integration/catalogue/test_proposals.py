@@ -271,6 +271,32 @@ def test_who_may_puts_it_to_the_vote_on_its_page_and_finds_the_open_ballot_there
             assert said in shown, (address, said)
 
 
+def test_who_has_to_act_on_a_proposal_is_told_so_and_nobody_else_is(
+    cast: Cast, proposal: Proposal
+) -> None:
+    page = f"/lifecycle/proposals/{proposal.pk}/"
+    for_admin = signed_in_as(cast.admin).get(page).content.decode()
+    assert "À vous d’agir" in for_admin
+    assert "rien à faire" not in for_admin
+    for other in (cast.orleans_user, cast.auditor):
+        shown = signed_in_as(other).get(page).content.decode()
+        assert "Vous n’avez rien à faire" in shown
+        assert "À vous d’agir" not in shown
+
+    opened = open_ballot(
+        by=cast.admin,
+        kind=SubjectKind.MODEL,
+        subject_id=proposal.model_id,
+        question="Shall we?",
+        closes_at=timezone.now() + timedelta(days=7),
+    )
+    cast_vote(by=cast.admin, ballot=opened, choice=Choice.NO)
+    close_ballot(by=cast.admin, ballot=opened)
+
+    assert "remettre la proposition aux voix" in signed_in_as(cast.admin).get(page).content.decode()
+    assert "peut voter de nouveau" in signed_in_as(cast.orleans_user).get(page).content.decode()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_proposal_is_not_withdrawn_while_it_is_put_to_the_vote() -> None:
     cast, refused = make_cast(), []
