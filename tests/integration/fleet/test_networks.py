@@ -5,12 +5,14 @@ from datetime import timedelta
 import pytest
 from django.core import mail
 from django.core.exceptions import ValidationError
+from django.core.mail import EmailMessage
 from django.utils import timezone
 
 from federation.fleet.enums import SiteGrantState
 from federation.fleet.models import Deployment, SiteEgressGrant
 from federation.fleet.operations.networks import Wish, ask_site_egress
 from federation.fleet.tasks import follow_calendars
+from federation.people.models import User
 from routing.bridge.table import build_servers
 from tests.support.factories import OPERATOR, Cast, make_site
 from tests.support.pages import signed_in_as
@@ -153,6 +155,43 @@ def test_a_network_ends_after_its_last_day(cast: Cast, deployment: Deployment) -
     assert in_the_table(deployment) == ()
     follow_calendars()
     assert SiteEgressGrant.objects.get().state == SiteGrantState.WITHDRAWN
+
+
+def test_the_owner_is_told_of_an_end_that_was_not_its_own_doing(
+    cast: Cast, deployment: Deployment, django_capture_on_commit_callbacks: object
+) -> None:
+    def ended_by(person: User) -> list[EmailMessage]:
+        wish = Wish(NETWORK, (8000,), "VPN")
+        grant = ask_site_egress(by=OPERATOR, site=deployment.server.site, wish=wish)
+        mail.outbox.clear()
+        with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
+            signed_in_as(person).post(f"/servers/networks/{grant.pk}/withdraw/")
+        grant.refresh_from_db()
+        assert grant.state == SiteGrantState.WITHDRAWN
+        return list(mail.outbox)
+
+    assert ended_by(cast.rennes_dsi) == []
+    [letter] = ended_by(cast.admin)
+    assert letter.to == [cast.rennes_dsi.email]
+    assert f"Le réseau {NETWORK} est fermé au routeur" in letter.subject
+    assert deployment.server.site.name in letter.body
+    assert f"/servers/networks/{SiteEgressGrant.objects.latest('created_at').pk}/" in letter.body
+
+
+def test_the_owner_is_told_when_the_last_day_is_past(
+    cast: Cast, deployment: Deployment, django_capture_on_commit_callbacks: object
+) -> None:
+    today = timezone.localdate()
+    wish = Wish(NETWORK, (8000,), "VPN", until=today)
+    ask_site_egress(by=OPERATOR, site=deployment.server.site, wish=wish)
+    SiteEgressGrant.objects.update(until=today - timedelta(days=1))
+    mail.outbox.clear()
+
+    for _ in range(2):
+        with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
+            follow_calendars()
+
+    assert [letter.to for letter in mail.outbox] == [[cast.rennes_dsi.email]]
 
 
 def test_a_day_that_is_past_is_refused(cast: Cast, deployment: Deployment) -> None:
