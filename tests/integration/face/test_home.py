@@ -196,7 +196,7 @@ def test_the_light_is_amber_for_everybody_while_a_critical_model_is_below_its_mi
     )
     feed.tell(
         servers={deployment.server.pk: server_load()},
-        models={model.pk: ModelLoad(0, 0, available_servers=1, minimum=below)},
+        models={model.pk: ModelLoad(in_flight=0, waiting=0, available_servers=1, minimum=below)},
     )
 
     amber = page(signed_in_as(cast.orleans_user))
