@@ -18,6 +18,8 @@ from django.utils import timezone
 class CounterCache(DatabaseCache):
     """A cache in the database for small values that live for minutes and are written at every attempt."""
 
+    _table: str  # set by Django's own class
+
     def add(
         self,
         key: Any,
@@ -63,4 +65,4 @@ class CounterCache(DatabaseCache):
                 f"SET value = excluded.value, expires = excluded.expires {condition}",
                 [self.make_and_validate_key(key, version=version), text, expires, *given],
             )
-            return cursor.rowcount == 1
+            return bool(cursor.rowcount)

@@ -288,7 +288,7 @@ def test_a_failed_sign_in_is_counted_in_few_statements_that_look_at_one_row_each
         log_in("admin@example.org")
 
     counting = [query["sql"] for query in captured if "portal_cache" in query["sql"]]
-    # Four counters, of which three count this attempt: each takes, reads, writes and gives back its lock.
+    # Three counters: of each its lock is taken, its value read and written, its lock given back.
     assert len(counting) <= MOST_STATEMENTS
     assert all("cache_key" in sql for sql in counting)  # none looks at the whole table
 
