@@ -48,7 +48,6 @@ class Outcome(Enum):
     NOTHING = "nothing is due"
 
 
-@transaction.atomic
 def post(
     to: User | str,
     wording: Wording,
