@@ -186,7 +186,7 @@ def accept_form(*, by: Actor, form: TechnicalForm) -> InferenceServer:
         institution=locked.institution,
         diff={"state": locked.state, "server": server.pk},
     )
-    transaction.on_commit(lambda: mails.tell_accepted(locked))
+    mails.tell_accepted(locked)
     return server
 
 
@@ -211,7 +211,7 @@ def decline_form(*, by: Actor, form: TechnicalForm, reason: str) -> TechnicalFor
         institution=locked.institution,
         diff={"state": [before, FormState.DECLINED]},
     )
-    transaction.on_commit(lambda: mails.tell_declined(locked))
+    mails.tell_declined(locked)
     return locked
 
 

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.core import mail
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.utils import timezone
@@ -16,6 +15,7 @@ from federation.people.models import User
 from routing.bridge.table import build_servers
 from tests.support.factories import OPERATOR, Cast, make_site
 from tests.support.pages import signed_in_as
+from tests.support.post import deliver
 
 NEW = "/servers/networks/new/"
 NETWORK = "10.35.0.0/24"
@@ -38,22 +38,20 @@ def wished(deployment: Deployment, **fields: str) -> dict[str, str]:
     return {**whole, **fields}
 
 
-def test_a_network_is_asked_for_allowed_and_withdrawn(
-    cast: Cast, deployment: Deployment, django_capture_on_commit_callbacks: object
-) -> None:
+def test_a_network_is_asked_for_allowed_and_withdrawn(cast: Cast, deployment: Deployment) -> None:
     member, federation = signed_in_as(cast.rennes_dsi), signed_in_as(cast.admin)
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
-        page = member.post(NEW, wished(deployment)).headers["location"]
-    assert [mail.outbox[0].to, len(mail.outbox)] == [[cast.admin.email], 1]
-    assert "VPN" in mail.outbox.pop().body
+    page = member.post(NEW, wished(deployment)).headers["location"]
+    (asked,) = deliver()
+    assert asked.to == [cast.admin.email]
+    assert "VPN" in asked.body
     assert in_the_table(deployment) == ()
     assert "networks/" in federation.get("/servers/approvals/").content.decode()
 
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
-        federation.post(f"{page}allow/")
+    federation.post(f"{page}allow/")
     assert in_the_table(deployment) == ((NETWORK, 443), (NETWORK, 8000), (NETWORK, 8001))
-    assert NETWORK in mail.outbox[0].body
-    assert mail.outbox[0].to == [cast.rennes_dsi.email]
+    (allowed,) = deliver()
+    assert NETWORK in allowed.body
+    assert allowed.to == [cast.rennes_dsi.email]
     assert deployment.server.name in member.get(page).content.decode()
 
     member.post(f"{page}withdraw/")

@@ -3,10 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from django.core import mail
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from federation.catalogue.models import AIModel, StageChange
 from federation.fleet.enums import FormState, RunState, RunTrigger
@@ -32,6 +30,7 @@ from routing.core.enums import LifecycleStage, ServerState
 from tests.integration.federation.world import make_checked, make_form
 from tests.support.factories import OPERATOR, Cast, make_model, make_site
 from tests.support.pages import signed_in_as
+from tests.support.post import deliver
 
 
 def lined(run: ConformityRun, **failed: Finding) -> ConformityRun:
@@ -164,18 +163,16 @@ def test_the_approver_gives_the_labels_that_a_new_site_asked_for(
 def test_who_may_put_it_into_service_is_told_when_both_reports_are_green(
     cast: Cast,
     checked: TechnicalForm,
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     assert checked.server is not None
     replay = request_run(
         by=SYSTEM, server=checked.server, kind=RunKind.REPLAY, trigger=RunTrigger.PERSON
     )
-    mail.outbox.clear()
+    deliver()
 
-    with django_capture_on_commit_callbacks(execute=True):
-        conclude_run(by=SYSTEM, run=lined(replay))
+    conclude_run(by=SYSTEM, run=lined(replay))
 
-    (told,) = mail.outbox
+    (told,) = deliver()
     assert told.to == [cast.admin.email]
     assert f"/servers/{checked.server_id}/" in told.body
 
@@ -183,7 +180,7 @@ def test_who_may_put_it_into_service_is_told_when_both_reports_are_green(
 @pytest.fixture
 def live(cast: Cast, checked: TechnicalForm) -> InferenceServer:
     server = accept_form(by=cast.admin, form=checked)
-    mail.outbox.clear()
+    deliver()
     return server
 
 
@@ -192,7 +189,7 @@ def night(server: InferenceServer) -> ConformityRun:
 
 
 def test_a_server_that_fails_twice_in_a_night_goes_back_and_its_owner_is_told(
-    live: InferenceServer, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+    live: InferenceServer,
 ) -> None:
     check_live_servers()
     check_live_servers()
@@ -202,13 +199,12 @@ def test_a_server_that_fails_twice_in_a_night_goes_back_and_its_owner_is_told(
     second = night(live)
     assert second.due_at > timezone.now() + timedelta(minutes=5)
 
-    with django_capture_on_commit_callbacks(execute=True):
-        conclude_run(by=SYSTEM, run=lined(second, context=Finding.WINDOW_CUT))
+    conclude_run(by=SYSTEM, run=lined(second, context=Finding.WINDOW_CUT))
 
     live.refresh_from_db()
     assert live.state == ServerState.STAGING
     assert TechnicalForm.objects.get().state == FormState.SUBMITTED
-    (told,) = mail.outbox
+    (told,) = deliver()
     assert told.to == ["rennes_dsi@example.org"]
     assert "GPU-9" in told.subject
     assert "Fenêtre de contexte" in told.body
@@ -358,17 +354,15 @@ def test_an_administrator_allows_the_address_that_the_guard_refused(
 def test_a_declined_server_is_retired_and_its_owner_told_why(
     cast: Cast,
     submitted: InferenceServer,
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    with django_capture_on_commit_callbacks(execute=True):
-        signed_in_as(cast.admin).post(
-            f"/servers/{submitted.pk}/decline/", {"reason": "Le certificat HDS manque."}
-        )
+    signed_in_as(cast.admin).post(
+        f"/servers/{submitted.pk}/decline/", {"reason": "Le certificat HDS manque."}
+    )
 
     submitted.refresh_from_db()
     assert submitted.state == ServerState.RETIRED
     assert not submitted.runs.open().exists()
-    assert "Le certificat HDS manque." in mail.outbox[-1].body
+    assert "Le certificat HDS manque." in deliver()[-1].body
 
 
 def test_there_are_words_for_every_check_and_every_finding() -> None:
