@@ -156,17 +156,16 @@ def test_a_network_ends_after_its_last_day(cast: Cast, deployment: Deployment) -
 
 
 def test_the_owner_is_told_of_an_end_that_was_not_its_own_doing(
-    cast: Cast, deployment: Deployment, django_capture_on_commit_callbacks: object
+    cast: Cast, deployment: Deployment
 ) -> None:
     def ended_by(person: User) -> list[EmailMessage]:
         wish = Wish(NETWORK, (8000,), "VPN")
         grant = ask_site_egress(by=OPERATOR, site=deployment.server.site, wish=wish)
-        mail.outbox.clear()
-        with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
-            signed_in_as(person).post(f"/servers/networks/{grant.pk}/withdraw/")
+        deliver()
+        signed_in_as(person).post(f"/servers/networks/{grant.pk}/withdraw/")
         grant.refresh_from_db()
         assert grant.state == SiteGrantState.WITHDRAWN
-        return list(mail.outbox)
+        return deliver()
 
     assert ended_by(cast.rennes_dsi) == []
     [letter] = ended_by(cast.admin)
@@ -176,20 +175,17 @@ def test_the_owner_is_told_of_an_end_that_was_not_its_own_doing(
     assert f"/servers/networks/{SiteEgressGrant.objects.latest('created_at').pk}/" in letter.body
 
 
-def test_the_owner_is_told_when_the_last_day_is_past(
-    cast: Cast, deployment: Deployment, django_capture_on_commit_callbacks: object
-) -> None:
+def test_the_owner_is_told_when_the_last_day_is_past(cast: Cast, deployment: Deployment) -> None:
     today = timezone.localdate()
     wish = Wish(NETWORK, (8000,), "VPN", until=today)
     ask_site_egress(by=OPERATOR, site=deployment.server.site, wish=wish)
     SiteEgressGrant.objects.update(until=today - timedelta(days=1))
-    mail.outbox.clear()
+    deliver()
 
     for _ in range(2):
-        with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
-            follow_calendars()
+        follow_calendars()
 
-    assert [letter.to for letter in mail.outbox] == [[cast.rennes_dsi.email]]
+    assert [letter.to for letter in deliver()] == [[cast.rennes_dsi.email]]
 
 
 def test_a_day_that_is_past_is_refused(cast: Cast, deployment: Deployment) -> None:
