@@ -9,7 +9,7 @@ from django.db.models import Count, Q
 from billing.models import UsageRecord, UsageRecordQuerySet
 from billing.periods import last_days
 from federation.access.models import ApiKey, Application, Trial, managed_by
-from federation.access.queries import people_behind
+from federation.access.queries import people_behind_each
 from federation.catalogue.audience import DAYS, Audience, Reader
 from federation.catalogue.models import AIModel
 from federation.people.models import User
@@ -26,8 +26,9 @@ def audience_of(model: AIModel, name: str = "") -> Audience:
         held[key.application].append(key)
     people: dict[UUID, User] = {}
     names: dict[UUID, list[str]] = defaultdict(list)
+    behind = people_behind_each(held)
     for application, own in held.items():
-        for person in people_behind(application):
+        for person in behind[application.pk]:
             people[person.pk] = person
             names[person.pk] += [_name(key) for key in own]
     bound = Q(models=model) | Q(pk__in=Trial.objects.in_force().filter(model=model).values("key"))

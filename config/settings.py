@@ -122,9 +122,8 @@ DATABASES = {
 COUNTERS = "portal_cache"
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "BACKEND": "federation.people.counters.CounterCache",
         "LOCATION": COUNTERS,
-        "OPTIONS": {"MAX_ENTRIES": 100_000},
     },
     "memory": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }

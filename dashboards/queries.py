@@ -5,7 +5,7 @@ lends which model on which site is what a federation is about, and is told to ev
 the columns of a public card alone. Addresses come from `addresses`, for those who run the server.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -170,12 +170,15 @@ def server_cards(user: User) -> list[ServerCard]:
     return sorted(cards, key=lambda card: card.institution_id not in own)
 
 
-def servings(user: User) -> list[Serving]:
-    """Return what runs on the servers of `server_cards`, of the models that `user` may see."""
+def servings(user: User, *, of: AIModel | None = None) -> list[Serving]:
+    """Return what runs on the servers of `server_cards`: `of` one model, else of all that `user` may see."""
     shown = InferenceServer.objects.filter(_shown_to(user))
+    versions = ModelVersion.objects.for_user(user)
+    if of:
+        versions = versions.filter(model=of)
     rows = (
         Deployment.objects.live()
-        .filter(server__in=shown, version__in=ModelVersion.objects.for_user(user))
+        .filter(server__in=shown, version__in=versions)
         .order_by("version__model__slug", "server__site__institution__short_name", "server__name")
         .values_list(*_SERVING, *(f"server__{column}" for column in _CARD))
     )
@@ -184,15 +187,26 @@ def servings(user: User) -> list[Serving]:
 
 def model_cards(user: User) -> list[ModelCard]:
     """Return the catalogue as `user` may see it. Four queries, however long it is."""
+    return _cards(user, AIModel.objects.for_user(user))
+
+
+def model_card(user: User, model: AIModel) -> ModelCard:
+    """Return the card of one model that `user` may see; nothing is read of the others."""
+    return _cards(user, [model], of=model)[0]
+
+
+def _cards(user: User, models: Iterable[AIModel], *, of: AIModel | None = None) -> list[ModelCard]:
     running: dict[UUID, list[Serving]] = {}
-    for serving in servings(user):
+    for serving in servings(user, of=of):
         running.setdefault(serving.model_id, []).append(serving)
     versions = ModelVersion.objects.for_user(user).filter(current=True)
+    if of:
+        versions = versions.filter(model=of)
     current = {version.model_id: version for version in versions}
     found = findings(each.deployment_id for served in running.values() for each in served)
     return [
         ModelCard(model, current.get(model.pk), tuple(running.get(model.pk, ())), found)
-        for model in AIModel.objects.for_user(user)
+        for model in models
     ]
 
 

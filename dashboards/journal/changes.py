@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from dashboards.journal.names import Named, Reference, kind_of
+from federation.fleet.enums import Days
 from federation.journal.models import AuditEvent
 from federation.people.enums import Role
 
@@ -24,8 +25,14 @@ Text = str | Promise
 LABELS: Mapping[str, Text] = {
     "abstain": gettext_lazy("abstentions"),
     "application": gettext_lazy("application"),
+    "certificates": gettext_lazy("certificates"),
     "changed": gettext_lazy("changed fields"),
     "choice": gettext_lazy("vote"),
+    "contacts": gettext_lazy("contacts"),
+    "days": gettext_lazy("days"),
+    "end": pgettext_lazy("hours", "to"),
+    "ended": gettext_lazy("ended"),
+    "expires": gettext_lazy("expires"),
     "fields": gettext_lazy("changed fields"),
     "grant": gettext_lazy("role given"),
     "institution": gettext_lazy("institution"),
@@ -38,11 +45,13 @@ LABELS: Mapping[str, Text] = {
     "number": gettext_lazy("number"),
     "owner": gettext_lazy("owner"),
     "place": gettext_lazy("place in the team"),
+    "pue": pgettext_lazy("of a site", "PUE"),
     "requests": gettext_lazy("requests"),
     "revoked": gettext_lazy("revoked"),
     "role": gettext_lazy("role"),
     "server": gettext_lazy("server"),
     "sha256": gettext_lazy("digest of the file"),
+    "start": pgettext_lazy("hours", "from"),
     "subject": gettext_lazy("subject"),
     "successor": gettext_lazy("successor"),
     "team": gettext_lazy("team"),
@@ -56,6 +65,8 @@ LISTS = frozenset(
     | {"changed", "hours", "blocked_institutions", "blocked_models", "kinds", "ports"}
 )
 """Fields that hold several values: of these, two values are not a before and an after."""
+FIELD_NAMES = frozenset({"fields", "changed"})
+"""Fields whose values are themselves names of the object's fields."""
 LENGTHS = frozenset(
     {"display_name", "description_fr", "description_en", "publisher", "publisher_url"}
     | {"licence", "licence_url"}
@@ -115,10 +126,10 @@ class _Teller:
         return Change(label, None, self._told(name, value))
 
     def _label(self, name: str) -> str:
-        field = self._field(name)
-        if field is not None:
-            return str(field.verbose_name)
-        return str(LABELS.get(name, name.replace("_", " ")))
+        """Return what the object's table or `LABELS` calls a field; a table without a word names it by itself."""
+        field, plain = self._field(name), name.replace("_", " ")
+        named = str(field.verbose_name) if field is not None else plain
+        return named if named != plain else str(LABELS.get(name, plain))
 
     def _field(self, name: str) -> "Field[Any, Any] | None":
         try:
@@ -138,15 +149,21 @@ class _Teller:
             case list():
                 return ", ".join(self._told(name, each) for each in value)
             case dict():
-                return ", ".join(f"{key} {self._told(key, each)}" for key, each in value.items())
+                return ", ".join(
+                    f"{self._label(key)} {self._told(key, each)}" for key, each in value.items()
+                )
         return self._word(name, str(value))
 
     def _word(self, name: str, value: str) -> str:
         if kind := kind_of(self._object_type, name):
             named = self._names.get((kind, value))
             return named.text if named else value[:SHORT_ID]
+        if name in FIELD_NAMES:
+            return self._label(value)
         if name == "role" and value in Role.values:
             return str(Role(value).label)
+        if name == "days" and value in Days.values:
+            return str(Days(value).label)
         if name in ("kind", "kinds") and value in FACTORS:
             return str(FACTORS[value])
         if AN_ID.fullmatch(value):

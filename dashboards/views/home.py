@@ -9,6 +9,8 @@ from dashboards.decisions import waiting_for
 from dashboards.welcome import RECENT_DAYS, numbers, welcome
 from federation.access.snippets import base_url
 from federation.people.models import User
+from federation.people.policies import is_federation_admin
+from federation.people.queries import late_mail
 from routing.bridge.load import current_load
 
 
@@ -21,6 +23,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "critical": concerning(request.user, load),
             "is_below": any(each.below for each in critical_models(request.user, load)),
             "to_decide": waiting_for(request.user),
+            "late_mail": late_mail() if is_federation_admin(request.user) else None,
             "base_url": base_url(),
             "days": RECENT_DAYS,
         }

@@ -14,7 +14,7 @@ from dashboards.catalogue import CatalogueForm
 from dashboards.comparison import comparison
 from dashboards.critical import critical_models
 from dashboards.observed import ServerRow, health_texts, is_stopped, observed
-from dashboards.queries import ModelCard, Serving, model_cards, other_names
+from dashboards.queries import ModelCard, Serving, model_card, model_cards, other_names
 from federation.access.policies import can_see_trials
 from federation.access.snippets import base_url, snippets
 from federation.catalogue.enums import SETTING_TEXTS
@@ -56,7 +56,7 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
         return redirect("model", name=found.slug, permanent=False)
     load = current_load()
     policy = RoutingPolicy.objects.for_user(user).current_of(found)
-    card = _card_of(found, user)
+    card = model_card(user, found)
     context = {
         "card": card,
         "price": price_of(found),
@@ -94,7 +94,7 @@ def compare(request: HttpRequest, name: str) -> HttpResponse:
     found = _named(name, user)
     if found.slug != name:
         return redirect("compare", name=found.slug, permanent=False)
-    load, card = current_load(), _card_of(found, user)
+    load, card = current_load(), model_card(user, found)
     context = {
         "card": card,
         "price": price_of(found),
@@ -113,10 +113,6 @@ def _is_callable(card: ModelCard) -> bool:
     """Say whether anybody's call can be answered: a proposed model's is not, nor one's on trial without a server."""
     stage = card.model.stage
     return stage in OPEN_TO_ALL or (stage == LifecycleStage.STAGING and bool(card.in_service))
-
-
-def _card_of(model: AIModel, user: User) -> ModelCard:
-    return next(card for card in model_cards(user) if card.model == model)
 
 
 def _proposed_last(cards: list[ModelCard]) -> list[ModelCard]:

@@ -10,10 +10,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
-from django_q.tasks import async_task
 
 from federation.access import policies
 from federation.access.keys import KEY_PATTERN
+from federation.access.mails import tell_of_leak
 from federation.access.models import ApiKey, Limit
 from federation.access.operations import issue_key, revoke_key, set_limit
 from federation.access.trials import carry_over
@@ -28,7 +28,6 @@ MOST_TEXT = 20_000
 """Characters of a text in which keys are looked for."""
 MOST_KEYS = 50
 """Keys of one text."""
-TELL = "federation.access.tasks.tell_of_leak"
 
 
 @transaction.atomic
@@ -119,5 +118,5 @@ def _end_leaked(by: Actor, key: ApiKey) -> ApiKey | None:
         ended = revoke_key(by=by, key=key, reason=reason)
     except ValidationError:
         return None
-    transaction.on_commit(lambda: async_task(TELL, str(key.pk)))
+    tell_of_leak(ended)
     return ended

@@ -1,6 +1,9 @@
 """Reads about applications and keys that pages share: where someone may issue keys, and for what."""
 
+from collections import defaultdict
+from collections.abc import Collection
 from datetime import timedelta
+from uuid import UUID
 
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
 from django.utils import timezone
@@ -26,10 +29,10 @@ from federation.access.policies import (
 from federation.catalogue.models import AIModel
 from federation.fleet.models import InferenceServer, Site
 from federation.members.enums import MembershipState
-from federation.members.models import Institution, Membership
+from federation.members.models import Institution, Membership, TeamPlace
 from federation.people.enums import AccountKind, Role
 from federation.people.models import RoleGrant, User, UserQuerySet
-from federation.people.policies import holds, is_federation_admin
+from federation.people.policies import is_federation_admin
 from federation.policy import asking
 from routing.core.enums import PriorityClass
 from routing.core.labels import is_label, normal, site_labels
@@ -87,28 +90,57 @@ def colleagues(institution: Institution) -> UserQuerySet:
 
 
 def people_behind(application: Application) -> list[User]:
-    """Return who is told what happens to an application's keys: its people, else the IT department.
+    """Return who is told what happens to an application's keys."""
+    return people_behind_each([application])[application.pk]
 
-    Who has no role at the institution any more is not among them: its keys are nothing of theirs.
+
+def people_behind_each(applications: Collection[Application]) -> dict[UUID, list[User]]:
+    """Return, by application, who is told what happens to its keys: its people, else the IT department.
+
+    Who has no role at the institution any more is not among them: its keys are nothing of theirs. Two queries.
     """
-    own = User.objects.filter(
-        Q(applications=application)
-        | Q(managed_applications=application)
-        | Q(team_places__team__applications=application, team_places__team__closed_at=None)
-    )
-    people = [person for person in own.distinct() if person.is_active and person.email]
-    people = [
-        person
-        for person in people
-        if person.kind == AccountKind.PERSON
-        and holds(person, application.institution_id, *HIGHEST_CLASS)
-    ]
-    if people:
-        return people
+    own = _named_people(applications)
     grants = RoleGrant.objects.filter(
-        role=Role.MEMBER_DSI, institution_id=application.institution_id, user__is_active=True
+        Q(user__in={pk for named in own.values() for pk in named}) | Q(role=Role.MEMBER_DSI),
+        institution_id__in={application.institution_id for application in applications},
+        role__in=HIGHEST_CLASS,
+        user__is_active=True,
     )
-    return list(User.objects.filter(pk__in=grants.values("user_id")).order_by("pk"))
+    staff: dict[UUID, dict[UUID, User]] = defaultdict(dict)
+    departments: dict[UUID, dict[UUID, User]] = defaultdict(dict)
+    for grant in grants.exclude(user__email="").select_related("user").order_by("user_id"):
+        if grant.institution_id is None:
+            continue
+        if grant.role == Role.MEMBER_DSI:
+            departments[grant.institution_id][grant.user_id] = grant.user
+        if grant.user.kind == AccountKind.PERSON:
+            staff[grant.institution_id][grant.user_id] = grant.user
+    found: dict[UUID, list[User]] = {}
+    for application in applications:
+        at = application.institution_id
+        people = [user for pk, user in staff[at].items() if pk in own[application.pk]]
+        found[application.pk] = people or list(departments[at].values())
+    return found
+
+
+def _named_people(applications: Collection[Application]) -> dict[UUID, set[UUID]]:
+    """Return, by application, its owner, its managers and its open team's people. One query."""
+    pks = [application.pk for application in applications]
+    managers = Application.managers.through.objects.filter(application_id__in=pks)
+    places = TeamPlace.objects.filter(team__applications__in=pks, team__closed_at=None)
+    pairs = (
+        Application.objects.filter(pk__in=pks, owner__isnull=False)
+        .order_by()
+        .values_list("pk", "owner_id")
+        .union(
+            managers.values_list("application_id", "user_id"),
+            places.order_by().values_list("team__applications__pk", "user_id"),
+        )
+    )
+    named: dict[UUID, set[UUID]] = defaultdict(set)
+    for application, person in pairs:
+        named[application].add(person)
+    return named
 
 
 def keys_to_try(user: User, model: AIModel, text: str) -> ApiKeyQuerySet:

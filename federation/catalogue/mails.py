@@ -1,7 +1,7 @@
 """The e-mails about models: to the committee, to who proposed one, and to the people whose keys used one."""
 
-from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -9,9 +9,10 @@ from django.utils.translation import gettext_lazy
 
 from federation.catalogue.audience import DAYS
 from federation.catalogue.enums import AnnouncementKind
-from federation.catalogue.models import AIModel, Notice, Proposal
-from federation.members.mails import Letter, page_address, worded, write
+from federation.catalogue.models import AIModel, Announcement, Notice, Proposal
 from federation.members.queries import committee
+from federation.people.letters import Letter, Wording, page_address
+from federation.people.post import post, post_each
 
 WORDS = {
     AnnouncementKind.DEPRECATED: (
@@ -51,16 +52,18 @@ TAKEN_AWAY = (
 
 def tell_proposal(proposal: Proposal) -> None:
     """Tell the committee that a model is proposed."""
-    page = page_address("model_life", proposal.model_id)
-    for member in committee():
-        write(
-            member.email,
-            member.language,
-            lambda: Letter(
-                _("A model is proposed: %(model)s") % {"model": proposal.model},
-                (proposal.reason, _("Put it to the vote, or say no, on its page:"), page),
-            ),
-        )
+    post_each(committee(), partial(_proposal, proposal))
+
+
+def _proposal(proposal: Proposal) -> Letter:
+    return Letter(
+        _("A model is proposed: %(model)s") % {"model": proposal.model},
+        (
+            proposal.reason,
+            _("Put it to the vote, or say no, on its page:"),
+            page_address("model_life", proposal.model_id),
+        ),
+    )
 
 
 def tell_adopted(model: AIModel) -> None:
@@ -93,12 +96,26 @@ def tell_not_adopted(model: AIModel) -> None:
     )
 
 
-def worded_notice(notice: Notice) -> tuple[str, str]:
-    """Return the heading and the text of an announcement, in its reader's language."""
-    return worded(notice.person.language, lambda: _letter(notice))
+def _tell_proposer(model: AIModel, wording: Wording) -> None:
+    """Who stands by the proposal."""
+    proposal = model.proposals.standing().select_related("proposed_by").first()
+    if proposal is None or proposal.proposed_by is None:
+        return
+    page = page_address("proposal", proposal.pk)
+
+    def with_page() -> Letter:
+        subject, paragraphs = wording()
+        return Letter(subject, (*paragraphs, page))
+
+    post(proposal.proposed_by, with_page)
 
 
-def _letter(notice: Notice) -> Letter:
+def lies_ahead(announcement: Announcement) -> bool:
+    """Say whether it tells of an end to come, rather than of a name that is taken away at once."""
+    return announcement.alias is None or announcement.alias.removed_at is None
+
+
+def notice_letter(notice: Notice) -> Letter:
     announcement = notice.announcement
     model, alias, ends_on = announcement.model, announcement.alias, announcement.ends_on
     said = {
@@ -106,8 +123,8 @@ def _letter(notice: Notice) -> Letter:
         "day": date_format(ends_on) if ends_on else "",
         "last_day": date_format(ends_on - timedelta(days=1)) if ends_on else "",
     }
-    is_taken_away = alias is not None and alias.removed_at is not None
-    subject, text = TAKEN_AWAY if is_taken_away else WORDS[AnnouncementKind(announcement.kind)]
+    kind = AnnouncementKind(announcement.kind)
+    subject, text = WORDS[kind] if lies_ahead(announcement) else TAKEN_AWAY
     used = _("These keys that you answer for have used it in the last %(days)s days:")
     keys = "\n".join(f"- {key}" for key in notice.keys)
     paragraphs = (
@@ -117,7 +134,7 @@ def _letter(notice: Notice) -> Letter:
         f"{used % {'days': DAYS}}\n\n{keys}",
         page_address("model", model.slug),
     )
-    return Letter(subject % said, tuple(filter(None, paragraphs)))
+    return Letter(subject % said, paragraphs)
 
 
 def _what_to_do(successor: AIModel | None) -> str:
@@ -128,18 +145,3 @@ def _what_to_do(successor: AIModel | None) -> str:
         "address and the keys stay. A key that is bound to certain models needs a new one that names it."
     )
     return text % {"name": successor.slug}
-
-
-def _tell_proposer(model: AIModel, letter: Callable[[], Letter]) -> None:
-    """Who stands by the proposal, as long as the account is open."""
-    proposal = model.proposals.standing().select_related("proposed_by").first()
-    if proposal is None or proposal.proposed_by is None or not proposal.proposed_by.is_active:
-        return
-    page = page_address("proposal", proposal.pk)
-    person = proposal.proposed_by
-
-    def with_page() -> Letter:
-        subject, paragraphs = letter()
-        return Letter(subject, (*paragraphs, page))
-
-    write(person.email, person.language, with_page)

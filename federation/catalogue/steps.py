@@ -1,4 +1,4 @@
-"""Where a proposal stands and what comes next, in words for who made it."""
+"""Where a proposal stands and what comes next, in words for who made it or for who acts now."""
 
 from typing import NamedTuple
 
@@ -20,12 +20,13 @@ class Step(NamedTuple):
     is_over: bool = False
 
 
-def next_step(proposal: Proposal) -> Step:
+def next_step(proposal: Proposal, *, may_decide: bool) -> Step:
+    """Return what comes; `may_decide`: it is for the reader to bring it before the committee."""
     if proposal.withdrawn_at is not None:
         return Step(_("withdrawn"), _("Nothing follows. The model may be proposed again."), True)
     match LifecycleStage(proposal.model.stage):
         case LifecycleStage.PROPOSED:
-            return _before_the_committee(proposal)
+            return _before_the_committee(proposal, may_decide=may_decide)
         case LifecycleStage.STAGING:
             return Step(
                 _("on trial"),
@@ -41,7 +42,7 @@ def next_step(proposal: Proposal) -> Step:
             return Step(_("retired"), _("It is not offered any more."), True)
 
 
-def _before_the_committee(proposal: Proposal) -> Step:
+def _before_the_committee(proposal: Proposal, *, may_decide: bool) -> Step:
     ballots = Ballot.objects.about(SubjectKind.MODEL, proposal.model_id)
     since = ballots.filter(created_at__gte=proposal.created_at)
     if ballot := since.filter(state=BallotState.OPEN).first():
@@ -49,10 +50,15 @@ def _before_the_committee(proposal: Proposal) -> Step:
         text = _("The committee votes until %(moment)s. You are told the result.")
         return Step(_("under vote"), text % {"moment": moment})
     if since.filter(state=BallotState.CLOSED).exists():
-        return Step(
-            _("not taken for now"),
-            _("The committee has not said yes. It may vote again; you may withdraw the proposal."),
+        text = _(
+            "The committee has not said yes. It may vote again; you may withdraw the proposal."
         )
+        if may_decide:
+            text = _("The committee has not said yes. You may put it to the vote again.")
+        return Step(_("not taken for now"), text)
+    if may_decide:
+        text = _("Now you act: put it to the vote, or note what was decided elsewhere.")
+        return Step(_("proposed"), text)
     return Step(
         _("proposed"), _("The committee is told, and puts it to the vote. You need not act.")
     )

@@ -10,6 +10,7 @@ from allauth.mfa.models import Authenticator
 from django.db import models
 
 from federation.fleet.models import ClientCertificate, TechnicalForm, UpstreamCredential
+from federation.people.models import Mail
 
 Change = Callable[[str], str]
 
@@ -46,5 +47,6 @@ PLACES = (
     column("access keys in drafts", TechnicalForm, "sealed_key"),
     column("client certificates' keys", ClientCertificate, "ciphertext"),
     column("client certificates' keys in drafts", TechnicalForm, "sealed_client_key"),
+    column("e-mails that wait", Mail, "sealed"),
     SealedPlace("second factors", Authenticator, ("data",), _secrets_of),
 )

@@ -17,10 +17,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import get_language, gettext_lazy, override
 
+from federation.people.enums import SERVICE_ACCOUNTS
 from federation.people.factors import is_last_factor
 from federation.people.language import remember_language
 from federation.people.models import User
-from federation.people.operations import SERVICE_ACCOUNTS, note_sign_up
+from federation.people.operations import note_sign_up
 from federation.people.signup import SignupForm
 from routing.upstream.credentials import load_keys
 
@@ -66,6 +67,8 @@ class AccountAdapter(DefaultAccountAdapter):
     def send_mail(self, template_prefix: str, email: str, context: Mapping[str, Any]) -> None:
         """Write in the addressee's language, which need not be that of whoever caused the e-mail.
 
+        At once, and not by way of the outbox: somebody waits for it before the screen, and who waits in vain asks for
+        another one. A code or link that came hours later would open nothing any more.
         A program's account has an address that exists nowhere: nothing that opens it is ever sent.
         """
         if email.endswith(f"@{SERVICE_ACCOUNTS}"):

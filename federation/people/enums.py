@@ -9,6 +9,10 @@ class AccountKind(models.TextChoices):
     SERVICE = "service", _("service account")
 
 
+SERVICE_ACCOUNTS = "service-accounts.invalid"
+"""The domain of programs' addresses, which can never exist (RFC 2606): nothing is ever sent there."""
+
+
 class Language(models.TextChoices):
     FRENCH = "fr", "Français"
     ENGLISH = "en", "English"

@@ -1,26 +1,31 @@
-"""E-mails of this room: in the addressee's language, sent once the transaction holds."""
+"""The e-mails of this room."""
 
 from django.conf import settings
-from django.core.mail import send_mail
-from django.db import transaction
-from django.template.loader import render_to_string
-from django.urls import reverse
-from django.utils.translation import override
+from django.utils.translation import gettext as _
 
+from federation.people.letters import Letter, page_address
 from federation.people.models import User
+from federation.people.post import post
 
 
 def tell_reset_factor(user: User) -> None:
     """Tell somebody that their second factor was taken off, and what to do if they did not ask for it."""
-    with override(user.language):
-        context = {
-            "user": user,
-            "site_name": settings.SITE_NAME,
-            "page": f"{settings.PUBLIC_URL}{reverse('account_login')}",
-            "password_page": f"{settings.PUBLIC_URL}{reverse('account_reset_password')}",
-            "contact": settings.SITE_CONTACT,
-        }
-        subject = render_to_string("people/mail/second_factor_reset_subject.txt", context).strip()
-        text = render_to_string("people/mail/second_factor_reset.txt", context)
-    subject = f"[{settings.SITE_NAME}] {subject}"
-    transaction.on_commit(lambda: send_mail(subject, text, None, [user.email]), robust=True)
+    post(user, _factor_reset)
+
+
+def _factor_reset() -> Letter:
+    contact = settings.SITE_CONTACT
+    return Letter(
+        _("Your second factor was taken off"),
+        (
+            _(
+                "The federation has taken the second factor off your account, and your recovery codes with "
+                "it, as one does when a telephone or a key is lost. Your sessions have ended."
+            ),
+            _("Sign in with your password; the portal then leads you to setting a new one:"),
+            page_address("account_login"),
+            _("You did not ask for it? Choose another password at once:"),
+            page_address("account_reset_password"),
+            _("And write to %(contact)s.") % {"contact": contact} if contact else "",
+        ),
+    )

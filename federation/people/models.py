@@ -1,4 +1,4 @@
-"""People: accounts, roles, and the one-time link that makes the first administrator.
+"""People: accounts, roles, the one-time link that makes the first administrator, and the e-mails that wait.
 
 A role names its institution by id alone: institutions live above people in the import order.
 """
@@ -214,3 +214,24 @@ class FirstAdminLink(Row):
     @staticmethod
     def digest_of(token: str) -> str:
         return digest(settings.PEPPER.encode(), token)
+
+
+class Mail(Row):
+    """An e-mail that waits to leave (`post`). The one row that is deleted: as soon as it has left, or is given up.
+
+    `sealed`: the heading, a line break and the text, as links in it open things. `failure`: why it has not left.
+    """
+
+    MOST_FAILURE: ClassVar = 200
+
+    address = models.EmailField()
+    person = models.ForeignKey(User, models.PROTECT, related_name="+", null=True, blank=True)
+    sealed = models.TextField()
+    topic = models.CharField(max_length=80, blank=True, db_index=True)
+    until = models.DateTimeField(null=True, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField(default=timezone.now, db_index=True)
+    failure = models.CharField(max_length=MOST_FAILURE, blank=True)
+
+    def __str__(self) -> str:
+        return str(self.pk)

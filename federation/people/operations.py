@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.people import policies
-from federation.people.enums import AccountKind, Language, Role
+from federation.people.enums import SERVICE_ACCOUNTS, AccountKind, Language, Role
 from federation.people.mails import tell_reset_factor
 from federation.people.models import FirstAdminLink, RoleGrant, User
 
@@ -28,8 +28,6 @@ FACTOR_VERBS: dict[FactorChange, str] = {
     "renew": "people.renew_second_factor",
 }
 FIRST_ADMIN_LINK_VALIDITY = timedelta(hours=24)
-SERVICE_ACCOUNTS = "service-accounts.invalid"
-"""A domain that can never exist (RFC 2606)."""
 
 
 @transaction.atomic

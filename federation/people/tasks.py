@@ -1,9 +1,14 @@
-"""What the worker does at night for people's sake. Each is safe to run twice."""
+"""What the worker does for people: their e-mails when there are some, the rest at night or every hour.
+
+Each is safe to run twice.
+"""
 
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
+
+from federation.people import post
 
 
 def forget_ended_sessions() -> None:
@@ -16,3 +21,8 @@ def forget_old_counters() -> None:
     table = connection.ops.quote_name(settings.COUNTERS)
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {table} WHERE expires < %s", [timezone.now()])  # noqa: S608
+
+
+def send_mails() -> None:
+    """Send what waits in the outbox and is due."""
+    post.send_due()

@@ -1,6 +1,6 @@
 // The page that shows a key once: it asks before it is left while the key was neither copied nor put away.
 // It asks every two seconds for the part of it that says whether the first call has come, until it has.
-// On the form before it: a second click sends nothing, and a new application is described only if there is one.
+// On the form before it: a second click sends nothing.
 "use strict";
 
 const shown = document.getElementById("key-text");
@@ -25,18 +25,6 @@ async function listen(place, told) {
 }
 
 for (const place of document.querySelectorAll("[data-first-call]")) listen(place, "");
-
-const application = document.getElementById("id_application");
-const forNew = document.querySelector("[data-for-new]");
-
-function showWhatANewOneNeeds() {
-  forNew.hidden = application.value !== "new";
-}
-
-if (application && forNew) {
-  application.addEventListener("change", showWhatANewOneNeeds);
-  showWhatANewOneNeeds();
-}
 
 for (const form of document.querySelectorAll("form[data-once]")) {
   form.addEventListener("submit", (event) => {

@@ -181,6 +181,18 @@ def test_the_colours_follow_the_system_until_one_chooses(visit: Visit, portal: P
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
 
 
+def test_auto_which_the_register_keeps_is_the_system_s_colours(
+    visit: Visit, portal: Portal
+) -> None:
+    page = visit("/", theme="dark")
+    page.evaluate("localStorage.setItem('theme', 'auto')")
+    page.goto("/accessibility/")
+
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    page.emulate_media(color_scheme="light")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
+
+
 def test_a_chart_takes_the_colours_of_the_page(visit: Visit, cast: Cast) -> None:
     page = visit("/style/", as_=cast.rennes_user)
     wait_until_drawn(page)

@@ -260,7 +260,7 @@ def walk(product: Product, browser: Browser, lent: Lent, language: str) -> tuple
     claim(admin, link[0], ADMIN)
     apply(dsi, DSI)
     admit(admin, ADMIN)
-    dsi.follow_letter(DSI, SHORT_NAME)
+    dsi.follow_letter(DSI, INSTITUTION)
     protect(dsi)
     dsi.follow("Go on where you were")
     candidacy = dsi.page

@@ -1,7 +1,5 @@
 """How models come and go: who proposed them, every step of their life, what was announced, and to whom."""
 
-from typing import ClassVar
-
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import URLValidator
@@ -175,12 +173,9 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
             return self.none()
         return self if sees_everything(user) else self.filter(person=user)
 
-    def unsent(self) -> "NoticeQuerySet":
-        return self.filter(sent_at__isnull=True)
-
 
 class Notice(Row):
-    """An announcement's e-mail to one person, about these keys of theirs, by name. Sent once."""
+    """An announcement's e-mail to one person, about these keys of theirs, by name. `sent_at`: when it left."""
 
     announcement = models.ForeignKey(
         Announcement, models.PROTECT, related_name="notices", verbose_name=_("announcement")
@@ -204,9 +199,6 @@ class Notice(Row):
                 fields=("announcement", "person"), name="an_announcement_reaches_a_person_once"
             ),
         )
-        indexes: ClassVar = [
-            models.Index(fields=("created_at",), condition=Q(sent_at=None), name="unsent_notices")
-        ]
 
     def __str__(self) -> str:
         return f"{self.announcement}"

@@ -121,8 +121,8 @@ def _told(label: Any) -> Any:
 class MinimumServiceAlarm(Row):
     """An episode in which a critical model was below its minimum, as routers saw it.
 
-    `servers` and `sites` are the fewest that were seen. Who was told of its beginning and its end stands in
-    `told_fall` and `told_return`, person by person, so that nobody is told twice, whatever is killed meanwhile.
+    `servers` and `sites` are the fewest that were seen. Who is told of its beginning and its end stands in
+    `told_fall` and `told_return`.
     """
 
     model = models.ForeignKey(
@@ -137,8 +137,6 @@ class MinimumServiceAlarm(Row):
     sites = models.PositiveSmallIntegerField(_("fewest sites"))
     told_fall = _told(_("told of the beginning"))
     told_return = _told(_("told of the end"))
-    fall_told_at = models.DateTimeField(_("everybody told of the beginning"), null=True, blank=True)
-    return_told_at = models.DateTimeField(_("everybody told of the end"), null=True, blank=True)
 
     objects = MinimumServiceAlarmQuerySet.as_manager()
 
@@ -154,10 +152,6 @@ class MinimumServiceAlarm(Row):
             models.CheckConstraint(
                 condition=Q(ended_at__isnull=True) | Q(ended_at__gte=F("began_at")),
                 name="an_alarm_ends_after_it_began",
-            ),
-            models.CheckConstraint(
-                condition=Q(return_told_at__isnull=True) | Q(ended_at__isnull=False),
-                name="an_end_is_told_once_it_has_come",
             ),
         )
 

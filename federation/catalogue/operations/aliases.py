@@ -10,7 +10,7 @@ from federation.catalogue.enums import AnnouncementKind
 from federation.catalogue.models import AIModel, Alias
 from federation.catalogue.operations.following import one_at_a_time
 from federation.catalogue.operations.naming import save_under_its_name
-from federation.catalogue.operations.notices import announce
+from federation.catalogue.operations.notices import announce, take_back
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.seen import SeenField, changed_meanwhile
@@ -75,7 +75,9 @@ def end_alias(
     locked.announced_at = (locked.announced_at or timezone.now()) if sunset else None
     locked.full_clean()
     locked.save(update_fields=["sunset", "successor", "announced_at"])
-    if sunset is not None and before != (locked.sunset, locked.successor_id):
+    if sunset is None:
+        take_back(locked.model, locked)
+    elif before != (locked.sunset, locked.successor_id):
         announce(model=locked.model, kind=AnnouncementKind.ALIAS, ends_on=sunset, alias=locked)
     record(
         by=by,

@@ -10,7 +10,7 @@ from federation.catalogue import policies
 from federation.catalogue.enums import TRANSITIONS, AnnouncementKind
 from federation.catalogue.models import AIModel, StageChange
 from federation.catalogue.operations.following import one_at_a_time
-from federation.catalogue.operations.notices import announce
+from federation.catalogue.operations.notices import announce, take_back
 from federation.journal.actors import SYSTEM, Actor
 from federation.journal.operations import record
 from federation.members.models import Ballot
@@ -112,6 +112,7 @@ def retire_model(*, by: Actor, model: AIModel, reason: str = "") -> AIModel:
     """Offer a model no more: from its date on; one that never was in production at once, with the reason."""
     locked = locked_model(model)
     policies.check_retire(by, locked, reason)
+    take_back(locked)
     move(by=by, locked=locked, stage=LifecycleStage.RETIRED, reason=reason)
     return locked
 

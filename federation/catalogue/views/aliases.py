@@ -69,7 +69,7 @@ def end(request: HttpRequest, pk: UUID) -> HttpResponse:
             return redirect("aliases", alias.model_id)
     context = {
         "alias": alias,
-        "seen": SeenField(end_of(alias)).initial,
+        "seen": request.POST.get("seen", SeenField(end_of(alias)).initial),
         "form": form,
         "audience": audience_of(alias.model, alias.name),
         "days": DAYS,

@@ -74,11 +74,12 @@ def proposal(request: HttpRequest, pk: UUID) -> HttpResponse:
     user, row = signed_in(request), _seen(request, pk)
     ballots = Ballot.objects.for_user(user).about(SubjectKind.MODEL, row.model_id)
     is_standing = row.withdrawn_at is None
+    may_decide = is_standing and can_write(user) and can_put_to_the_committee(row.model)
     context = {
         "proposal": row,
         "open_ballot": ballots.filter(state=BallotState.OPEN).first(),
-        "may_decide": is_standing and can_write(user) and can_put_to_the_committee(row.model),
-        "step": next_step(row),
+        "may_decide": may_decide,
+        "step": next_step(row, may_decide=may_decide),
         "history": row.model.stage_changes.select_related("decided_by", "ballot"),
         "may_withdraw": can_withdraw_proposal(user, row),
     }

@@ -265,6 +265,8 @@ class DeclarationForm(forms.Form):
             cleaned["proposed_model"] = ""
         if cleaned.get("site"):
             cleaned |= {"site_name": "", "site_city": "", "site_pue": None, "site_labels": []}
+        if cleaned.get("modalities") and Modality.CHAT not in cleaned["modalities"]:
+            cleaned |= {"tools": False, "json_schema": False}
         cleaned["reserved_share"] = cleaned.get("reserved_share") or 0
         cleaned["availability"] = cleaned.get("availability") or Availability.ALWAYS.value
         return cleaned

@@ -52,7 +52,7 @@ def ask_site_egress(*, by: Actor, site: Site, wish: Wish) -> SiteEgressGrant:
     grant.save()
     _record(by, "fleet.ask_site_egress", grant, {"state": grant.state})
     if not grants:
-        transaction.on_commit(lambda: mails.tell_network_asked(grant))
+        mails.tell_network_asked(grant)
     return grant
 
 
@@ -65,7 +65,7 @@ def allow_site_egress(*, by: Actor, grant: SiteEgressGrant) -> SiteEgressGrant:
     locked.decided_by = by if isinstance(by, User) else None
     locked.save(update_fields=["state", "decided_by"])
     _record(by, "fleet.allow_site_egress", locked, {"state": locked.state})
-    transaction.on_commit(lambda: mails.tell_network_decided(locked))
+    mails.tell_network_decided(locked)
     return locked
 
 
@@ -81,7 +81,7 @@ def decline_site_egress(*, by: Actor, grant: SiteEgressGrant, answer: str) -> Si
     locked.full_clean()
     locked.save(update_fields=["state", "answer", "ended_at", "decided_by"])
     _record(by, "fleet.decline_site_egress", locked, {"state": locked.state})
-    transaction.on_commit(lambda: mails.tell_network_decided(locked))
+    mails.tell_network_decided(locked)
     return locked
 
 
@@ -94,7 +94,7 @@ def withdraw_site_egress(*, by: Actor, grant: SiteEgressGrant) -> SiteEgressGran
     locked.save(update_fields=["state", "ended_at"])
     _record(by, "fleet.withdraw_site_egress", locked, {"state": locked.state})
     if not holds(by, locked.site.institution_id, Role.MEMBER_DSI):
-        transaction.on_commit(lambda: mails.tell_network_ended(locked))
+        mails.tell_network_ended(locked)
     return locked
 
 

@@ -81,7 +81,7 @@ def conclude_run(*, by: Actor, run: ConformityRun) -> ConformityRun:
     if locked.kind == RunKind.CONFORMITY:
         _draw(locked)
     elif locked.state == RunState.PASSED and server.state == ServerState.STAGING:
-        transaction.on_commit(lambda: mails.tell_checked(server))
+        mails.tell_checked(server)
     record(
         by=by,
         verb="fleet.conclude_run",
@@ -115,7 +115,7 @@ def _draw(run: ConformityRun) -> None:
 def _ask_for_leave(run: ConformityRun) -> None:
     """A private address waits for the federation, which is told once: when the server is handed in."""
     if run.trigger == RunTrigger.SUBMISSION and refused_address(run):
-        transaction.on_commit(lambda: mails.tell_private(run.server))
+        mails.tell_private(run.server)
 
 
 def _admit(run: ConformityRun, state: ServerState) -> None:
@@ -152,4 +152,4 @@ def _send_back(run: ConformityRun) -> None:
         request_run(by=SYSTEM, server=run.server, trigger=RunTrigger.NIGHT, delay=SECOND_LOOK)
         return
     change_server_state(by=SYSTEM, server=run.server, state=ServerState.STAGING)
-    transaction.on_commit(lambda: mails.tell_sent_back(run))
+    mails.tell_sent_back(run)

@@ -113,7 +113,7 @@ def submit_form(*, by: Actor, form: TechnicalForm, seen: int | None = None) -> I
         rotate_credential(by=by, server=server, credential=key)
     if shown:
         show_certificate(by=by, server=server, shown=shown)
-    _serve(locked, server)
+    _serve(by, locked, server)
     _reserve(by, locked, server)
     request_run(by=by, server=server, trigger=RunTrigger.SUBMISSION)
     record(
@@ -186,7 +186,7 @@ def accept_form(*, by: Actor, form: TechnicalForm) -> InferenceServer:
         institution=locked.institution,
         diff={"state": locked.state, "server": server.pk},
     )
-    transaction.on_commit(lambda: mails.tell_accepted(locked))
+    mails.tell_accepted(locked)
     return server
 
 
@@ -211,7 +211,7 @@ def decline_form(*, by: Actor, form: TechnicalForm, reason: str) -> TechnicalFor
         institution=locked.institution,
         diff={"state": [before, FormState.DECLINED]},
     )
-    transaction.on_commit(lambda: mails.tell_declined(locked))
+    mails.tell_declined(locked)
     return locked
 
 
@@ -273,16 +273,14 @@ def _site_of(by: Actor, form: TechnicalForm) -> Site:
     return form.site
 
 
-def _serve(form: TechnicalForm, server: InferenceServer) -> None:
+def _serve(by: Actor, form: TechnicalForm, server: InferenceServer) -> None:
     """Say which model version the server answers to: one that is there, or one beside the current."""
     model = form.model or propose_with_a_server(
         slug=form.proposed_model, institution=form.institution, filled_by=form.filled_by
     )
     form.model, form.proposed_model = model, ""
     form.save(update_fields=["model", "proposed_model"])
-    deploy_model(
-        by=SYSTEM, server=server, version=_version(form, model), served_name=form.served_name
-    )
+    deploy_model(by=by, server=server, version=_version(form, model), served_name=form.served_name)
 
 
 def _version(form: TechnicalForm, model: AIModel) -> ModelVersion:
@@ -337,8 +335,8 @@ def _update(
     server.save()
     if {"model", "proposed_model", "served_name", "quantisation", "context_length"} & set(changed):
         for deployment in server.deployments.live().filter(served_name=served_name):
-            retire_deployment(by=SYSTEM, deployment=deployment)
-        _serve(form, server)
+            retire_deployment(by=by, deployment=deployment)
+        _serve(by, form, server)
     if {"reserved_share", "max_parallel"} & set(changed):
         _reserve(by, form, server)
     return server

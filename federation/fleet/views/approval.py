@@ -40,7 +40,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
             "server": server,
             "state_label": SERVER_STATE_LABELS[server.state],
             "form": getattr(server, "technical_form", None),
-            "reports": [report_context(run) for run in newest_runs(server)],
+            "reports": [report_context(run, {}) for run in newest_runs(server)],
         }
         for server in servers_to_decide()
     ]

@@ -1,13 +1,16 @@
 """A server's page: its state, its report line by line as it is made, its earlier reports."""
 
 import hashlib
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import NamedTuple
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -23,6 +26,7 @@ from federation.fleet.policies import (
     check_manage_server,
 )
 from federation.fleet.queries import models_waiting, newest_runs
+from federation.fleet.report_words import PLACE_LABELS, Place
 from federation.fleet.reports import refused_address, report_lines
 from federation.people.guards import signed_in
 from federation.people.models import User
@@ -33,19 +37,27 @@ from routing.core.enums import ServerState
 HISTORY = 20
 
 
+class Link(NamedTuple):
+    url: str
+    label: str
+
+
+Links = Mapping[Place | None, Link]
+
+
 @require_safe
 @login_required
 def server_report(request: HttpRequest, server_id: UUID) -> HttpResponse:
     """All that there is to know of one server, for its institution and the federation."""
     user = signed_in(request)
     server = visible_server(user, server_id)
-    runs = newest_runs(server)
+    runs, links = newest_runs(server), _mending_links(user, server)
     context = {
         "server": server,
         "state_label": SERVER_STATE_LABELS[server.state],
         "form": TechnicalForm.objects.filter(server=server).select_related("model", "site").first(),
         "deployments": server.deployments.live().select_related("version__model"),
-        "reports": [report_context(run) for run in runs],
+        "reports": [report_context(run, links) for run in runs],
         "history": server.runs.select_related("deployment__version__model")[:HISTORY],
         "waiting": models_waiting(server),
         "offer": OfferForm(),
@@ -62,8 +74,10 @@ def server_report(request: HttpRequest, server_id: UUID) -> HttpResponse:
 @login_required
 def run_lines(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """A part of the page: the lines that are known, asked for again until the run is over."""
-    run = _visible_run(signed_in(request), run_id)
-    return render(request, "fleet/_report.html", report_context(run))
+    user = signed_in(request)
+    run = _visible_run(user, run_id)
+    context = report_context(run, _mending_links(user, run.server))
+    return render(request, "fleet/_report.html", context)
 
 
 @require_safe
@@ -81,8 +95,10 @@ def pulse(request: HttpRequest, server_id: UUID) -> HttpResponse:
 @login_required
 def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """An earlier report."""
-    run = _visible_run(signed_in(request), run_id)
-    return render(request, "fleet/run.html", {"server": run.server, **report_context(run)})
+    user = signed_in(request)
+    run = _visible_run(user, run_id)
+    context = report_context(run, _mending_links(user, run.server))
+    return render(request, "fleet/run.html", {"server": run.server, **context})
 
 
 @require_POST
@@ -104,13 +120,14 @@ def visible_server(user: User, server_id: UUID) -> InferenceServer:
     return get_object_or_404(visible, pk=server_id)
 
 
-def report_context(run: ConformityRun) -> dict[str, object]:
+def report_context(run: ConformityRun, links: Links) -> dict[str, object]:
+    """Return what a report shows: its lines, each with the one of `links` where it can be put right."""
     lines = report_lines(run)
     verdicts = [line.verdict for line in lines]
     unreached = {each.check_name for each in run.lines.all() if each.finding == Finding.NOT_REACHED}
     return {
         "run": run,
-        "lines": [line for line in lines if line.check not in unreached],
+        "lines": [(line, links.get(line.place)) for line in lines if line.check not in unreached],
         "unreached": [line.label for line in lines if line.check in unreached],
         "total": len(lines),
         "is_replay": run.kind == RunKind.REPLAY,
@@ -118,6 +135,21 @@ def report_context(run: ConformityRun) -> dict[str, object]:
         "warnings": verdicts.count(Verdict.WARNING),
         "done": len(lines) - verdicts.count(""),
     }
+
+
+def _mending_links(user: User, server: InferenceServer) -> Links:
+    """Return the pages of a server that `user` may use."""
+    if not can_manage_server(user, server):
+        return {}
+    pages = {
+        Place.KEY: reverse("rotate_key", args=[server.pk]),
+        Place.CERTIFICATES: reverse("server_certificates", args=[server.pk]),
+        Place.NETWORKS: reverse("networks"),
+    }
+    form = TechnicalForm.objects.filter(server=server).select_related("institution").first()
+    if form is not None and can_edit_form(user, form):
+        pages[Place.FORM] = reverse("technical_form", args=[form.pk])
+    return {place: Link(url, str(PLACE_LABELS[place])) for place, url in pages.items()}
 
 
 def _pulse(server: InferenceServer, runs: list[ConformityRun]) -> str:

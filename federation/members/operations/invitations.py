@@ -88,6 +88,7 @@ def withdraw_invitation(*, by: User, invitation: Invitation) -> Invitation:
     )
     locked.state = InvitationState.WITHDRAWN
     locked.save(update_fields=["state"])
+    mails.take_back_invitation(locked)
     _tell(by, locked, "members.withdraw_invitation", {})
     return locked
 

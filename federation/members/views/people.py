@@ -103,7 +103,7 @@ def invite_somebody(request: HttpRequest) -> HttpResponse:
 def give_role(request: HttpRequest) -> HttpResponse:
     """Give somebody who is here another role."""
     user, place = _placed(request)
-    if place.institution is None and must_confirm(request):
+    if must_confirm(request):
         return confirm_first(request, _address_of(place.institution))
     person = get_object_or_404(
         User.objects.for_user(user), pk=_uuid(request.POST.get("account", ""))

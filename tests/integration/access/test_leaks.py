@@ -5,16 +5,14 @@ import re
 from typing import Any
 
 import pytest
-from django.core import mail
 from django.core.exceptions import PermissionDenied
 from django.test import Client
-from django_q.models import OrmQ
 
 from federation.access.keyring import MOST_TEXT, keys_in, report_leak
 from federation.access.keys import new_key
+from federation.access.mails import tell_of_leak
 from federation.access.models import ApiKey
 from federation.access.operations import add_manager, hand_over, issue_key
-from federation.access.tasks import tell_of_leak
 from federation.people.enums import AccountKind, Language, Role
 from federation.people.models import User
 from routing.upstream.credentials import Secret
@@ -25,6 +23,7 @@ from tests.support.factories import (
     make_key,
     make_user,
 )
+from tests.support.post import deliver, recipients
 
 MOST_A_MINUTE = 10
 
@@ -33,30 +32,24 @@ def hand_in(text: str, **headers: Any) -> Any:
     return Client().post("/keys/report-leak/", {"text": text}, headers=headers)
 
 
-def test_a_key_in_a_pasted_text_is_revoked_at_once_and_its_people_are_told(
-    cast: Cast, django_capture_on_commit_callbacks: Any
-) -> None:
+def test_a_key_in_a_pasted_text_is_revoked_at_once_and_its_people_are_told(cast: Cast) -> None:
     application = make_application(cast.rennes, cast.rennes_user, "moodle")
     add_manager(by=OPERATOR, application=application, manager=cast.rennes_dsi)
     User.objects.filter(pk=cast.rennes_dsi.pk).update(language=Language.ENGLISH)
     key, text = make_key(application)
 
-    with django_capture_on_commit_callbacks(execute=True):
-        page = hand_in(f"export OPENAI_API_KEY={text}; # oops")
+    page = hand_in(f"export OPENAI_API_KEY={text}; # oops")
 
     key.refresh_from_db()
     assert page.status_code == 200
     assert not key.is_usable
     assert key.revoked_reason
     assert text not in page.content.decode()
-    (task,) = OrmQ.objects.all()
-    assert task.func() == "federation.access.tasks.tell_of_leak"
-    tell_of_leak(str(key.pk))
-    told = {message.to[0]: message for message in mail.outbox}
+    told = {letter.to[0]: letter for letter in deliver()}
     assert set(told) == {cast.rennes_user.email, cast.rennes_dsi.email}
     assert "a été révoquée aussitôt" in told[cast.rennes_user.email].body
     assert "It was revoked at once" in told[cast.rennes_dsi.email].body
-    assert all(text not in f"{message.subject} {message.body}" for message in mail.outbox)
+    assert all(text not in f"{letter.subject} {letter.body}" for letter in told.values())
 
 
 def test_without_people_the_it_department_is_told(cast: Cast) -> None:
@@ -66,9 +59,9 @@ def test_without_people_the_it_department_is_told(cast: Cast) -> None:
     hand_over(by=OPERATOR, application=application, owner=User.objects.get(pk=robot.pk))
     key, _text = make_key(application)
 
-    tell_of_leak(str(key.pk))
+    tell_of_leak(key)
 
-    assert [message.to for message in mail.outbox] == [[cast.rennes_dsi.email]]
+    assert recipients() == [cast.rennes_dsi.email]
 
 
 def without_tokens(page: Any) -> str:

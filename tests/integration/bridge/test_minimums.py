@@ -1,23 +1,24 @@
 """Critical models below their minimum: an episode is noted once, and told once to each whom it concerns."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 from unittest import mock
 
 import pytest
-from django.core import mail
 from django.utils import timezone
 from pytest_django import Settings
 
 from federation.catalogue.models import AIModel, MinimumServiceAlarm
 from federation.catalogue.operations.minimum import GIVEN_UP, set_minimum
-from federation.fleet.alarms import tell
+from federation.fleet.alarms import NEWS
 from federation.fleet.models import Deployment
+from federation.people import post
 from federation.people.enums import Language
-from federation.people.models import User
-from routing.bridge import minimums
-from routing.bridge.minimums import GIVEN_UP_AFTER, follow, tell_what_is_due
+from federation.people.models import Mail, User
+from routing.bridge.minimums import follow
 from routing.dispatch.messages import LoadView, MinimumLoad, ModelLoad
 from tests.support.factories import OPERATOR, Cast, make_cast, serve_model
+from tests.support.post import deliver, recipients
 
 pytestmark = pytest.mark.django_db
 BELOW, WELL = 1, 2
@@ -53,14 +54,9 @@ def view(model: AIModel, servers: int, since_ms: int = LONG) -> LoadView:
     return LoadView(servers={}, models={str(model.pk): load})
 
 
-def step(*views: LoadView, now: datetime | None = None) -> None:
+def step(*views: LoadView) -> None:
     """Do what the clerk does once a second."""
-    follow(views, now or timezone.now())
-    tell_what_is_due(now or timezone.now())
-
-
-def told() -> list[str]:
-    return sorted(letter.to[0] for letter in mail.outbox)
+    follow(views, timezone.now())
 
 
 def addresses(*people: User) -> list[str]:
@@ -76,7 +72,7 @@ def test_an_episode_is_noted_with_its_beginning_and_told_once(cast: Cast, model:
     alarm = MinimumServiceAlarm.objects.get()
     assert before - timedelta(seconds=32) < alarm.began_at < before - timedelta(seconds=30)
     assert (alarm.servers, alarm.sites, alarm.ended_at) == (1, 1, None)
-    assert told() == addresses(cast.admin, cast.rennes_dsi, cast.reims_dsi)
+    assert recipients() == addresses(cast.admin, cast.rennes_dsi, cast.reims_dsi)
 
 
 def test_each_is_told_in_their_language(cast: Cast, model: AIModel) -> None:
@@ -85,7 +81,7 @@ def test_each_is_told_in_their_language(cast: Cast, model: AIModel) -> None:
 
     step(view(model, BELOW))
 
-    by_reader = {letter.to[0]: letter for letter in mail.outbox}
+    by_reader = {letter.to[0]: letter for letter in deliver()}
     english, french = by_reader[cast.admin.email], by_reader[cast.rennes_dsi.email]
     assert "below its minimum service" in english.subject
     assert "Servers: 1 of 2" in english.body
@@ -98,15 +94,18 @@ def test_an_end_is_told_once_to_those_who_heard_of_the_beginning(
     cast: Cast, model: AIModel
 ) -> None:
     step(view(model, BELOW))
-    mail.outbox.clear()
+    deliver()
 
     for _ in range(3):
         step(view(model, WELL))
 
     alarm = MinimumServiceAlarm.objects.get()
     assert alarm.ended_at is not None
-    assert told() == addresses(cast.admin, cast.rennes_dsi, cast.reims_dsi)
-    assert all("again" in each.subject or "retrouvé" in each.subject for each in mail.outbox)
+    letters = deliver()
+    assert sorted(letter.to[0] for letter in letters) == addresses(
+        cast.admin, cast.rennes_dsi, cast.reims_dsi
+    )
+    assert all("again" in each.subject or "retrouvé" in each.subject for each in letters)
 
 
 def test_a_blip_raises_nothing_and_a_short_return_ends_nothing(model: AIModel) -> None:
@@ -178,57 +177,57 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-@pytest.mark.parametrize("sent", [0, 1, 2])
-def test_killed_in_the_middle_everybody_is_still_told_once(
-    cast: Cast, model: AIModel, sent: int
-) -> None:
-    def until_killed(*arguments: object, **named: object) -> None:
-        if len(mail.outbox) == sent:
-            raise Killed
-        tell(*arguments, **named)  # type: ignore[arg-type]
-
-    with mock.patch.object(minimums, "tell", until_killed), pytest.raises(Killed):
-        step(view(model, BELOW))
-    assert len(mail.outbox) == sent
-
-    step(view(model, BELOW))
-
-    assert told() == addresses(cast.admin, cast.rennes_dsi, cast.reims_dsi)
-
-
-def test_a_mail_that_cannot_be_sent_is_tried_again_for_those_who_miss_it(
+def test_killed_in_the_middle_nothing_is_noted_and_everybody_is_told_once_later(
     cast: Cast, model: AIModel
 ) -> None:
-    def broken(reader: User, alarm: MinimumServiceAlarm, *, is_over: bool) -> None:
-        if reader == cast.admin:
-            raise OSError("the mail server is away")
-        tell(reader, alarm, is_over=is_over)
+    told, real = iter([True, True]), post.post
 
-    with mock.patch.object(minimums, "tell", broken):
+    def until_killed(*arguments: Any, **named: Any) -> bool:
+        if next(told, None) is None:
+            raise Killed
+        return real(*arguments, **named)
+
+    with mock.patch.object(post, "post", until_killed), pytest.raises(Killed):
         step(view(model, BELOW))
-    assert told() == addresses(cast.rennes_dsi, cast.reims_dsi)
+    assert not MinimumServiceAlarm.objects.exists()
+    assert recipients() == []
 
     step(view(model, BELOW))
 
-    assert told() == addresses(cast.admin, cast.rennes_dsi, cast.reims_dsi)
+    assert recipients() == addresses(cast.admin, cast.rennes_dsi, cast.reims_dsi)
 
 
 def test_what_could_not_be_told_for_an_hour_is_no_news_any_more(model: AIModel) -> None:
-    now = timezone.now()
-    with mock.patch.object(minimums, "tell", side_effect=OSError("away")):
-        step(view(model, BELOW))
-        assert not tell_what_is_due(now)
-        assert tell_what_is_due(now + GIVEN_UP_AFTER + timedelta(minutes=1))
+    step(view(model, BELOW))
 
-    assert tell_what_is_due(now + GIVEN_UP_AFTER + timedelta(minutes=2))
-    assert mail.outbox == []
+    until = {mail.until for mail in Mail.objects.all()}
+    Mail.objects.update(until=timezone.now())
+
+    assert all(each and each <= timezone.now() + NEWS for each in until)
+    assert recipients() == []
+    assert not Mail.objects.exists()
+
+
+def test_who_has_not_heard_of_the_beginning_hears_nothing_of_the_end(
+    cast: Cast, model: AIModel
+) -> None:
+    step(view(model, BELOW))
+    Mail.objects.filter(person=cast.admin).update(next_try_at=timezone.now() + timedelta(minutes=2))
+    assert recipients() == addresses(cast.rennes_dsi, cast.reims_dsi)
+
+    step(view(model, WELL))
+
+    assert recipients() == addresses(cast.rennes_dsi, cast.reims_dsi)
+    assert not Mail.objects.exists()
+    alarm = MinimumServiceAlarm.objects.get()
+    assert set(alarm.told_fall) == set(alarm.told_return) == {cast.rennes_dsi.pk, cast.reims_dsi.pk}
 
 
 def test_who_left_meanwhile_hears_nothing_of_the_end(cast: Cast, model: AIModel) -> None:
     step(view(model, BELOW))
-    mail.outbox.clear()
+    deliver()
     User.objects.filter(pk=cast.reims_dsi.pk).update(is_active=False)
 
     step(view(model, WELL))
 
-    assert told() == addresses(cast.admin, cast.rennes_dsi)
+    assert recipients() == addresses(cast.admin, cast.rennes_dsi)

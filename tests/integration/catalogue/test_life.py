@@ -130,6 +130,26 @@ def test_of_two_tabs_that_change_an_end_the_second_is_told(cast: Cast, model: AI
     assert model.retires_on == in_days(100)
 
 
+@pytest.mark.parametrize("days", [200, 10], ids=["far", "near, hence confirmed first"])
+def test_of_two_tabs_that_change_an_alias_s_end_the_second_is_told(
+    cast: Cast, model: AIModel, days: int
+) -> None:
+    alias = add_alias(by=OPERATOR, model=model, name="mistral-small")
+    address, admin = f"/lifecycle/aliases/{alias.pk}/", signed_in_as(cast.admin)
+    seen = admin.get(address).context["seen"]
+    in_the_second = {"sunset": in_days(days).isoformat(), "seen": seen}
+
+    first = admin.post(address, {"sunset": in_days(100).isoformat(), "seen": seen})
+    second = admin.post(address, in_the_second)
+    once_more = {**in_the_second, "seen": second.context["seen"], "hurried": "on"}
+    told = admin.post(address, once_more, headers={"accept-language": "fr"})
+
+    alias.refresh_from_db()
+    assert (first.status_code, second.status_code, told.status_code) == (302, 200, 200)
+    assert "entre-temps" in told.content.decode()
+    assert alias.sunset == in_days(100)
+
+
 def test_a_model_is_not_retired_before_its_day(cast: Cast, model: AIModel) -> None:
     deprecate(model)
     with pytest.raises(ValidationError) as refusal:

@@ -1,11 +1,12 @@
 """Exactly the people whose keys used a model are told of its end: each once, in their language, whatever happens."""
 
 from datetime import timedelta
-from smtplib import SMTPException, SMTPRecipientsRefused
 from typing import Any
 
 import pytest
 from django.core import mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from billing.models import UsageRecord
@@ -13,13 +14,12 @@ from federation.access.models import ApiKey
 from federation.access.operations import add_manager, revoke_key
 from federation.catalogue.audience import audience_of
 from federation.catalogue.models import AIModel, Announcement, Notice
-from federation.catalogue.operations import notices
 from federation.catalogue.operations.aliases import add_alias, end_alias, remove_alias
 from federation.catalogue.operations.life import change_deprecation, restore_model, retire_model
-from federation.catalogue.tasks import follow_calendar, send_notices
+from federation.catalogue.tasks import follow_calendar
 from federation.fleet.models import Deployment
 from federation.people.enums import AccountKind, Language, Role
-from federation.people.models import RoleGrant, User
+from federation.people.models import Mail, RoleGrant, User
 from tests.integration.federation.crowd import at_once
 from tests.support.calls import store_calls
 from tests.support.factories import (
@@ -33,6 +33,7 @@ from tests.support.factories import (
     serve_model,
 )
 from tests.support.lifecycle import bring_the_day, deprecate, in_days
+from tests.support.post import recipients
 
 
 def used_key(deployment: Deployment, owner: User | None, name: str, **calls: Any) -> ApiKey:
@@ -46,8 +47,7 @@ def used_key(deployment: Deployment, owner: User | None, name: str, **calls: Any
 def told() -> list[str]:
     """Send what is to be sent; return to whom it went, in this order."""
     mail.outbox.clear()
-    send_notices()
-    return sorted(message.to[0] for message in mail.outbox)
+    return recipients()
 
 
 def test_exactly_the_people_whose_keys_used_it_in_thirty_days_are_told(
@@ -102,6 +102,25 @@ def test_where_nobody_answers_for_a_key_its_it_department_is_told(
     assert told() == ["rennes_dsi@example.org"]
     keys = Notice.objects.get().keys
     assert keys == ["abandoned · essai", "closed · essai", "nightly · essai"]
+
+
+def test_who_is_told_takes_as_many_queries_for_one_application_as_for_many(
+    cast: Cast, deployment: Deployment
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            audience_of(deployment.version.model)
+        return len(captured)
+
+    used_key(deployment, cast.rennes_user, "moodle")
+    one = queries()
+    for number in range(4):
+        owner = make_user(f"owner_{number}", Role.USER, cast.rennes)
+        used_key(deployment, owner, f"application {number}")
+    used_key(deployment, None, "nobody's")
+
+    assert len(audience_of(deployment.version.model).readers) == 6
+    assert queries() == one
 
 
 def test_a_letter_names_the_keys_the_day_and_the_successor_in_its_readers_language(
@@ -174,11 +193,11 @@ def test_a_week_before_its_end_its_users_are_reminded_once(
         day = in_days(days)
         AIModel.objects.filter(pk=model.pk).update(retires_on=day)
         Announcement.objects.filter(kind="deprecated").update(ends_on=day, created_at=long_ago)
-        mail.outbox.clear()
         follow_calendar()
         reminders = Announcement.objects.filter(kind="reminder")
         assert reminders.count() == expected, days
 
+    assert told() == ["rennes_user@example.org"]
     assert Notice.objects.filter(announcement__in=reminders, sent_at__isnull=False).count() == 1
 
 
@@ -238,47 +257,48 @@ def _asked_by(key: ApiKey, name: str) -> None:
     UsageRecord.objects.filter(key_id=key.pk).update(model_asked=name)
 
 
-def test_what_could_not_be_sent_is_sent_later(
-    cast: Cast, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+def test_who_was_told_and_when_is_written_down_once_it_has_left(
+    cast: Cast, deployment: Deployment
 ) -> None:
     used_key(deployment, cast.rennes_user, "moodle")
     deprecate(deployment.version.model)
+    assert Notice.objects.get().sent_at is None
 
-    def away(*_args: Any, **_more: Any) -> None:
-        raise SMTPException("no")
+    told()
 
-    with monkeypatch.context() as broken:
-        broken.setattr(notices, "send_mail", away)
-        assert told() == []
-
-    assert told() == ["rennes_user@example.org"]
+    assert Notice.objects.get().sent_at is not None
 
 
-def test_an_address_that_is_refused_keeps_nobody_else_waiting_and_a_server_that_is_away_is_asked_once(
-    cast: Cast, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+def test_what_was_overtaken_is_not_written_down_as_told(cast: Cast, deployment: Deployment) -> None:
+    used_key(deployment, cast.rennes_user, "moodle")
+    model = deprecate(deployment.version.model)
+    change_deprecation(by=OPERATOR, model=model, retires_on=in_days(120))
+
+    told()
+
+    sent = Notice.objects.filter(sent_at__isnull=False)
+    assert [notice.announcement.kind for notice in sent] == ["moved"]
+
+
+def test_what_is_not_sent_before_the_day_is_not_sent(cast: Cast, deployment: Deployment) -> None:
+    used_key(deployment, cast.rennes_user, "moodle")
+    deprecate(deployment.version.model, days=5)
+
+    last = timezone.localtime(Mail.objects.get().until)
+
+    assert (last.date(), last.hour, last.minute) == (in_days(5), 0, 0)
+
+
+def test_the_end_of_an_alias_that_stays_after_all_is_not_told(
+    cast: Cast, deployment: Deployment
 ) -> None:
-    for name in ("reader1", "reader2"):
-        used_key(deployment, make_user(name, Role.USER, cast.rennes), name)
-    deprecate(deployment.version.model)
-    asked: list[str] = []
+    alias = add_alias(by=OPERATOR, model=deployment.version.model, name="mistral-small")
+    _asked_by(used_key(deployment, cast.rennes_user, "by the alias"), "mistral-small")
+    alias = end_alias(by=OPERATOR, alias=alias, sunset=in_days(60))
 
-    def refuse(error: Exception) -> None:
-        def send(_heading: str, _text: str, _sender: None, to: list[str]) -> None:
-            asked.extend(to)
-            raise error
+    end_alias(by=OPERATOR, alias=alias, sunset=None)
 
-        monkeypatch.setattr(notices, "send_mail", send)
-
-    refuse(SMTPRecipientsRefused({}))
-    assert notices.send_notices() == 0
-    assert len(asked) == 2
-    refuse(TimeoutError())
-    assert notices.send_notices() == 0
-    assert len(asked) == 3
-
-    Notice.objects.update(created_at=timezone.now() - notices.GIVEN_UP)
-    assert notices.send_notices() == 0
-    assert len(asked) == 3
+    assert told() == []
 
 
 def test_what_is_not_sent_before_a_model_is_retired_is_not_sent(
@@ -288,22 +308,6 @@ def test_what_is_not_sent_before_a_model_is_retired_is_not_sent(
     retire_model(by=OPERATOR, model=bring_the_day(deprecate(deployment.version.model)))
 
     assert told() == []
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_workers_at_once_send_a_letter_once() -> None:
-    cast = make_cast()
-    deployment = serve_model(cast.rennes)
-    for number in range(6):
-        used_key(deployment, make_user(f"reader{number}", Role.USER, cast.rennes), f"app {number}")
-    deprecate(deployment.version.model)
-    mail.outbox.clear()
-
-    at_once([notices.send_notices] * 3)
-
-    assert sorted(message.to[0] for message in mail.outbox) == [
-        f"reader{number}@example.org" for number in range(6)
-    ]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core import mail
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
@@ -26,6 +25,7 @@ from tests.integration.federation.crowd import at_once
 from tests.support.factories import OPERATOR, Cast, make_cast, make_model
 from tests.support.lifecycle import APERTUS, retire
 from tests.support.pages import signed_in_as
+from tests.support.post import recipients
 
 FORM: dict[str, Any] = {
     "slug": "apertus-70b",
@@ -62,18 +62,15 @@ def vote(cast: Cast, proposal: Proposal, choice: Choice) -> Ballot:
     return close_ballot(by=cast.admin, ballot=ballot)
 
 
-def test_a_user_of_a_member_proposes_a_model_and_the_committee_is_told(
-    cast: Cast, django_capture_on_commit_callbacks: Any
-) -> None:
-    with django_capture_on_commit_callbacks(execute=True):
-        page = send(cast.orleans_user)
+def test_a_user_of_a_member_proposes_a_model_and_the_committee_is_told(cast: Cast) -> None:
+    page = send(cast.orleans_user)
 
     proposal = Proposal.objects.select_related("model").get()
     assert page.url == f"/lifecycle/proposals/{proposal.pk}/"
     assert (proposal.institution, proposal.proposed_by) == (cast.orleans, cast.orleans_user)
     assert proposal.model.stage == LifecycleStage.PROPOSED
     assert proposal.model.licence == "Apache-2.0"
-    assert [message.to[0] for message in mail.outbox] == ["admin@example.org"]
+    assert recipients() == ["admin@example.org"]
 
 
 def test_who_has_no_role_at_an_approved_member_proposes_nothing(cast: Cast) -> None:
@@ -143,17 +140,16 @@ def test_a_proposal_is_seen_by_its_author_and_the_federation(
 
 
 def test_the_committees_yes_takes_it_on_trial_and_its_author_hears_of_it(
-    cast: Cast, proposal: Proposal, django_capture_on_commit_callbacks: Any
+    cast: Cast, proposal: Proposal
 ) -> None:
-    with django_capture_on_commit_callbacks(execute=True):
-        ballot = vote(cast, proposal, Choice.YES)
+    ballot = vote(cast, proposal, Choice.YES)
 
     proposal.model.refresh_from_db()
     step = proposal.model.stage_changes.last()
     assert proposal.model.stage == LifecycleStage.STAGING
     assert step is not None
     assert step.ballot == ballot
-    assert "orleans_user@example.org" in [message.to[0] for message in mail.outbox]
+    assert "orleans_user@example.org" in recipients()
 
 
 def test_after_a_no_it_stays_and_may_be_put_again(cast: Cast, proposal: Proposal) -> None:
@@ -269,6 +265,32 @@ def test_who_may_puts_it_to_the_vote_on_its_page_and_finds_the_open_ballot_there
         shown = admin.get(address).content.decode()
         for said in (APERTUS["publisher"], APERTUS["licence"], APERTUS["hosts"], "généraliste"):
             assert said in shown, (address, said)
+
+
+def test_who_has_to_act_on_a_proposal_is_told_so_and_nobody_else_is(
+    cast: Cast, proposal: Proposal
+) -> None:
+    page = f"/lifecycle/proposals/{proposal.pk}/"
+    for_admin = signed_in_as(cast.admin).get(page).content.decode()
+    assert "À vous d’agir" in for_admin
+    assert "rien à faire" not in for_admin
+    for other in (cast.orleans_user, cast.auditor):
+        shown = signed_in_as(other).get(page).content.decode()
+        assert "Vous n’avez rien à faire" in shown
+        assert "À vous d’agir" not in shown
+
+    opened = open_ballot(
+        by=cast.admin,
+        kind=SubjectKind.MODEL,
+        subject_id=proposal.model_id,
+        question="Shall we?",
+        closes_at=timezone.now() + timedelta(days=7),
+    )
+    cast_vote(by=cast.admin, ballot=opened, choice=Choice.NO)
+    close_ballot(by=cast.admin, ballot=opened)
+
+    assert "remettre la proposition aux voix" in signed_in_as(cast.admin).get(page).content.decode()
+    assert "peut voter de nouveau" in signed_in_as(cast.orleans_user).get(page).content.decode()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -12,6 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.translation import override
 
 from dashboards.journal.changes import changes
 from dashboards.views import journal as views
@@ -130,7 +131,11 @@ def event(object_type: str, **diff: Any) -> AuditEvent:
         ("access.limit", {"most": [None, 60]}, ("–", "60")),
         ("people.user", {"role": "auditor"}, (None, str(Role.AUDITOR.label))),
         ("members.team", {"is_lead": True}, (None, "oui")),
-        ("fleet.guestrules", {"hours": [{"start": 8, "end": 20}]}, (None, "start 8, end 20")),
+        (
+            "fleet.guestrules",
+            {"hours": [{"days": "all", "start": 8, "end": 20, "most": 6}]},
+            (None, "jours tous les jours, de 8, à 20, au plus 6"),
+        ),
         ("fleet.siteegressgrant", {"ports": [8000, 27711]}, (None, "8000, 27711")),
         ("access.apikey", {"priority": [3, 2]}, ("P3", "P2")),
         ("access.apikey", {"origins": 0}, (None, "–")),
@@ -154,6 +159,30 @@ def test_each_kind_of_value_reads_as_words(
     [change] = changes(event(object_type, **diff), {})
 
     assert (change.before, change.after) == told
+
+
+@pytest.mark.parametrize(
+    ("object_type", "names", "french", "english"),
+    [
+        (
+            *("members.candidacy", ["is_consumer", "contacts", "uai"]),
+            *("bénéficiaire, contacts, UAI", "consumer, contacts, UAI"),
+        ),
+        (
+            *("fleet.technicalform", ["served_name", "max_parallel"]),
+            *("nom sur le serveur, requêtes simultanées au plus",),
+            *("name on the server, most requests at once",),
+        ),
+    ],
+)
+def test_the_fields_that_were_changed_are_named_in_the_reader_s_language(
+    object_type: str, names: list[str], french: str, english: str
+) -> None:
+    for field in ("fields", "changed"):
+        for language, told in (("fr", french), ("en", english)):
+            with override(language):
+                [change] = changes(event(object_type, **{field: names}), {})
+                assert change.after == told
 
 
 def test_a_value_that_is_none_is_not_told(cast: Cast) -> None:

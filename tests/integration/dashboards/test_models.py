@@ -1,9 +1,12 @@
 """The catalogue: what can be asked for, by whom it is served, and a way to each model by every name it has."""
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from dashboards.queries import model_card, model_cards
 from federation.catalogue.enums import Capability
 from federation.catalogue.models import Alias
 from federation.catalogue.operations.registering import ModelFacts
@@ -171,3 +174,18 @@ def test_three_models_take_as_many_queries_as_one(
     serve_model(cast.rennes, "llama-3.1-8b")
 
     assert queries_of(browser, address) == one
+
+
+def test_one_model_s_card_reads_nothing_of_the_others(cast: Cast, at_rennes: Deployment) -> None:
+    serve_model(cast.reims, MODEL)
+    other = serve_model(cast.reims, "qwen-3-30b")
+    model = at_rennes.version.model
+
+    with CaptureQueriesContext(connection) as captured:
+        card = model_card(cast.rennes_dsi, model)
+
+    assert [each.server.institution for each in card.servings] == ["Reims", "Rennes"]
+    assert card == next(each for each in model_cards(cast.rennes_dsi) if each.model == model)
+    asked = "".join(query["sql"] for query in captured).replace("-", "")
+    assert model.pk.hex in asked
+    assert other.pk.hex not in asked

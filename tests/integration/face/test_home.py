@@ -6,9 +6,11 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from federation.access.operations import revoke_key
+from federation.catalogue.operations.minimum import set_minimum
 from federation.people.enums import Role
 from federation.people.operations import grant_role
 from routing.core.enums import LifecycleStage
+from routing.dispatch.messages import MinimumLoad, ModelLoad
 from tests.support.calls import store_calls
 from tests.support.factories import (
     OPERATOR,
@@ -153,6 +155,55 @@ def test_servers_that_answer_are_counted(cast: Cast, feed: LoadFeed) -> None:
     welcome = signed_in_as(cast.orleans_user).get("/").context["welcome"]
 
     assert welcome.servers == (2, 1)
+
+
+def test_the_light_is_amber_while_a_server_does_not_answer(cast: Cast, feed: LoadFeed) -> None:
+    first, second = serve_model(cast.rennes).server, serve_model(cast.reims).server
+    feed.tell(servers={first.pk: server_load(), second.pk: server_load(health="ejected")})
+    amber = page(signed_in_as(cast.orleans_user))
+
+    assert "some servers do not answer" in amber
+    assert "Servers in service that answer: 1 of 2." in amber
+    assert "status-yellow" in amber
+    assert "status-green" not in amber
+
+
+def test_the_light_is_green_when_every_server_answers(cast: Cast, feed: LoadFeed) -> None:
+    server = serve_model(cast.rennes).server
+    feed.tell(servers={server.pk: server_load()})
+
+    green = page(signed_in_as(cast.orleans_user))
+
+    assert "all is well" in green
+    assert "status-green" in green
+    assert "status-yellow" not in green
+
+
+def test_the_light_is_amber_for_everybody_while_a_critical_model_is_below_its_minimum(
+    cast: Cast, feed: LoadFeed
+) -> None:
+    deployment = serve_model(cast.rennes)
+    model = deployment.version.model
+    set_minimum(by=OPERATOR, model=model, minimum={"servers": 2, "sites": 2})
+    below = MinimumLoad(
+        servers=1,
+        sites=1,
+        least_servers=2,
+        least_sites=2,
+        is_met=False,
+        sheds=True,
+        since_ms=5000,
+    )
+    feed.tell(
+        servers={deployment.server.pk: server_load()},
+        models={model.pk: ModelLoad(in_flight=0, waiting=0, available_servers=1, minimum=below)},
+    )
+
+    amber = page(signed_in_as(cast.orleans_user))
+
+    assert "a critical model is below its minimum" in amber
+    assert "status-yellow" in amber
+    assert "status-green" not in amber
 
 
 def test_a_router_that_is_away_is_said_plainly(cast: Cast, run_dir: object) -> None:

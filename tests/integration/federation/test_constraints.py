@@ -160,7 +160,6 @@ VIOLATIONS: dict[str, Violation] = {
     "an_alarm_ends_after_it_began": lambda w: change(
         alarm(w), ended_at=alarm(w).began_at - timedelta(seconds=1)
     ),
-    "an_end_is_told_once_it_has_come": lambda w: change(alarm(w), return_told_at=timezone.now()),
     "a_category_is_known": lambda w: change(w.model, category="unknown"),
     "capabilities_are_known": lambda w: change(w.model, capabilities=["chat", "telepathy"]),
     "a_version_is_registered_once": lambda w: again(w.model.versions.get(), current=False),

@@ -48,8 +48,7 @@ from tests.integration.federation.addresses import (
     SECRETS,
     Target,
 )
-from tests.integration.federation.test_acts import undone
-from tests.integration.federation.world import World
+from tests.integration.federation.world import World, undone
 from tests.support.calls import store_calls
 from tests.support.factors import set_app, set_passkey
 from tests.support.lifecycle import APERTUS

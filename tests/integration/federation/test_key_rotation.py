@@ -23,6 +23,9 @@ from federation.fleet.operations.rotation import reseal_everything, survey
 from federation.fleet.sealed import PLACES
 from federation.journal.chain import verify
 from federation.journal.models import AuditEvent
+from federation.people.letters import Letter
+from federation.people.models import Mail
+from federation.people.post import post
 from routing.bridge.models import RoutingChange
 from routing.upstream.credentials import (
     KNOWN_KEYS,
@@ -57,6 +60,7 @@ def old(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def two_keys(old: str, world: World, settings: Settings) -> str:
     """A register sealed with the former key, and a new one in front of it."""
     server = world.server
+    post(world.cast.admin, lambda: Letter("Hello", ("a link",)))
     rotate_credential(by=OPERATOR, server=server, credential=Secret("ended"))
     rotate_credential(by=OPERATOR, server=server, credential=TOKEN)
     form = TechnicalForm.objects.filter(state="draft").first() or TechnicalForm.objects.first()
@@ -80,6 +84,7 @@ def sealed_texts() -> list[str]:
     """Return all sealed texts, found without the code that changes them."""
     texts = list(UpstreamCredential.objects.values_list("ciphertext", flat=True))
     texts += TechnicalForm.objects.exclude(sealed_key="").values_list("sealed_key", flat=True)
+    texts += Mail.objects.values_list("sealed", flat=True)
     for data in Authenticator.objects.values_list("data", flat=True):
         texts += re.findall(r"gAAAA[\w=-]+", str(data))
     return texts

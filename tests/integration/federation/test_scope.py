@@ -54,7 +54,7 @@ from federation.members.models import (
     Vote,
 )
 from federation.members.operations.ballots import cast_vote
-from federation.people.models import FirstAdminLink, RoleGrant, User
+from federation.people.models import FirstAdminLink, Mail, RoleGrant, User
 from routing.core.enums import LifecycleStage
 from tests.integration.federation.world import World
 from tests.support.factories import make_user
@@ -112,8 +112,8 @@ def everything(model: type[Model]) -> set[Any]:
 def test_every_table_of_the_register_is_swept_here() -> None:
     tables = {model for room in ROOMS for model in apps.get_app_config(room).get_models()}
 
-    # The first administrator's links are secrets: no page lists them. Published texts are everybody's.
-    assert tables == {*OWNERS, *MODELS_OF, *PERSONAL, FirstAdminLink, TextVersion}
+    # The first administrator's links and e-mails hold secrets: no page lists them. Published texts are everybody's.
+    assert tables == {*OWNERS, *MODELS_OF, *PERSONAL, FirstAdminLink, Mail, TextVersion}
 
 
 def test_one_sees_the_rows_of_ones_institutions_and_no_other(world: World) -> None:

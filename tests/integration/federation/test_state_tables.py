@@ -49,8 +49,7 @@ from routing.bridge.conformity import claim
 from routing.core.conformity import CHECKS, RunKind, Verdict
 from routing.core.enums import ServerState
 from tests.integration.federation import test_states
-from tests.integration.federation.test_acts import undone
-from tests.integration.federation.world import World
+from tests.integration.federation.world import World, undone
 from tests.support.factories import OPERATOR
 
 TABLES = list(tables())

@@ -69,8 +69,7 @@ from federation.members.operations.invitations import (
 )
 from federation.transitions import ForbiddenTransitionError, Transitions
 from routing.core.enums import LifecycleStage
-from tests.integration.federation.test_acts import undone
-from tests.integration.federation.world import World
+from tests.integration.federation.world import World, undone
 from tests.support.candidates import BOTH_SIGNED, SIGNED
 from tests.support.factories import OPERATOR, make_user
 from tests.support.lifecycle import APERTUS, deprecate, in_days, pass_checks

@@ -1,8 +1,11 @@
 """A register with a row of every kind at Rennes, at Reims and at Orléans, for tests that sweep over all."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db import transaction
 from django.utils import timezone
 
 from federation.access.models import ApiKey, Application, Limit, Trial
@@ -269,3 +272,11 @@ def make_world() -> World:
         ),
         trial=make_trial(cast, users_application.keys.get()),
     )
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Leave the database as it was: one register serves several tries."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)

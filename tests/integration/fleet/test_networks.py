@@ -3,17 +3,19 @@
 from datetime import timedelta
 
 import pytest
-from django.core import mail
 from django.core.exceptions import ValidationError
+from django.core.mail import EmailMessage
 from django.utils import timezone
 
 from federation.fleet.enums import SiteGrantState
 from federation.fleet.models import Deployment, SiteEgressGrant
 from federation.fleet.operations.networks import Wish, ask_site_egress
 from federation.fleet.tasks import follow_calendars
+from federation.people.models import User
 from routing.bridge.table import build_servers
 from tests.support.factories import OPERATOR, Cast, make_site
 from tests.support.pages import signed_in_as
+from tests.support.post import deliver
 
 NEW = "/servers/networks/new/"
 NETWORK = "10.35.0.0/24"
@@ -36,22 +38,20 @@ def wished(deployment: Deployment, **fields: str) -> dict[str, str]:
     return {**whole, **fields}
 
 
-def test_a_network_is_asked_for_allowed_and_withdrawn(
-    cast: Cast, deployment: Deployment, django_capture_on_commit_callbacks: object
-) -> None:
+def test_a_network_is_asked_for_allowed_and_withdrawn(cast: Cast, deployment: Deployment) -> None:
     member, federation = signed_in_as(cast.rennes_dsi), signed_in_as(cast.admin)
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
-        page = member.post(NEW, wished(deployment)).headers["location"]
-    assert [mail.outbox[0].to, len(mail.outbox)] == [[cast.admin.email], 1]
-    assert "VPN" in mail.outbox.pop().body
+    page = member.post(NEW, wished(deployment)).headers["location"]
+    (asked,) = deliver()
+    assert asked.to == [cast.admin.email]
+    assert "VPN" in asked.body
     assert in_the_table(deployment) == ()
     assert "networks/" in federation.get("/servers/approvals/").content.decode()
 
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
-        federation.post(f"{page}allow/")
+    federation.post(f"{page}allow/")
     assert in_the_table(deployment) == ((NETWORK, 443), (NETWORK, 8000), (NETWORK, 8001))
-    assert NETWORK in mail.outbox[0].body
-    assert mail.outbox[0].to == [cast.rennes_dsi.email]
+    (allowed,) = deliver()
+    assert NETWORK in allowed.body
+    assert allowed.to == [cast.rennes_dsi.email]
     assert deployment.server.name in member.get(page).content.decode()
 
     member.post(f"{page}withdraw/")
@@ -153,6 +153,39 @@ def test_a_network_ends_after_its_last_day(cast: Cast, deployment: Deployment) -
     assert in_the_table(deployment) == ()
     follow_calendars()
     assert SiteEgressGrant.objects.get().state == SiteGrantState.WITHDRAWN
+
+
+def test_the_owner_is_told_of_an_end_that_was_not_its_own_doing(
+    cast: Cast, deployment: Deployment
+) -> None:
+    def ended_by(person: User) -> list[EmailMessage]:
+        wish = Wish(NETWORK, (8000,), "VPN")
+        grant = ask_site_egress(by=OPERATOR, site=deployment.server.site, wish=wish)
+        deliver()
+        signed_in_as(person).post(f"/servers/networks/{grant.pk}/withdraw/")
+        grant.refresh_from_db()
+        assert grant.state == SiteGrantState.WITHDRAWN
+        return deliver()
+
+    assert ended_by(cast.rennes_dsi) == []
+    [letter] = ended_by(cast.admin)
+    assert letter.to == [cast.rennes_dsi.email]
+    assert f"Le réseau {NETWORK} est fermé au routeur" in letter.subject
+    assert deployment.server.site.name in letter.body
+    assert f"/servers/networks/{SiteEgressGrant.objects.latest('created_at').pk}/" in letter.body
+
+
+def test_the_owner_is_told_when_the_last_day_is_past(cast: Cast, deployment: Deployment) -> None:
+    today = timezone.localdate()
+    wish = Wish(NETWORK, (8000,), "VPN", until=today)
+    ask_site_egress(by=OPERATOR, site=deployment.server.site, wish=wish)
+    SiteEgressGrant.objects.update(until=today - timedelta(days=1))
+    deliver()
+
+    for _ in range(2):
+        follow_calendars()
+
+    assert [letter.to for letter in deliver()] == [[cast.rennes_dsi.email]]
 
 
 def test_a_day_that_is_past_is_refused(cast: Cast, deployment: Deployment) -> None:

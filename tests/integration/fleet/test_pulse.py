@@ -3,9 +3,7 @@
 import re
 
 import pytest
-from django.core import mail
 from django.test import Client
-from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from federation.fleet.enums import RunState
 from federation.fleet.models import ConformityRun, InferenceServer, TechnicalForm
@@ -18,6 +16,7 @@ from routing.core.enums import ServerState
 from tests.integration.federation.world import make_checked, make_form
 from tests.support.factories import OPERATOR, Cast, make_model, make_site
 from tests.support.pages import signed_in_as
+from tests.support.post import deliver
 
 
 @pytest.fixture
@@ -104,13 +103,12 @@ def test_a_private_address_is_told_to_who_may_allow_it(
     figures: dict[str, object],
     registered_by: str,
     told: list[str],
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     server = submit_form(by=getattr(cast, registered_by), form=draft)
-    mail.outbox.clear()
+    deliver()
 
-    with django_capture_on_commit_callbacks(execute=True):
-        conclude_run(by=SYSTEM, run=refused(server, **figures))
+    conclude_run(by=SYSTEM, run=refused(server, **figures))
 
-    assert [address for letter in mail.outbox for address in letter.to] == told
-    assert all(f"/servers/{server.pk}/" in letter.body for letter in mail.outbox)
+    letters = deliver()
+    assert [address for letter in letters for address in letter.to] == told
+    assert all(f"/servers/{server.pk}/" in letter.body for letter in letters)

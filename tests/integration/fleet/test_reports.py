@@ -3,10 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from django.core import mail
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from federation.catalogue.models import AIModel, StageChange
 from federation.fleet.enums import FormState, RunState, RunTrigger
@@ -20,16 +18,19 @@ from federation.fleet.models import (
 from federation.fleet.operations.runs import conclude_run, request_run
 from federation.fleet.operations.servers import change_server_state
 from federation.fleet.operations.technical import accept_form, submit_form
-from federation.fleet.reports import ADVICE, CHECK_LABELS, FOUND, report_lines
+from federation.fleet.report_words import ADVICE, CHECK_LABELS, FOUND
+from federation.fleet.reports import report_lines
 from federation.fleet.tasks import check_live_servers
 from federation.journal.actors import SYSTEM
 from federation.people.enums import Role
+from federation.people.models import User
 from federation.people.operations import grant_role
 from routing.core.conformity import CHECKS, Check, Finding, RunKind, Verdict
 from routing.core.enums import LifecycleStage, ServerState
 from tests.integration.federation.world import make_checked, make_form
 from tests.support.factories import OPERATOR, Cast, make_model, make_site
 from tests.support.pages import signed_in_as
+from tests.support.post import deliver
 
 
 def lined(run: ConformityRun, **failed: Finding) -> ConformityRun:
@@ -162,18 +163,16 @@ def test_the_approver_gives_the_labels_that_a_new_site_asked_for(
 def test_who_may_put_it_into_service_is_told_when_both_reports_are_green(
     cast: Cast,
     checked: TechnicalForm,
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     assert checked.server is not None
     replay = request_run(
         by=SYSTEM, server=checked.server, kind=RunKind.REPLAY, trigger=RunTrigger.PERSON
     )
-    mail.outbox.clear()
+    deliver()
 
-    with django_capture_on_commit_callbacks(execute=True):
-        conclude_run(by=SYSTEM, run=lined(replay))
+    conclude_run(by=SYSTEM, run=lined(replay))
 
-    (told,) = mail.outbox
+    (told,) = deliver()
     assert told.to == [cast.admin.email]
     assert f"/servers/{checked.server_id}/" in told.body
 
@@ -181,7 +180,7 @@ def test_who_may_put_it_into_service_is_told_when_both_reports_are_green(
 @pytest.fixture
 def live(cast: Cast, checked: TechnicalForm) -> InferenceServer:
     server = accept_form(by=cast.admin, form=checked)
-    mail.outbox.clear()
+    deliver()
     return server
 
 
@@ -190,7 +189,7 @@ def night(server: InferenceServer) -> ConformityRun:
 
 
 def test_a_server_that_fails_twice_in_a_night_goes_back_and_its_owner_is_told(
-    live: InferenceServer, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+    live: InferenceServer,
 ) -> None:
     check_live_servers()
     check_live_servers()
@@ -200,13 +199,12 @@ def test_a_server_that_fails_twice_in_a_night_goes_back_and_its_owner_is_told(
     second = night(live)
     assert second.due_at > timezone.now() + timedelta(minutes=5)
 
-    with django_capture_on_commit_callbacks(execute=True):
-        conclude_run(by=SYSTEM, run=lined(second, context=Finding.WINDOW_CUT))
+    conclude_run(by=SYSTEM, run=lined(second, context=Finding.WINDOW_CUT))
 
     live.refresh_from_db()
     assert live.state == ServerState.STAGING
     assert TechnicalForm.objects.get().state == FormState.SUBMITTED
-    (told,) = mail.outbox
+    (told,) = deliver()
     assert told.to == ["rennes_dsi@example.org"]
     assert "GPU-9" in told.subject
     assert "Fenêtre de contexte" in told.body
@@ -265,6 +263,43 @@ def test_the_page_shows_what_was_found_and_what_to_do(
     assert 'data-check="model" data-verdict="failed"' in page
 
 
+@pytest.mark.parametrize(
+    ("check", "finding", "figures", "leads_to"),
+    [
+        (Check.MODEL, Finding.NOT_LISTED, {}, "/servers/forms/{form}/"),
+        (Check.AUTHENTICATION, Finding.DENIED, {}, "/servers/{server}/key/"),
+        (Check.TLS, Finding.CERTIFICATE, {}, "/servers/{server}/certificates/"),
+        (Check.AUTHENTICATION, Finding.CUT, {}, "/servers/{server}/certificates/"),
+        (Check.CONNECTION, Finding.ADDRESS_REFUSED, {"reason": "private"}, "/servers/networks/"),
+        (Check.STREAMING, Finding.CUT, {}, None),
+    ],
+)
+def test_advice_leads_to_the_page_where_it_is_followed_who_may_use_it(
+    cast: Cast,
+    submitted: InferenceServer,
+    check: Check,
+    finding: Finding,
+    figures: dict[str, str],
+    leads_to: str | None,
+) -> None:
+    run = lined(submitted.runs.get(), **{check.value: finding})
+    run.lines.filter(check_name=check).update(figures=figures)
+    conclude_run(by=SYSTEM, run=run)
+
+    def link(reader: User) -> str | None:
+        page = signed_in_as(reader).get(f"/servers/{submitted.pk}/")
+        [report] = page.context["reports"]
+        [found] = [link for line, link in report["lines"] if line.check == check]
+        if found:
+            assert f'<a href="{found.url}">{found.label}</a>' in page.content.decode()
+        return found.url if found else None
+
+    form = TechnicalForm.objects.get()
+    wanted = leads_to and leads_to.format(form=form.pk, server=submitted.pk)
+    assert link(cast.rennes_dsi) == wanted
+    assert link(cast.auditor) is None
+
+
 @pytest.mark.parametrize("who", ["reims_dsi", "orleans_user", "intruder"])
 def test_others_find_neither_server_nor_report(
     cast: Cast, submitted: InferenceServer, who: str
@@ -319,17 +354,15 @@ def test_an_administrator_allows_the_address_that_the_guard_refused(
 def test_a_declined_server_is_retired_and_its_owner_told_why(
     cast: Cast,
     submitted: InferenceServer,
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    with django_capture_on_commit_callbacks(execute=True):
-        signed_in_as(cast.admin).post(
-            f"/servers/{submitted.pk}/decline/", {"reason": "Le certificat HDS manque."}
-        )
+    signed_in_as(cast.admin).post(
+        f"/servers/{submitted.pk}/decline/", {"reason": "Le certificat HDS manque."}
+    )
 
     submitted.refresh_from_db()
     assert submitted.state == ServerState.RETIRED
     assert not submitted.runs.open().exists()
-    assert "Le certificat HDS manque." in mail.outbox[-1].body
+    assert "Le certificat HDS manque." in deliver()[-1].body
 
 
 def test_there_are_words_for_every_check_and_every_finding() -> None:

@@ -78,6 +78,31 @@ def test_what_is_handed_in_is_a_submitted_server_that_the_router_knows_nothing_o
     assert "fleet.submit_form" in AuditEvent.objects.values_list("verb", flat=True)
 
 
+def test_what_only_a_conversation_needs_is_not_declared_without_one(
+    cast: Cast, whole: dict[str, Any]
+) -> None:
+    """The page hides the two boxes then, ticked or not."""
+    signed_in_as(cast.rennes_dsi).post(NEW, {**whole, "modalities": ["embeddings"]})
+
+    form = TechnicalForm.objects.get()
+    assert (form.tools, form.json_schema) == (False, False)
+
+
+def test_the_journal_says_who_put_a_form_s_model_on_its_server_and_took_it_off(
+    cast: Cast, whole: dict[str, Any]
+) -> None:
+    browser = signed_in_as(cast.rennes_dsi)
+    browser.post(NEW, whole)
+    form = TechnicalForm.objects.get()
+    changed = {**whole, "served_name": "another-name", "key": "", "number": form.number}
+
+    browser.post(f"/servers/forms/{form.pk}/", changed)
+
+    for verb, acts in (("fleet.deploy_model", 2), ("fleet.retire_deployment", 1)):
+        told = AuditEvent.objects.filter(verb=verb).values_list("actor_pseudonym", flat=True)
+        assert list(told) == [cast.rennes_dsi.pseudonym] * acts
+
+
 def test_the_access_key_is_sealed_and_on_no_page(cast: Cast, whole: dict[str, Any]) -> None:
     browser = signed_in_as(cast.rennes_dsi)
     browser.post(NEW, {**whole, "draft": "1"})

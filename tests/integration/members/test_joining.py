@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core import mail
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from django.db import connection
@@ -49,6 +48,7 @@ from tests.support.candidates import (
 )
 from tests.support.factories import OPERATOR, Cast, make_cast, make_user
 from tests.support.pages import signed_in_as
+from tests.support.post import deliver
 
 pytestmark = pytest.mark.usefixtures("plain_static")
 
@@ -363,15 +363,14 @@ def test_the_applicant_reads_the_state_and_the_next_step_at_each_moment(
 
 
 def test_the_committee_is_told_in_its_own_language_when_somebody_applies(
-    cast: Cast, applicant: User, django_capture_on_commit_callbacks: object
+    cast: Cast, applicant: User
 ) -> None:
     User.objects.filter(pk=cast.admin.pk).update(language="en")
-    mail.outbox.clear()
 
-    with override("fr"), django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
+    with override("fr"):
         make_submitted(applicant)
 
-    letter = next(letter for letter in mail.outbox if letter.to == [cast.admin.email])
+    letter = next(letter for letter in deliver() if letter.to == [cast.admin.email])
     assert "Nantes Université applies" in letter.subject
     assert letter.body.startswith("Hello,")
     assert "/members/" in letter.body

@@ -12,10 +12,19 @@ from federation.fleet.enums import SiteGrantState
 from federation.fleet.models import Deployment, EgressGrant
 from federation.fleet.operations.credentials import current_credential
 from federation.fleet.operations.networks import Wish, ask_site_egress
+from federation.fleet.operations.technical import submit_form
 from federation.people.enums import Role
 from federation.people.factors import has_factor
 from federation.people.models import User
-from tests.support.factories import PASSWORD, Cast, make_application, serve_model
+from tests.integration.federation.world import make_form
+from tests.support.factories import (
+    PASSWORD,
+    Cast,
+    make_application,
+    make_model,
+    make_site,
+    serve_model,
+)
 from tests.support.factors import set_app, sign_in_fully
 
 A_WHILE = 601
@@ -47,6 +56,20 @@ def test_a_role_of_the_federation_is_given_after_confirming(cast: Cast, left_ope
     assert back.headers["Location"] == "/people/"
     left_open.post("/people/roles/", given)
     assert cast.auditor.role_grants.filter(role=Role.FINANCE).exists()
+
+
+def test_a_role_at_an_institution_is_given_after_confirming(cast: Cast) -> None:
+    client = sign_in_fully(Client(), cast.rennes_dsi, seconds_ago=A_WHILE)
+    given = {"at": "rennes", "account": str(cast.rennes_user.pk), "role": Role.PROJECT_OWNER}
+
+    asked = client.post("/people/roles/", given)
+
+    assert is_asked(asked)
+    assert asked.headers["Location"].endswith("?next=%2Fpeople%2F%3Fat%3Drennes")
+    assert not cast.rennes_user.role_grants.filter(role=Role.PROJECT_OWNER).exists()
+    client.post(asked.headers["Location"], {"password": PASSWORD})
+    client.post("/people/roles/", given)
+    assert cast.rennes_user.role_grants.filter(role=Role.PROJECT_OWNER).exists()
 
 
 def test_an_invitation_to_the_federation_asks_and_one_to_an_institution_does_not(
@@ -86,6 +109,33 @@ def test_a_servers_new_key_is_asked_for_after_confirming_and_is_kept_nowhere_mea
         assert "sk-typed-too-late" not in str(session.get_decoded())
     fresh = sign_in_fully(Client(), cast.rennes_dsi)
     assert fresh.get(address).status_code == 200
+
+
+def test_what_a_server_is_declared_to_be_is_changed_after_confirming(cast: Cast) -> None:
+    form = make_form(cast.rennes, make_site(cast.rennes), make_model())
+    submit_form(by=cast.rennes_dsi, form=form)
+    client = sign_in_fully(Client(), cast.rennes_dsi, seconds_ago=A_WHILE)
+    address = f"/servers/forms/{form.pk}/"
+    fresh = sign_in_fully(Client(), cast.rennes_dsi).get(address).context
+    shown = {name: value for name, value in fresh["form"].initial.items() if value is not None}
+    lines = {"week-TOTAL_FORMS": "0", "week-INITIAL_FORMS": "0", "number": fresh["number"]}
+    site, model = {"site": str(form.site_id)}, {"model": str(form.model_id)}
+    elsewhere = {"base_url": "https://elsewhere.example.org"}
+
+    assert is_asked(client.get(address))
+    late = client.post(address, {**shown, **lines, **site, **model, **elsewhere})
+
+    assert ASKED in late.content.decode()
+    assert elsewhere["base_url"] in late.content.decode()
+    form.refresh_from_db()
+    assert form.base_url != elsewhere["base_url"]
+
+
+def test_a_draft_is_gone_on_with_without_asking(cast: Cast) -> None:
+    form = make_form(cast.rennes, make_site(cast.rennes), make_model())
+    client = sign_in_fully(Client(), cast.rennes_dsi, seconds_ago=A_WHILE)
+
+    assert client.get(f"/servers/forms/{form.pk}/").status_code == 200
 
 
 def test_ones_own_key_is_made_without_asking(cast: Cast, deployment: Deployment) -> None:

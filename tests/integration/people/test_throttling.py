@@ -3,13 +3,18 @@
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core import mail
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django_q.models import Schedule
 from pytest_django import Settings
 
 from federation.people.operations import make_first_admin_link
@@ -19,6 +24,7 @@ from tests.support.factors import one_time_code, set_app, sign_in_fully
 
 MINE, THEIRS = "192.0.2.7", "198.51.100.9"
 TOO_MANY = 429
+MOST_STATEMENTS = 12
 
 
 def post(
@@ -258,7 +264,7 @@ def test_a_code_from_an_e_mail_is_guessed_three_times(db: None) -> None:
     assert client.get("/membership/").status_code == 302
 
 
-def test_counts_outlive_the_process_and_not_the_night(cast: Cast) -> None:
+def test_counts_outlive_the_process_and_not_their_time(cast: Cast) -> None:
     log_in("admin@example.org")
 
     def counted() -> int:
@@ -273,6 +279,38 @@ def test_counts_outlive_the_process_and_not_the_night(cast: Cast) -> None:
         cursor.execute("UPDATE portal_cache SET expires = %s", [timezone.now()])
     forget_old_counters()
     assert counted() == 0
+
+
+def test_a_failed_sign_in_is_counted_in_few_statements_that_look_at_one_row_each(
+    cast: Cast,
+) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        log_in("admin@example.org")
+
+    counting = [query["sql"] for query in captured if "portal_cache" in query["sql"]]
+    # Three counters: of each its lock is taken, its value read and written, its lock given back.
+    assert len(counting) <= MOST_STATEMENTS
+    assert all("cache_key" in sql for sql in counting)  # none looks at the whole table
+
+
+def test_one_of_those_who_take_a_lock_at_the_same_moment_has_it(db: None) -> None:
+    assert cache.add("lock", 1, timeout=10)
+    assert not cache.add("lock", 2, timeout=10)
+    assert cache.get("lock") == 1
+
+    cache.set("lock", 3, timeout=-1)
+
+    assert cache.get("lock") is None
+    assert cache.add("lock", 4, timeout=None)
+    assert cache.get("lock") == 4
+
+
+def test_what_is_over_is_deleted_every_hour(db: None) -> None:
+    import_module("federation.people.migrations.0004_counters_every_hour").schedule(apps, None)
+
+    scheduled = Schedule.objects.get(func="federation.people.tasks.forget_old_counters")
+
+    assert (scheduled.schedule_type, scheduled.repeats) == (Schedule.HOURLY, -1)
 
 
 def test_a_valid_link_of_the_first_administrator_is_not_closed_by_reading_it(
