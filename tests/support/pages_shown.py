@@ -33,6 +33,10 @@ NO_PAGES = {
     "favicon": "an image",
     "leak_endpoint": "an answer for machines",
     "usage_csv": "a file",
+    "usage_jsonl": "a file",
+    "usage_xlsx": "a file",
+    "take_price_back": "a form's target",
+    "take_fee_back": "a form's target",
     "journal_csv": "a file",
     "client_file": "a file",
     "agreement_file": "a file",
@@ -147,6 +151,8 @@ class Album:
             _at("application", application_id=self.world.application.pk),
             *(_at(name, name=self.world.model.slug) for name in ("model", "compare")),
             _at("model", name=self.leaving.slug),
+            *_plain("prices", "fees", "accounts", "transfers"),
+            _at("price", name=self.world.model.slug),
             _at("request", request_id=call.pk),
             *_plain("account_email", "account_change_password", "account_logout"),
             *_plain("account_reauthenticate", "usersessions_list"),
@@ -214,6 +220,9 @@ class Album:
             ("journal", reverse("journal") + "?group=catalogue&first=yesterday"),
             _at("site_network", grant_id=world.network.pk),
             *self._of_the_catalogue(),
+            *_plain("prices", "fees", "accounts", "transfers", "grant"),
+            _at("price", name=world.model.slug),
+            _at("reverse_transfer", transfer_id=world.contribution.pk),
         ]
 
     def _of_the_catalogue(self) -> list[tuple[str, str]]:

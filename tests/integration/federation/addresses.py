@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from allauth.mfa.models import Authenticator
 from django.db.models import QuerySet
 
-from billing.models import UsageRecord
+from billing.models import FeeVersion, PriceVersion, Transfer, UsageRecord
 from federation.access.clients import CLIENTS
 from federation.access.models import ApiKey, Application, Trial
 from federation.catalogue.models import AIModel, Alias, Proposal
@@ -294,7 +294,10 @@ RECIPES: dict[str, Recipe] = {
     "application": of_applications("application_id", Application.objects.all, lambda row: row),
     "institution_keys": of_keys_of_institutions,
     "request": of_requests,
-    **dict.fromkeys(["model", "routing", "compare"], of_models),
+    **dict.fromkeys(["model", "routing", "compare", "price"], of_models),
+    "take_price_back": of_the_committee(PriceVersion.objects.all, "price_id"),
+    "take_fee_back": of_the_committee(FeeVersion.objects.all, "fee_id"),
+    "reverse_transfer": of_the_committee(Transfer.objects.all, "transfer_id"),
     **dict.fromkeys(
         ["card_facts", "minimum_service"], of_the_committee(AIModel.objects.all, "name", "slug")
     ),

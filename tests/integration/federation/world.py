@@ -8,6 +8,9 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from billing.models import FeeVersion, PriceVersion, Transfer
+from billing.operations.ledger import grant
+from billing.operations.prices import Units, set_fee, set_price
 from federation.access.models import ApiKey, Application, Limit, Trial
 from federation.access.operations import set_limit
 from federation.access.trials import name_for_trial
@@ -98,6 +101,10 @@ class World:
     invitation: Invitation
     proposal: Proposal
     """Of the proposed model, by the user at Rennes."""
+    price: PriceVersion
+    fee: FeeVersion
+    contribution: Transfer
+    """Of Rennes: what it is granted."""
     trial: Trial
     """Of the user's key at Rennes, for a model on trial that Rennes serves."""
 
@@ -201,6 +208,25 @@ def make_certificates(*deployments: Deployment) -> ClientCertificate:
     return shown[0]
 
 
+def make_maintenances(*deployments: Deployment) -> Maintenance:
+    """One of the server of each, tomorrow; return that of the first."""
+    later = timezone.now() + timedelta(days=1)
+    planned = [plan_maintenance(by=OPERATOR, server=e.server, starts_at=later) for e in deployments]
+    return planned[0]
+
+
+def make_accounts(cast: Cast, model: AIModel) -> tuple[PriceVersion, FeeVersion, Transfer]:
+    """A price and a fee that are ahead, and a contribution of Rennes; Reims has a fee and a contribution, too."""
+    ahead = timezone.now() + timedelta(days=7)
+    price = set_price(by=OPERATOR, model=model, units=Units(prompt_nano=150), valid_from=ahead)
+    places = (cast.reims, cast.rennes)
+    fees = [set_fee(by=OPERATOR, institution=place, basis_points=250) for place in places]
+    grants = [
+        grant(by=OPERATOR, institution=place, amount_nano=10**12, reason="code") for place in places
+    ]
+    return price, fees[-1], grants[-1]
+
+
 def make_world() -> World:
     """What is named is Rennes's; Reims serves and asks as well, Orléans asks."""
     cast = make_cast()
@@ -238,10 +264,12 @@ def make_world() -> World:
     request_run(by=OPERATOR, server=at_reims.server).lines.create(
         check_name="dns", verdict="ok", finding="resolved", milliseconds=1
     )
-    later = timezone.now() + timedelta(days=1)
-    maintenance = plan_maintenance(by=OPERATOR, server=deployment.server, starts_at=later)
-    plan_maintenance(by=OPERATOR, server=at_reims.server, starts_at=later)
+    price, fee, contribution = make_accounts(cast, model)
+    maintenance = make_maintenances(deployment, at_reims)
     return World(
+        price=price,
+        fee=fee,
+        contribution=contribution,
         draft=draft,
         form=form,
         run=run,
