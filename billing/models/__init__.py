@@ -32,6 +32,7 @@ from billing.models.rollups import (
     UsageSumQuerySet,
 )
 from billing.models.scopes import ACCOUNTANTS, reads_all_accounts
+from billing.models.statements import Statement, StatementLine
 
 __all__ = [
     "ACCOUNTANTS",
@@ -55,6 +56,8 @@ __all__ = [
     "ImportedRequest",
     "ImportedRequestQuerySet",
     "PriceVersion",
+    "Statement",
+    "StatementLine",
     "Transfer",
     "UsageCharge",
     "UsageDay",

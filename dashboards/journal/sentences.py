@@ -39,6 +39,8 @@ SENTENCES: dict[str, Text] = {
     "billing.set_fee": _("%(actor)s set the federation’s part of what is paid"),
     "billing.withdraw_fee": _("%(actor)s took back a fee that had not begun"),
     "billing.grant": _("%(actor)s granted a contribution to an institution"),
+    "billing.draft_month": _("%(actor)s put a month of the accounts into draft"),
+    "billing.close_month": _("%(actor)s closed a month of the accounts"),
     "billing.reverse": _("%(actor)s took a transfer back"),
     "catalogue.register_model": _("%(actor)s entered a model in the catalogue"),
     "catalogue.describe_model": _("%(actor)s edited the card of a model"),
