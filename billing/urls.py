@@ -1,9 +1,25 @@
-"""Prices and accounts."""
+"""Prices, accounts and statements."""
 
-from django.urls import path
+from datetime import date
 
-from billing.views import accounts, prices
+from django.urls import path, register_converter
 
+from billing.views import accounts, prices, statements
+
+
+class MonthConverter:
+    """A month in an address, such as 2026-03."""
+
+    regex = r"20\d\d-(?:0[1-9]|1[0-2])"
+
+    def to_python(self, value: str) -> date:
+        return date.fromisoformat(f"{value}-01")
+
+    def to_url(self, value: date) -> str:
+        return f"{value:%Y-%m}"
+
+
+register_converter(MonthConverter, "month")
 urlpatterns = [
     path("prices/", prices.prices, name="prices"),
     path("prices/fees/", prices.fees, name="fees"),
@@ -19,5 +35,29 @@ urlpatterns = [
         "accounts/transfers/<uuid:transfer_id>/reverse/",
         accounts.reverse_transfer,
         name="reverse_transfer",
+    ),
+    path("accounts/months/", statements.statements, name="statements"),
+    path("accounts/months/<month:month>/", statements.month_statements, name="month_statements"),
+    path(
+        "accounts/months/<month:month>/draft/",
+        statements.move_month,
+        {"step": "draft"},
+        name="draft_month",
+    ),
+    path(
+        "accounts/months/<month:month>/close/",
+        statements.move_month,
+        {"step": "close"},
+        name="close_month",
+    ),
+    path("accounts/months/<month:month>/<slug:slug>/", statements.statement, name="statement"),
+    *(
+        path(
+            f"accounts/months/<month:month>/<slug:slug>/{ending}/",
+            statements.statement_file,
+            {"ending": ending},
+            name=f"statement_{ending}",
+        )
+        for ending in statements.TYPES
     ),
 ]

@@ -4,6 +4,7 @@ What is expected is written down here and not asked of the product: its own filt
 """
 
 from collections.abc import Callable, Iterable
+from datetime import date
 from typing import Any, NamedTuple
 
 from allauth.mfa.models import Authenticator
@@ -234,6 +235,14 @@ def of_models(world: World) -> list[Target]:
     ]
 
 
+def of_statements(world: World) -> list[Target]:
+    """An IT department reads its institution's; the federation writes them."""
+    return [
+        Target({"month": date(2026, 1, 1), "slug": each.slug}, DEPARTMENTS[each.slug], NOBODY)
+        for each in Institution.objects.exclude(slug="nantes")
+    ]
+
+
 def of_keys_of_institutions(world: World) -> list[Target]:
     places = Institution.objects.exclude(slug="nantes")
     return [
@@ -295,6 +304,9 @@ RECIPES: dict[str, Recipe] = {
     "institution_keys": of_keys_of_institutions,
     "request": of_requests,
     **dict.fromkeys(["model", "routing", "compare", "price"], of_models),
+    **dict.fromkeys(
+        ["statement", "statement_pdf", "statement_csv", "statement_xlsx"], of_statements
+    ),
     "take_price_back": of_the_committee(PriceVersion.objects.all, "price_id"),
     "take_fee_back": of_the_committee(FeeVersion.objects.all, "fee_id"),
     "reverse_transfer": of_the_committee(Transfer.objects.all, "transfer_id"),

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
-from billing.models import FeeVersion, PriceVersion, Transfer
+from billing.models import AccountingPeriod, FeeVersion, PriceVersion, Transfer
 from billing.operations.ledger import grant
 from billing.operations.prices import Units, set_fee, set_price
 from federation.access.models import ApiKey, Application, Limit, Trial
@@ -224,6 +224,7 @@ def make_accounts(cast: Cast, model: AIModel) -> tuple[PriceVersion, FeeVersion,
     grants = [
         grant(by=OPERATOR, institution=place, amount_nano=10**12, reason="code") for place in places
     ]
+    AccountingPeriod.objects.create(month=date(2024, 12, 1))
     return price, fees[-1], grants[-1]
 
 

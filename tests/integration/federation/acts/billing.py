@@ -1,11 +1,12 @@
 """Acts about the accounts: prices, fees, what is granted and taken back. The federation's finance has them too."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from django.utils import timezone
 
-from billing.models import UsageRecord
-from billing.operations import ledger, prices
+from billing.enums import PeriodState
+from billing.models import AccountingPeriod, UsageRecord
+from billing.operations import ledger, months, prices
 from federation.journal.actors import Actor
 from tests.integration.federation.acts.who import ADMIN, Acts
 from tests.integration.federation.world import World
@@ -23,7 +24,14 @@ def _reverse_request(world: World, by: Actor) -> object:
     return ledger.reverse_request(by=by, request=record, reason="nonsense")
 
 
+def _close(world: World, by: Actor) -> object:
+    AccountingPeriod.objects.filter(month=date(2024, 12, 1)).update(state=PeriodState.GRACE)
+    return months.close_month(by=by, month=date(2024, 12, 1))
+
+
 ACTS: Acts = {
+    "draft_month": (ADMIN, lambda w, by: months.draft_month(by=by, month=date(2024, 12, 1))),
+    "close_month": (ADMIN, _close),
     "set_price": (
         ADMIN,
         lambda w, by: prices.set_price(by=by, model=w.model, units=prices.Units(prompt_nano=7)),
