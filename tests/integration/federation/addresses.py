@@ -51,6 +51,8 @@ DEPARTMENTS = {
     "orleans": frozenset[str](),
     "nantes": frozenset[str](),
 }
+ACCOUNTANTS = frozenset({"rennes_dsi", "reims_dsi"})
+A_MONTH = date(2026, 1, 1)
 EVERYBODY = frozenset().union(*MEMBERS.values(), {"intruder"})
 NOBODY = frozenset[str]()
 
@@ -238,7 +240,7 @@ def of_models(world: World) -> list[Target]:
 def of_statements(world: World) -> list[Target]:
     """An IT department reads its institution's; the federation writes them."""
     return [
-        Target({"month": date(2026, 1, 1), "slug": each.slug}, DEPARTMENTS[each.slug], NOBODY)
+        Target({"month": A_MONTH, "slug": each.slug}, DEPARTMENTS[each.slug], NOBODY)
         for each in Institution.objects.exclude(slug="nantes")
     ]
 
@@ -306,6 +308,10 @@ RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(["model", "routing", "compare", "price"], of_models),
     **dict.fromkeys(
         ["statement", "statement_pdf", "statement_csv", "statement_xlsx"], of_statements
+    ),
+    "month_statements": lambda world: [Target({"month": A_MONTH}, ACCOUNTANTS, NOBODY)],
+    **dict.fromkeys(
+        ["draft_month", "close_month"], lambda world: [Target({"month": A_MONTH}, NOBODY, NOBODY)]
     ),
     "take_price_back": of_the_committee(PriceVersion.objects.all, "price_id"),
     "take_fee_back": of_the_committee(FeeVersion.objects.all, "fee_id"),
