@@ -51,6 +51,7 @@ NO_PAGES = {
     "accept_server": "a form's target",
     "cancel_maintenance": "a form's target",
     "submit_candidacy": "a form's target",
+    "sign_agreement": "stands on the candidacy's page; alone only where its form was refused",
     "close_ballot": "a form's target",
     "cancel_ballot": "a form's target",
     "close_team": "a form's target",
@@ -238,7 +239,6 @@ class Album:
             *_plain("home", "begin_candidacy"),
             *(_at(name, pk=pk) for name in ("candidacy", "withdraw_candidacy")),
             _at("candidacy_part", pk=pk, part=Part.CONTACTS),
-            _at("sign_agreement", pk=self.world.agreement.pk),
         ]
 
     def _of_somebody_who_writes(self) -> list[tuple[str, str]]:
