@@ -48,6 +48,7 @@ NO_PAGES = {
     "server_pulse": "a part of a page",
     "journal_chain": "a part of a page",
     "run_again": "a form's target",
+    "discard_draft": "a form's target",
     "accept_server": "a form's target",
     "cancel_maintenance": "a form's target",
     "submit_candidacy": "a form's target",

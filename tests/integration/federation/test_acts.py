@@ -542,6 +542,7 @@ ACTS: dict[str, tuple[frozenset[str], Act]] = {
             by=by, institution=w.cast.rennes, fields={"server_name": "GPU-7"}
         ),
     ),
+    "discard_draft": (RENNES_DSI, lambda w, by: technical.discard_draft(by=by, form=w.draft)),
     "revise_form": (
         RENNES_DSI,
         lambda w, by: technical.revise_form(by=by, form=w.form, fields={"gpu_count": 4}),
