@@ -26,8 +26,8 @@ class AccountKind(models.TextChoices):
     CONSUMER = "consumer", _("what it uses")
     HOST = "host", _("what it serves")
     ALLOCATION = "allocation", _("what it is granted")
-    FEE = "fee", _("the federation's fees")
-    RESERVE = "reserve", _("the federation's reserve")
+    FEE = "fee", _("the federation’s fees")
+    RESERVE = "reserve", _("the federation’s reserve")
     ROUNDING = "rounding", _("roundings")
     SUSPENSE = "suspense", _("of unknown institutions")
 

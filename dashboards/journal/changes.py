@@ -81,6 +81,7 @@ FACTORS: Mapping[str, Text] = {
 }
 AN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SHORT_ID = 8
+"""The end of an identifier: its beginning is the time, the same for all that was made together."""
 
 
 class Change(NamedTuple):
@@ -157,7 +158,7 @@ class _Teller:
     def _word(self, name: str, value: str) -> str:
         if kind := kind_of(self._object_type, name):
             named = self._names.get((kind, value))
-            return named.text if named else value[:SHORT_ID]
+            return named.text if named else value[-SHORT_ID:]
         if name in FIELD_NAMES:
             return self._label(value)
         if name == "role" and value in Role.values:
@@ -167,7 +168,7 @@ class _Teller:
         if name in ("kind", "kinds") and value in FACTORS:
             return str(FACTORS[value])
         if AN_ID.fullmatch(value):
-            return value[:SHORT_ID]
+            return value[-SHORT_ID:]
         if moment := _moment(value):
             return date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
         field = self._field(name)

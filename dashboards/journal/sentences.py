@@ -59,6 +59,7 @@ SENTENCES: dict[str, Text] = {
     "fleet.add_site": _("%(actor)s added a site"),
     "fleet.set_site_labels": _("%(actor)s changed the labels of a site"),
     "fleet.save_draft": _("%(actor)s saved the draft of a technical form"),
+    "fleet.discard_draft": _("%(actor)s threw the draft of a technical form away"),
     "fleet.submit_form": _("%(actor)s handed a technical form in"),
     "fleet.revise_form": _("%(actor)s changed a technical form"),
     "fleet.accept_form": _("%(actor)s accepted a server"),

@@ -19,7 +19,7 @@ from federation.journal.models import FIRST_PREVIOUS_HASH, AuditEvent
 from federation.people.guards import signed_in
 from federation.sheets import table_lines
 
-PAGE = 50
+PAGE = 25
 MOST_ROWS = 50_000
 """Of a file: what a spreadsheet opens without trouble. Whoever wants more narrows the days."""
 STEP = 5_000

@@ -7,6 +7,7 @@ from typing import Any, cast
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -23,12 +24,24 @@ from federation.access.queries import known_labels
 from federation.catalogue.models import AIModel
 from federation.catalogue.models.names import AIModelQuerySet
 from federation.widgets import DayInput
-from routing.core.enums import PriorityClass, RoutingMode
+from routing.core.enums import LifecycleStage, PriorityClass, RoutingMode
 from routing.core.labels import MAX_LABELS, OWN
 
 MAX_NETWORKS = 20
 ORIGIN = re.compile(r"https?://([a-z0-9.-]{1,180}|\[[0-9a-f:]{2,45}\])(:[0-9]{1,5})?")
 MAX_ORIGINS = 20
+
+
+class ModelsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # none while it runs
+    """Models to tick; one that goes says until when."""
+
+    def label_from_instance(self, obj: AIModel) -> str:
+        if obj.stage != LifecycleStage.DEPRECATED:
+            return str(obj)
+        if obj.retires_on is None:
+            return _("%(model)s (deprecated)") % {"model": obj}
+        day = date_format(obj.retires_on, "DATE_FORMAT")
+        return _("%(model)s (deprecated, refused from %(day)s on)") % {"model": obj, "day": day}
 
 
 class KeyFields(forms.Form):
@@ -45,7 +58,7 @@ class KeyFields(forms.Form):
         initial=RoutingMode.ANY.value,
         label=gettext_lazy("Servers"),
     )
-    models = forms.ModelMultipleChoiceField(
+    models = ModelsField(
         AIModel.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,

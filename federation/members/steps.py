@@ -45,7 +45,7 @@ def standing_of(candidacy: Candidacy) -> Standing:
         return Standing(_("This draft was withdrawn."), [], is_over=True)
     if membership is None:
         return Standing(
-            _("A draft: nobody but its writers sees it."), _of_a_draft(candidacy), False
+            _("A draft: only its writers and the federation see it."), _of_a_draft(candidacy), False
         )
     match MembershipState(membership.state):
         case MembershipState.CANDIDATE:

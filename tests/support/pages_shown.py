@@ -59,9 +59,11 @@ NO_PAGES = {
     "server_pulse": "a part of a page",
     "journal_chain": "a part of a page",
     "run_again": "a form's target",
+    "discard_draft": "a form's target",
     "accept_server": "a form's target",
     "cancel_maintenance": "a form's target",
     "submit_candidacy": "a form's target",
+    "sign_agreement": "stands on the candidacy's page; alone only where its form was refused",
     "close_ballot": "a form's target",
     "cancel_ballot": "a form's target",
     "close_team": "a form's target",
@@ -260,7 +262,6 @@ class Album:
             *_plain("home", "begin_candidacy"),
             *(_at(name, pk=pk) for name in ("candidacy", "withdraw_candidacy")),
             _at("candidacy_part", pk=pk, part=Part.CONTACTS),
-            _at("sign_agreement", pk=self.world.agreement.pk),
         ]
 
     def _of_somebody_who_writes(self) -> list[tuple[str, str]]:

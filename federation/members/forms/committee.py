@@ -113,11 +113,18 @@ class DecisionForm(ReasonForm):
         MembershipState.LEFT: gettext_lazy("End it for good"),
     }
 
-    def __init__(self, *args: Any, states: list[MembershipState], **kwargs: Any) -> None:
+    OF_A_CANDIDATE = {MembershipState.LEFT: gettext_lazy("Decline it: the candidacy is over")}
+
+    def __init__(
+        self, *args: Any, states: list[MembershipState], is_candidate: bool, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        labels = self.OF_A_CANDIDATE if is_candidate else self.LABELS
         field = self.fields["state"]
         assert isinstance(field, forms.ChoiceField)
-        field.choices = [(state.value, self.LABELS[state]) for state in states]
+        field.choices = [(state.value, labels[state]) for state in states]
+        if len(states) == 1:
+            field.initial = states[0].value
 
 
 class TextForm(forms.Form):

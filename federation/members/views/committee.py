@@ -109,7 +109,11 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Suspend, lift the suspension, or end, with the reason."""
     user, membership = _overseer(request), _seen(request, pk)
     check_decide_membership(user)
-    form = DecisionForm(request.POST or None, states=_states(membership))
+    form = DecisionForm(
+        request.POST or None,
+        states=_states(membership),
+        is_candidate=membership.state == MembershipState.CANDIDATE,
+    )
     if request.method == "POST" and form.is_valid():
         try:
             change_membership_state(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from federation.access.keys import KEY_PATTERN, is_well_formed
 from federation.access.models import ApiKey, Application
@@ -17,6 +18,7 @@ from federation.people.models import User
 from federation.people.operations import grant_role
 from routing.core.enums import LifecycleStage, PriorityClass, RoutingMode
 from tests.support.factories import OPERATOR, Cast, make_application, make_key, make_model
+from tests.support.lifecycle import deprecate
 from tests.support.pages import signed_in_as
 
 PAGE = "/keys/new/"
@@ -260,3 +262,13 @@ def test_a_key_for_own_servers_only_is_not_shown_a_model_served_elsewhere(
     page = send(cast.orleans_user, routing_mode="private-only")
 
     assert deployment.version.model.slug not in re.sub(r"<form.*</form>", "", page.content.decode())
+
+
+def test_a_model_that_goes_says_until_when(cast: Cast, deployment: Deployment) -> None:
+    leaving = deprecate(deployment.version.model, days=90)
+    assert leaving.retires_on is not None
+
+    html = signed_in_as(cast.rennes_user).get(PAGE, headers={"accept-language": "en"})
+
+    day = date_format(leaving.retires_on, "j F Y")
+    assert f"{leaving} (deprecated, refused from {day} on)" in html.content.decode()

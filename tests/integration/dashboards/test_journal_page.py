@@ -144,7 +144,7 @@ def event(object_type: str, **diff: Any) -> AuditEvent:
             {"kinds": ["totp", "recovery_codes"]},
             (None, "application d’authentification, codes de secours"),
         ),
-        ("members.ballot", {"subject": "0193d5b2-0000-7000-8000-000000000001"}, (None, "0193d5b2")),
+        ("members.ballot", {"subject": "0193d5b2-0000-7000-8000-000000000001"}, (None, "00000001")),
         ("unknown.table", {"odd": "2026-13-45T99:99"}, (None, "2026-13-45T99:99")),
         (
             "access.apikey",

@@ -284,8 +284,9 @@ RECIPES: dict[str, Recipe] = {
     "cancel_maintenance": of_institutions(
         Maintenance.objects.all, "maintenance_id", lambda row: row.server.institution.slug
     ),
-    "technical_form": of_departments(
-        TechnicalForm.objects.all, "form_id", lambda row: row.institution.slug
+    **dict.fromkeys(
+        ["technical_form", "discard_draft"],
+        of_departments(TechnicalForm.objects.all, "form_id", lambda row: row.institution.slug),
     ),
     **dict.fromkeys(
         [
