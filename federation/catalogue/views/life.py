@@ -94,7 +94,6 @@ def put_to_the_vote(request: HttpRequest, pk: UUID) -> HttpResponse:
                 by=user,
                 kind=SubjectKind.MODEL,
                 subject_id=model.pk,
-                question=_("Shall the federation take %(model)s on trial?") % {"model": model},
                 closes_at=form.cleaned_data["closes_on"],
             )
         except ValidationError as refusal:

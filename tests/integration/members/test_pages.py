@@ -133,3 +133,20 @@ def test_a_draft_says_what_comes_next_from_its_first_part_on(cast: Cast) -> None
 
     assert f"/membership/{draft.pk}/contacts/" in page
     assert f"/membership/{draft.pk}/submit/" not in page
+
+
+@pytest.mark.parametrize(
+    ("language", "question"),
+    [
+        ("fr", "Admettre comme membre\u00a0: Nantes Université\u202f?"),
+        ("en", "Shall Nantes Université become a member?"),
+    ],
+)
+def test_a_ballot_asks_its_reader_in_their_language(
+    world: World, language: str, question: str
+) -> None:
+    client = signed_in_as(world.cast.admin)
+    client.cookies["django_language"] = language
+
+    assert question in client.get("/ballots/").content.decode()
+    assert question in client.get(f"/ballots/{world.ballot.pk}/").content.decode()
