@@ -44,7 +44,7 @@ def fill_in_the_candidacy(page: Page) -> None:
     page.get_by_label("Short name").fill("Nantes")
     page.get_by_label("SIRET").fill("130 029 747 00017")
     page.get_by_role("button", name="Save and go on").click()
-    expect(page.get_by_role("alert")).to_contain_text("is no SIRET")
+    expect(page.get_by_role("alert")).to_contain_text("is not a SIRET")
     page.get_by_label("SIRET").fill("130 029 747 00016")
     page.get_by_role("button", name="Save and go on").click()
     page.get_by_label("Contributor").check()
