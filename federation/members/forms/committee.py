@@ -69,7 +69,7 @@ class BallotForm(forms.Form):
 
 class VoteForm(forms.Form):
     choice = forms.ChoiceField(
-        choices=Choice.choices, widget=forms.RadioSelect, label=gettext_lazy("Your vote")
+        choices=Choice.choices, widget=forms.RadioSelect, label=gettext_lazy("Answer")
     )
     comment = forms.CharField(
         max_length=1000,
