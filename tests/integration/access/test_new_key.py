@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import override
 
 from federation.access.keys import KEY_PATTERN, is_well_formed
 from federation.access.models import ApiKey, Application
 from federation.access.policies import LONGEST_LIFE
+from federation.days import long_day
 from federation.fleet.models import Deployment
 from federation.people.enums import Role
 from federation.people.models import User
@@ -236,8 +238,9 @@ def test_the_earliest_and_the_latest_day_are_told_as_the_reader_writes_days(cast
     past = send(cast.rennes_user, expires_on="2020-01-01").content.decode()
     far = send(cast.rennes_user, expires_on="9999-12-31").content.decode()
 
-    assert f"Au plus tôt aujourd’hui, le {today:%d/%m/%Y}." in past
-    assert f"Au plus tard le {today + LONGEST_LIFE:%d/%m/%Y}." in far
+    with override("fr"):
+        assert f"Au plus tôt aujourd’hui, le {long_day(today)}." in past
+        assert f"Au plus tard le {long_day(today + LONGEST_LIFE)}." in far
 
 
 def test_both_missing_names_are_told_at_once(cast: Cast) -> None:
