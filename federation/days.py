@@ -1,4 +1,4 @@
-"""A day or a moment in words: one long form for sentences, one short for lines and tables. No line breaks inside.
+"""A day or a moment in words: one long form for sentences, one short for lines and tables. No line breaks inside a day.
 
 Days are dates; moments are aware, and told in the time of the federation.
 """
@@ -33,7 +33,7 @@ def short_moment(moment: datetime) -> str:
 
 def _with_hour(day_in_words: Callable[[date], str], moment: datetime) -> str:
     local = timezone.localtime(moment)
-    return f"{day_in_words(local)},{NO_BREAK}{date_format(local, 'H:i')}"
+    return f"{day_in_words(local)}, {date_format(local, 'H:i')}"
 
 
 def _whole(day: date, text: str) -> str:

@@ -31,9 +31,9 @@ def pdf(name: str, more: bytes = b"") -> FilePayload:
 def sign_up(page: Page, address: str) -> None:
     page.get_by_role("link", name="Apply").click()
     page.get_by_label("Your name").fill("Ada Le Goff")
-    page.get_by_label("Email").fill(address)
+    page.get_by_label("E-mail address").fill(address)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label("Password (again)").fill(PASSWORD)
+    page.get_by_label("Password, again").fill(PASSWORD)
     page.get_by_role("button", name="Open the account").click()
     page.get_by_label("Code").fill(code_for(address))
     page.get_by_role("button", name="Confirm").click()

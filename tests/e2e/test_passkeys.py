@@ -80,7 +80,7 @@ def device(browser: Browser, portal: Portal, complaints: Complaints) -> Iterator
 
 def log_in(page: Page, user: User, path: str = "/servers/") -> None:
     page.goto(path)
-    page.get_by_label("Email").fill(user.email)
+    page.get_by_label("E-mail address").fill(user.email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
 

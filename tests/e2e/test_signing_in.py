@@ -19,7 +19,7 @@ def user(portal: Portal) -> User:
 
 
 def sign_in(page: Page, password: str = PASSWORD) -> None:
-    page.get_by_label("Email").fill("mary@example.org")
+    page.get_by_label("E-mail address").fill("mary@example.org")
     page.get_by_label("Password").fill(password)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
 

@@ -149,7 +149,7 @@ def event(object_type: str, **diff: Any) -> AuditEvent:
         (
             "access.apikey",
             {"expires_at": [None, "2026-11-28T12:00:00Z"]},
-            ("–", "28\u00a0nov.\u00a02026,\u00a013:00"),
+            ("–", "28\u00a0nov.\u00a02026, 13:00"),
         ),
         (
             "fleet.siteegressgrant",
