@@ -63,7 +63,7 @@ class KeyFields(forms.Form):
         required=False,
         widget=forms.CheckboxSelectMultiple,
         label=gettext_lazy("Models"),
-        help_text=gettext_lazy("None ticked: every model in production, those to come included."),
+        help_text=gettext_lazy("None ticked: every model in production, including those to come."),
     )
     expires_on = forms.DateField(
         required=False,
@@ -145,7 +145,7 @@ class KeyFields(forms.Form):
         for origin in origins:
             if not ORIGIN.fullmatch(origin):
                 raise ValidationError(
-                    _("“%(origin)s” is no web origin such as https://chat.example.fr."),
+                    _("“%(origin)s” is not a web origin such as https://chat.example.fr."),
                     params={"origin": origin[:80]},
                 )
         return origins
@@ -172,7 +172,7 @@ def _network(word: str) -> str:
         network = None
     if network is None or "%" in word:
         raise ValidationError(
-            _("“%(word)s” is no address or network such as 192.0.2.0/24."),
+            _("“%(word)s” is not an address or network such as 192.0.2.0/24."),
             params={"word": word[:80]},
         )
     if network.prefixlen == 0:
