@@ -7,7 +7,6 @@ from typing import Any, cast
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -23,6 +22,7 @@ from federation.access.policies import LONGEST_LIFE
 from federation.access.queries import known_labels
 from federation.catalogue.models import AIModel
 from federation.catalogue.models.names import AIModelQuerySet
+from federation.days import long_day
 from federation.widgets import DayInput
 from routing.core.enums import LifecycleStage, PriorityClass, RoutingMode
 from routing.core.labels import MAX_LABELS, OWN
@@ -40,7 +40,7 @@ class ModelsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # 
             return str(obj)
         if obj.retires_on is None:
             return _("%(model)s (deprecated)") % {"model": obj}
-        day = date_format(obj.retires_on, "DATE_FORMAT")
+        day = long_day(obj.retires_on)
         return _("%(model)s (deprecated, refused from %(day)s on)") % {"model": obj, "day": day}
 
 
