@@ -7,7 +7,6 @@ from typing import Any, cast
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -23,6 +22,7 @@ from federation.access.policies import LONGEST_LIFE
 from federation.access.queries import known_labels
 from federation.catalogue.models import AIModel
 from federation.catalogue.models.names import AIModelQuerySet
+from federation.days import long_day
 from federation.widgets import DayInput
 from routing.core.enums import LifecycleStage, PriorityClass, RoutingMode
 from routing.core.labels import MAX_LABELS, OWN
@@ -40,7 +40,7 @@ class ModelsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # 
             return str(obj)
         if obj.retires_on is None:
             return _("%(model)s (deprecated)") % {"model": obj}
-        day = date_format(obj.retires_on, "DATE_FORMAT")
+        day = long_day(obj.retires_on)
         return _("%(model)s (deprecated, refused from %(day)s on)") % {"model": obj, "day": day}
 
 
@@ -63,7 +63,7 @@ class KeyFields(forms.Form):
         required=False,
         widget=forms.CheckboxSelectMultiple,
         label=gettext_lazy("Models"),
-        help_text=gettext_lazy("None ticked: every model in production, those to come included."),
+        help_text=gettext_lazy("None ticked: every model in production, including those to come."),
     )
     expires_on = forms.DateField(
         required=False,
@@ -145,7 +145,7 @@ class KeyFields(forms.Form):
         for origin in origins:
             if not ORIGIN.fullmatch(origin):
                 raise ValidationError(
-                    _("“%(origin)s” is no web origin such as https://chat.example.fr."),
+                    _("“%(origin)s” is not a web origin such as https://chat.example.fr."),
                     params={"origin": origin[:80]},
                 )
         return origins
@@ -172,7 +172,7 @@ def _network(word: str) -> str:
         network = None
     if network is None or "%" in word:
         raise ValidationError(
-            _("“%(word)s” is no address or network such as 192.0.2.0/24."),
+            _("“%(word)s” is not an address or network such as 192.0.2.0/24."),
             params={"word": word[:80]},
         )
     if network.prefixlen == 0:

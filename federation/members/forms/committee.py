@@ -69,7 +69,7 @@ class BallotForm(forms.Form):
 
 class VoteForm(forms.Form):
     choice = forms.ChoiceField(
-        choices=Choice.choices, widget=forms.RadioSelect, label=gettext_lazy("Your vote")
+        choices=Choice.choices, widget=forms.RadioSelect, label=gettext_lazy("Answer")
     )
     comment = forms.CharField(
         max_length=1000,
@@ -82,7 +82,7 @@ class VoteForm(forms.Form):
             "The committee and the auditors read it; the applicant does not."
         ),
         SubjectKind.MODEL: gettext_lazy(
-            "The committee and the auditors read it; who proposed the model does not."
+            "The committee and the auditors read it; whoever proposed the model does not."
         ),
     }
 
@@ -96,7 +96,7 @@ class ReasonForm(forms.Form):
         max_length=1000,
         widget=forms.Textarea(attrs={"rows": 3}),
         label=gettext_lazy("Reason"),
-        help_text=gettext_lazy("It is kept with the decision and sent to who applied."),
+        help_text=gettext_lazy("It is kept with the decision and sent to whoever applied."),
     )
 
 

@@ -92,8 +92,6 @@ def put_to_the_vote(request: HttpRequest, pk: UUID) -> HttpResponse:
                 by=user,
                 kind=SubjectKind.MEMBERSHIP,
                 subject_id=membership.pk,
-                question=_("Shall %(institution)s become a member?")
-                % {"institution": membership.institution.name},
                 closes_at=form.cleaned_data["closes_on"],
             )
         except ValidationError as refusal:

@@ -150,7 +150,6 @@ def make_ballot(cast: Cast) -> tuple[Ballot, Agreement, Candidacy]:
         by=cast.admin,
         kind=SubjectKind.MEMBERSHIP,
         subject_id=agreement.membership_id,
-        question="Shall Nantes become a member?",
         closes_at=timezone.now() + timedelta(days=7),
     )
     return ballot, agreement, candidate

@@ -173,3 +173,20 @@ def test_a_draft_is_told_to_the_federation_as_what_it_is(world: World) -> None:
 
     assert "only its writers and the federation see it" in html.content.decode()
     assert f"/members/{world.agreement.membership_id}/" in html.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("language", "question"),
+    [
+        ("fr", "Admettre comme membre\u00a0: Nantes Université\u202f?"),
+        ("en", "Shall Nantes Université become a member?"),
+    ],
+)
+def test_a_ballot_asks_its_reader_in_their_language(
+    world: World, language: str, question: str
+) -> None:
+    client = signed_in_as(world.cast.admin)
+    client.cookies["django_language"] = language
+
+    assert question in client.get("/ballots/").content.decode()
+    assert question in client.get(f"/ballots/{world.ballot.pk}/").content.decode()
