@@ -120,6 +120,19 @@ def usage_by_key(user: User, period: Period, **narrow: Unpack[Narrowing]) -> lis
     return sorted(usages, key=lambda usage: (-usage.counts.tokens, usage.institution, usage.key))
 
 
+def usage_of_key(key: ApiKey, period: Period) -> list[tuple[str, Counts]]:
+    """Return what a key has used of each model, by the models' names. For whoever holds the key."""
+    months, days = period.in_months()
+    own = [UsageMonth.objects.filter(key_id=key.pk).between(months)] if months else []
+    own += [UsageDay.objects.filter(key_id=key.pk).between(rest) for rest in days]
+    found: dict[UUID, Counts] = defaultdict(lambda: NOTHING)
+    for sums in own:
+        for model, *counts in _grouped(sums, "model_id"):
+            found[model] += Counts(*counts)
+    names = _names(AIModel, "slug", set(found))
+    return sorted((names.get(model, str(model)), counts) for model, counts in found.items())
+
+
 def totals(user: User, period: Period, **narrow: Unpack[Narrowing]) -> Totals:
     counts, first_tokens, waits = NOTHING, 0, [0] * len(WAITS_MS)
     for sums in _covering(user, period, narrow):
