@@ -1,4 +1,4 @@
-"""What every test needs: static files uncollected, properties untimed, a database that Django may empty between tests."""
+"""What every test needs: static files uncollected, no timed properties, a database that may be emptied between tests."""
 
 from pathlib import Path
 

@@ -68,12 +68,27 @@ def check_change_server_state(by: Actor, server: InferenceServer, state: ServerS
 
 
 def check_not_own(by: Actor, server: InferenceServer) -> None:
-    """Four eyes: who has registered a server does not put it into service."""
-    if isinstance(by, User) and by.pk == server.registered_by_id:
+    """Four eyes: who has registered a server, or changed what is declared of it, does not put it into service."""
+    form = TechnicalForm.objects.filter(server=server).first()
+    has_registered = isinstance(by, User) and by.pk == server.registered_by_id
+    if has_registered or (form is not None and has_declared(by, form)):
         raise ValidationError(
-            _("You have registered this server: somebody else puts it into service."),
+            _(
+                "You have registered this server or changed what is declared of it: another "
+                "administrator of the federation puts it into service."
+            ),
             code="own_server",
         )
+
+
+is_not_own = asking(check_not_own)
+
+
+def has_declared(by: Actor, form: TechnicalForm) -> bool:
+    """Say whether `by` has begun the form, or written something of it since it was last accepted."""
+    if not isinstance(by, User):
+        return False
+    return by.pk == form.filled_by_id or form.declared_by.filter(pk=by.pk).exists()
 
 
 def check_reports(server: InferenceServer) -> None:
@@ -132,11 +147,15 @@ can_edit_form = asking(check_edit_form)
 
 
 def check_decide_form(by: Actor, form: TechnicalForm) -> None:
-    """The federation decides, and not who has filled the form in."""
+    """The federation decides, and not who has filled the form in or changed it."""
     refuse_unless(is_federation_admin(by))
-    if isinstance(by, User) and by.pk == form.filled_by_id:
+    if has_declared(by, form):
         raise ValidationError(
-            _("You have filled this form in: somebody else decides about it."), code="own_server"
+            _(
+                "You have filled in this form or changed it: another administrator of the "
+                "federation decides about it."
+            ),
+            code="own_server",
         )
 
 

@@ -14,4 +14,6 @@ def check_not_emptied() -> None:
     if AuditEvent.objects.exists():
         return
     if any(apps.get_model(name)._default_manager.exists() for name in ALWAYS_TOLD):
-        raise BrokenChainError(1, "is missing, and every other: the register has rows, the journal none")
+        raise BrokenChainError(
+            1, "is missing, and every other: the register has rows, the journal none"
+        )

@@ -233,6 +233,19 @@ def check_is_signed_copy(upload: Upload, drawn_up: StoredFile) -> None:
         )
 
 
+def check_is_countersigned_copy(upload: Upload, agreement: Agreement) -> None:
+    """Raise unless it is another file than both that the institution has handed in and that it was given."""
+    check_is_signed_copy(upload, agreement.drawn_up)
+    if agreement.signed is not None and digest_of(upload.content) == agreement.signed.sha256:
+        raise ValidationError(
+            _(
+                "This is the institution’s own copy: the federation’s signature is missing. Sign it, "
+                "then send the copy with both signatures."
+            ),
+            code="not_countersigned",
+        )
+
+
 # The committee
 
 

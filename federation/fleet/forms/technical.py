@@ -30,6 +30,7 @@ from federation.fleet.operations.technical import (
 from federation.fleet.week import OpenHours
 from federation.members.models import Institution
 from federation.people.models import User
+from federation.seen import show_saved
 from routing.upstream.credentials import Secret
 from routing.upstream.egress import parse_base_url
 from routing.upstream.errors import EgressRefused
@@ -332,6 +333,8 @@ class Declaration:
             return self._write(fields, key, self.form.cleaned_data["shown"])
         except ValidationError as refusal:
             self._show(refusal)
+            if getattr(refusal, "code", None) == "changed_meanwhile":
+                self._show_the_other()
             return None
 
     def _write(
@@ -353,6 +356,15 @@ class Declaration:
         )
         self.row, self.seen = draft, draft.number
         return submit_form(by=self._by, form=draft) if self.hands_in else draft
+
+    def _show_the_other(self) -> None:
+        """Show what was saved meanwhile; sent again, this form replaces it."""
+        assert self.row is not None  # a new one is nobody else's
+        self.row.refresh_from_db()
+        self.seen = self.row.number
+        show_saved(self.form, {name: getattr(self.row, name) for name in FIELDS if name != "week"})
+        if self.row.week != self._lines():
+            self.form.add_error(None, _("The hours of the week that were saved meanwhile differ, too."))
 
     def _value(self, name: str) -> Any:
         value = self.form.cleaned_data.get(name)

@@ -152,6 +152,8 @@ def move_form(server: InferenceServer, source: FormState, target: FormState) -> 
         check_transition(FORM_TRANSITIONS, source, target)
         form.state = target.value
         form.save(update_fields=["state", "changed_at"])
+        if target is FormState.ACCEPTED:
+            form.declared_by.clear()
 
 
 def locked_server(server: InferenceServer) -> InferenceServer:

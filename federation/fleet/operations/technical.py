@@ -44,6 +44,7 @@ from federation.journal.actors import SYSTEM, Actor
 from federation.journal.operations import record
 from federation.members.models import Institution
 from federation.people.models import User
+from federation.seen import shown_beside
 from federation.transitions import check_transition
 from routing.core.enums import PriorityClass, ServerState
 from routing.upstream.credentials import Secret, seal
@@ -92,6 +93,7 @@ def save_draft(
         draft.client_chain = shown.identity.chain
         draft.sealed_client_key = seal(str(draft.pk), shown.identity.key, encryption_keys())
     draft.save()
+    _note_author(by, draft)
     record(by=by, verb="fleet.save_draft", obj=draft, institution=institution)
     return draft
 
@@ -109,6 +111,7 @@ def submit_form(*, by: Actor, form: TechnicalForm, seen: int | None = None) -> I
     locked.client_chain = locked.sealed_client_key = ""
     locked.number += 1
     locked.save()
+    _note_author(by, locked)
     if key:
         rotate_credential(by=by, server=server, credential=key)
     if shown:
@@ -154,6 +157,8 @@ def revise_form(
     if shown:
         show_certificate(by=by, server=server, shown=shown)
     locked.save()
+    if changed or key or shown:
+        _note_author(by, locked)
     proves_anew = any(name in CHECKED_FIELDS for name in changed)
     if key or shown or proves_anew or "ca_bundle" in changed:
         _look_again(by, locked, server, proves_anew=proves_anew)
@@ -221,10 +226,7 @@ def _locked(form: TechnicalForm, seen: int | None) -> TechnicalForm:
     )
     locked = rows.select_for_update(of=("self",)).get(pk=form.pk)
     if seen is not None and seen != locked.number:
-        raise ValidationError(
-            _("Somebody else has changed this form meanwhile. What you have typed is still below."),
-            code="changed_meanwhile",
-        )
+        raise shown_beside()
     return locked
 
 
@@ -238,6 +240,11 @@ def _fill(form: TechnicalForm, fields: Fields) -> None:
     form.full_clean(exclude=["institution", "server", "filled_by"])
     if form.site is not None and form.site.institution_id != form.institution_id:
         raise ValidationError({"site": _("This site is another institution’s.")})
+
+
+def _note_author(by: Actor, form: TechnicalForm) -> None:
+    if isinstance(by, User):
+        form.declared_by.add(by)
 
 
 def _register(by: Actor, form: TechnicalForm) -> InferenceServer:

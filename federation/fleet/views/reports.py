@@ -24,6 +24,7 @@ from federation.fleet.policies import (
     can_edit_form,
     can_manage_server,
     check_manage_server,
+    is_not_own,
 )
 from federation.fleet.queries import models_waiting, newest_runs
 from federation.fleet.report_words import PLACE_LABELS, Place
@@ -180,6 +181,7 @@ def _may(user: User, server: InferenceServer, runs: list[ConformityRun]) -> dict
         "may_manage": can_manage_server(user, server),
         "may_edit": form is not None and can_edit_form(user, form),
         "may_decide": decides and server.state in (ServerState.SUBMITTED, ServerState.STAGING),
+        "may_accept": is_not_own(user, server),
         "refused_in_network": refused is not None and lies_in_private_network(refused[0]),
         "refused": refused if decides and server.state != ServerState.RETIRED else None,
         **{

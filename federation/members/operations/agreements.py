@@ -104,8 +104,7 @@ def countersign_agreement(*, by: Actor, agreement: Agreement, upload: Upload) ->
     check_transition(
         AGREEMENT_TRANSITIONS, AgreementState(locked.state), AgreementState.COUNTERSIGNED
     )
-    assert locked.signed is not None  # a constraint holds it
-    policies.check_is_signed_copy(upload, locked.drawn_up)
+    policies.check_is_countersigned_copy(upload, locked)
     locked.countersigned = keep_file(by=by, upload=upload)
     locked.countersigned_at = timezone.now()
     _move(locked, AgreementState.COUNTERSIGNED)
@@ -116,7 +115,7 @@ def countersign_agreement(*, by: Actor, agreement: Agreement, upload: Upload) ->
 
 def _locked(agreement: Agreement) -> Agreement:
     rows = Agreement.objects.select_for_update(of=("self",))
-    return rows.select_related("membership__institution", "drawn_up").get(pk=agreement.pk)
+    return rows.select_related("membership__institution", "drawn_up", "signed").get(pk=agreement.pk)
 
 
 def _move(locked: Agreement, state: AgreementState) -> None:

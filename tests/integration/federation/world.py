@@ -124,7 +124,12 @@ def make_form(
 
 def make_checked(form: TechnicalForm) -> TechnicalForm:
     """A form whose server is in staging, as if a router had found it well."""
-    server = submit_form(by=OPERATOR, form=form)
+    declare_checked(submit_form(by=OPERATOR, form=form))
+    return TechnicalForm.objects.get(pk=form.pk)
+
+
+def declare_checked(server: InferenceServer) -> None:
+    """As if a router had found well what is declared now."""
     server.runs.all().delete()
     for kind in RunKind:
         run = request_run(by=OPERATOR, server=server, kind=kind, trigger=RunTrigger.SUBMISSION)
@@ -132,8 +137,7 @@ def make_checked(form: TechnicalForm) -> TechnicalForm:
             state=RunState.PASSED, ended_at=timezone.now()
         )
     InferenceServer.objects.filter(pk=server.pk).update(state=ServerState.STAGING)
-    TechnicalForm.objects.filter(pk=form.pk).update(state=FormState.CHECKED)
-    return TechnicalForm.objects.get(pk=form.pk)
+    TechnicalForm.objects.filter(server=server).update(state=FormState.CHECKED)
 
 
 def make_ballot(cast: Cast) -> tuple[Ballot, Agreement, Candidacy]:

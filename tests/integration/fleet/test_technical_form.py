@@ -240,10 +240,17 @@ def test_of_two_who_edit_one_draft_the_second_is_told_and_loses_nothing(
     address, seen = f"/servers/forms/{draft.pk}/", {"draft": "1", "number": draft.number}
     browser.post(address, {**whole, **seen, "server_name": "GPU-10"})
 
-    page = browser.post(address, {**whole, **seen, "server_name": "GPU-11"}).content.decode()
+    page = browser.post(address, {**whole, **seen, "server_name": "GPU-11"})
 
-    assert 'value="GPU-11"' in page
+    text = page.content.decode()
+    assert 'value="GPU-11"' in text
+    assert "Enregistré entre-temps : « GPU-10 »" in text
+    assert text.count("Enregistré entre-temps") == 1
     assert TechnicalForm.objects.get().server_name == "GPU-10"
+
+    again = {**whole, "draft": "1", "number": page.context["number"], "server_name": "GPU-11"}
+    browser.post(address, again)
+    assert TechnicalForm.objects.get().server_name == "GPU-11"
 
 
 @pytest.mark.parametrize("who", ["rennes_user", "auditor", "orleans_user", "intruder"])

@@ -299,6 +299,18 @@ def test_an_agreement_that_comes_back_says_why_and_is_signed_again(
     )
 
 
+def test_the_institutions_own_copy_is_not_countersigned(cast: Cast, applicant: User) -> None:
+    _candidacy, agreement = make_candidate(applicant)
+    assert agreement.signed is not None
+    own = Upload("both.pdf", bytes(agreement.signed.content))
+
+    code = code_of(lambda: countersign_agreement(by=cast.admin, agreement=agreement, upload=own))
+
+    assert code == "not_countersigned"
+    agreement.refresh_from_db()
+    assert agreement.state == AgreementState.SIGNED
+
+
 def test_nobody_signs_for_both_sides(cast: Cast) -> None:
     _candidacy, agreement = make_candidate(cast.admin)
 
