@@ -1,4 +1,4 @@
-"""What every test needs: static files uncollected, no timed properties, a database that may be emptied between tests."""
+"""What every test needs: static files uncollected, no timed properties, a database that may be emptied."""
 
 from pathlib import Path
 

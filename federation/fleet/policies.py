@@ -3,7 +3,12 @@
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from federation.fleet.enums import SERVER_TRANSITIONS, FormState, RunState
+from federation.fleet.enums import (
+    SERVER_STATE_LABELS,
+    SERVER_TRANSITIONS,
+    FormState,
+    RunState,
+)
 from federation.fleet.models import (
     ConformityRun,
     InferenceServer,
@@ -61,7 +66,7 @@ def check_change_server_state(by: Actor, server: InferenceServer, state: ServerS
     check_manage_server(by, server)
     step = (ServerState(server.state), state)
     refuse_unless(step not in FEDERATION_DECIDES or is_federation_admin(by))
-    check_transition(SERVER_TRANSITIONS, *step)
+    check_transition(SERVER_TRANSITIONS, *step, labels=SERVER_STATE_LABELS)
     if step == (ServerState.STAGING, ServerState.LIVE):
         check_not_own(by, server)
         check_reports(server)

@@ -264,6 +264,7 @@ class DeclarationForm(forms.Form):
             self.add_error(None, refusal)
         if cleaned.get("model"):
             cleaned["proposed_model"] = ""
+        self._check_site_is_new(cleaned)
         if cleaned.get("site"):
             cleaned |= {"site_name": "", "site_city": "", "site_pue": None, "site_labels": []}
         if cleaned.get("modalities") and Modality.CHAT not in cleaned["modalities"]:
@@ -271,6 +272,20 @@ class DeclarationForm(forms.Form):
         cleaned["reserved_share"] = cleaned.get("reserved_share") or 0
         cleaned["availability"] = cleaned.get("availability") or Availability.ALWAYS.value
         return cleaned
+
+    def _check_site_is_new(self, cleaned: dict[str, Any]) -> None:
+        """A site that is there is chosen, not made again: choose it for who has typed its name."""
+        sites = cast("forms.ModelChoiceField[Site]", self.fields["site"]).queryset
+        name = " ".join((cleaned.get("site_name") or "").split())
+        known = sites.filter(name__iexact=name).first() if sites is not None and name else None
+        if cleaned.get("site") or known is None:
+            return
+        told = _(
+            "“%(name)s” is one of your sites already: it is chosen here now. Send the form again."
+        )
+        self.add_error("site", told % {"name": known})
+        self.data = cast(Any, self.data.copy())
+        self.data["site"] = str(known.pk)
 
 
 class Declaration:
@@ -364,7 +379,9 @@ class Declaration:
         self.seen = self.row.number
         show_saved(self.form, {name: getattr(self.row, name) for name in FIELDS if name != "week"})
         if self.row.week != self._lines():
-            self.form.add_error(None, _("The hours of the week that were saved meanwhile differ, too."))
+            self.form.add_error(
+                None, _("The hours of the week that were saved meanwhile differ, too.")
+            )
 
     def _value(self, name: str) -> Any:
         value = self.form.cleaned_data.get(name)

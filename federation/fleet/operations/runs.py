@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from federation.catalogue.operations.proposals import propose_once_reached
 from federation.fleet import mails, policies
 from federation.fleet.enums import (
     RUN_TRANSITIONS,
@@ -19,7 +20,7 @@ from federation.journal.actors import SYSTEM, Actor
 from federation.journal.operations import record
 from federation.people.models import User
 from federation.transitions import check_transition
-from routing.core.conformity import CHECKS, Finding, RunKind, Verdict
+from routing.core.conformity import CHECKS, Check, Finding, RunKind, Verdict
 from routing.core.enums import ServerState
 
 SECOND_LOOK = timedelta(minutes=10)
@@ -78,6 +79,8 @@ def conclude_run(*, by: Actor, run: ConformityRun) -> ConformityRun:
     locked.state, locked.ended_at = after.value, timezone.now()
     locked.save(update_fields=["state", "ended_at"])
     locked.server = server
+    if locked.lines.filter(check_name=Check.CONNECTION).exclude(verdict=Verdict.FAILED).exists():
+        _propose_its_model(server)
     if locked.kind == RunKind.CONFORMITY:
         _draw(locked)
     elif locked.state == RunState.PASSED and server.state == ServerState.STAGING:
@@ -116,6 +119,19 @@ def _ask_for_leave(run: ConformityRun) -> None:
     """A private address waits for the federation, which is told once: when the server is handed in."""
     if run.trigger == RunTrigger.SUBMISSION and refused_address(run):
         transaction.on_commit(lambda: mails.tell_private(run.server))
+
+
+def _propose_its_model(server: InferenceServer) -> None:
+    """The committee hears of a model that came with a technical form once its server was reached."""
+    rows = TechnicalForm.objects.select_related("model", "institution", "filled_by")
+    form = rows.filter(server=server).first()
+    if form is not None and form.model is not None:
+        propose_once_reached(
+            model=form.model,
+            institution=form.institution,
+            filled_by=form.filled_by,
+            since=server.created_at,
+        )
 
 
 def _admit(run: ConformityRun, state: ServerState) -> None:

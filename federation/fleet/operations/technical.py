@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from federation.catalogue.models import AIModel, ModelVersion
-from federation.catalogue.operations.proposals import propose_with_a_server
+from federation.catalogue.operations.proposals import model_of_a_form
 from federation.catalogue.operations.registering import add_version
 from federation.fleet import mails, policies
 from federation.fleet.calendar import HOURS_OF_A_DAY, GuestHours
@@ -282,9 +282,7 @@ def _site_of(by: Actor, form: TechnicalForm) -> Site:
 
 def _serve(by: Actor, form: TechnicalForm, server: InferenceServer) -> None:
     """Say which model version the server answers to: one that is there, or one beside the current."""
-    model = form.model or propose_with_a_server(
-        slug=form.proposed_model, institution=form.institution, filled_by=form.filled_by
-    )
+    model = form.model or model_of_a_form(by=form.filled_by or SYSTEM, slug=form.proposed_model)
     form.model, form.proposed_model = model, ""
     form.save(update_fields=["model", "proposed_model"])
     deploy_model(by=by, server=server, version=_version(form, model), served_name=form.served_name)

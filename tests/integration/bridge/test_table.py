@@ -159,12 +159,13 @@ def test_a_key_that_is_revoked_or_expired_is_unknown(rennes: Institution) -> Non
 
 def test_the_keys_of_a_suspended_member_are_unknown(rennes: Institution) -> None:
     reims = make_institution("reims")
-    make_key(make_application(rennes))
+    key, _text = make_key(make_application(rennes))
     kept, _secret = make_key(make_application(reims))
 
     suspend(rennes)
 
     assert principals().keys() == {kept.digest}
+    assert build_principals(1).suspended == {key.digest}
 
 
 def test_a_consumer_has_keys_and_no_servers() -> None:

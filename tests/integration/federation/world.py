@@ -43,7 +43,7 @@ from federation.members.operations.ballots import open_ballot
 from federation.members.operations.invitations import invite
 from federation.members.operations.teams import add_to_team, create_team
 from federation.people.enums import Role
-from routing.core.conformity import RunKind
+from routing.core.conformity import CHECKS, Finding, RunKind, Verdict
 from routing.core.enums import LifecycleStage, Measure, RoutingSetting, ServerState
 from routing.upstream.credentials import Secret
 from routing.upstream.tls import Identity
@@ -138,6 +138,21 @@ def declare_checked(server: InferenceServer) -> None:
         )
     InferenceServer.objects.filter(pk=server.pk).update(state=ServerState.STAGING)
     TechnicalForm.objects.filter(server=server).update(state=FormState.CHECKED)
+
+
+def lined(run: ConformityRun, **failed: Finding) -> ConformityRun:
+    """Write a whole report: fine, but for the checks that are named with what was found."""
+    for check in CHECKS[RunKind(run.kind)]:
+        finding = failed.get(check.value)
+        run.lines.create(
+            check_name=check.value,
+            verdict=Verdict.FAILED if finding else Verdict.OK,
+            finding=finding or Finding.FINE,
+            figures={"status": 404} if finding else {},
+            milliseconds=5,
+        )
+    ConformityRun.objects.filter(pk=run.pk).update(state=RunState.RUNNING, attempt=1)
+    return ConformityRun.objects.get(pk=run.pk)
 
 
 def make_ballot(cast: Cast) -> tuple[Ballot, Agreement, Candidacy]:

@@ -33,26 +33,11 @@ from federation.journal.actors import SYSTEM
 from federation.people.enums import Role
 from federation.people.models import User
 from federation.people.operations import grant_role
-from routing.core.conformity import CHECKS, Check, Finding, RunKind, Verdict
+from routing.core.conformity import CHECKS, Check, Finding, RunKind
 from routing.core.enums import LifecycleStage, ServerState
-from tests.integration.federation.world import declare_checked, make_checked, make_form
+from tests.integration.federation.world import declare_checked, lined, make_checked, make_form
 from tests.support.factories import OPERATOR, Cast, make_model, make_site, make_user
 from tests.support.pages import signed_in_as
-
-
-def lined(run: ConformityRun, **failed: Finding) -> ConformityRun:
-    """Write a whole report: fine, but for the checks that are named with what was found."""
-    for check in CHECKS[RunKind(run.kind)]:
-        finding = failed.get(check.value)
-        run.lines.create(
-            check_name=check.value,
-            verdict=Verdict.FAILED if finding else Verdict.OK,
-            finding=finding or Finding.FINE,
-            figures={"status": 404} if finding else {},
-            milliseconds=5,
-        )
-    ConformityRun.objects.filter(pk=run.pk).update(state=RunState.RUNNING, attempt=1)
-    return ConformityRun.objects.get(pk=run.pk)
 
 
 @pytest.fixture
