@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -123,8 +124,9 @@ class KeyChangeForm(KeyFields):
             self.add_error(None, shown_beside())
             show_saved(self, self._saved)
             # Sent again, this form replaces what it shows now.
-            self.data = cast(Any, self.data.copy())
-            self.data["seen"] = self._seen.initial
+            sent = cast(QueryDict, self.data).copy()
+            sent["seen"] = self._seen.initial
+            self.data = sent
         return cleaned
 
     def change(self) -> ApiKey | None:

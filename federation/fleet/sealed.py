@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from allauth.mfa.models import Authenticator
 from django.db import models
 
-from federation.fleet.models import ClientCertificate, TechnicalForm, UpstreamCredential
+from federation.fleet.models import (
+    ClientCertificate,
+    ConformityRun,
+    TechnicalForm,
+    UpstreamCredential,
+)
 
 Change = Callable[[str], str]
 
@@ -44,6 +49,7 @@ def _secrets_of(row: models.Model, change: Change) -> Mapping[str, object]:
 PLACES = (
     column("servers' access keys", UpstreamCredential, "ciphertext"),
     column("access keys in drafts", TechnicalForm, "sealed_key"),
+    column("access keys that are being tried", ConformityRun, "sealed_key"),
     column("client certificates' keys", ClientCertificate, "ciphertext"),
     column("client certificates' keys in drafts", TechnicalForm, "sealed_client_key"),
     SealedPlace("second factors", Authenticator, ("data",), _secrets_of),

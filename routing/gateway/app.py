@@ -6,6 +6,7 @@ protocol that the path belongs to; a page's HTML never answers an API path.
 
 import asyncio
 import logging
+import math
 import time
 
 from routing.core.table import Model, Principal
@@ -177,4 +178,5 @@ class Application:
 
 
 def _too_many_wrong_keys(seconds: float) -> ApiError:
-    return ApiError(Code.WRONG_KEYS, retry_after_ms=round(seconds * 1000))
+    told = f"Too many wrong keys from this address, try again in {math.ceil(seconds)} seconds"
+    return ApiError(Code.WRONG_KEYS, told, retry_after_ms=round(seconds * 1000))

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from federation.catalogue.models import AIModel, ModelVersion
@@ -23,7 +22,6 @@ from federation.fleet.enums import (
     Days,
     Engine,
     FormState,
-    RunState,
     RunTrigger,
 )
 from federation.fleet.models import GuestRules, InferenceServer, Site, TechnicalForm
@@ -33,6 +31,7 @@ from federation.fleet.operations.deployments import deploy_model, retire_deploym
 from federation.fleet.operations.egress import revoke_egress
 from federation.fleet.operations.guests import set_guest_rules
 from federation.fleet.operations.handing_in import check_whole, draft_certificate, draft_key
+from federation.fleet.operations.keys import change_access_key
 from federation.fleet.operations.labels import set_site_labels
 from federation.fleet.operations.runs import request_run
 from federation.fleet.operations.servers import (
@@ -152,16 +151,17 @@ def revise_form(
     check_whole(locked)
     changed = [name for name in FIELDS if getattr(locked, name) != before[name]]
     server = _update(by, locked, changed, before["served_name"])
-    if key:
-        rotate_credential(by=by, server=server, credential=key)
     if shown:
         show_certificate(by=by, server=server, shown=shown)
     locked.save()
     if changed or key or shown:
         _note_author(by, locked)
     proves_anew = any(name in CHECKED_FIELDS for name in changed)
-    if key or shown or proves_anew or "ca_bundle" in changed:
+    if shown or proves_anew or "ca_bundle" in changed:
         _look_again(by, locked, server, proves_anew=proves_anew)
+    if key:
+        server.refresh_from_db(fields=["state"])
+        change_access_key(by=by, server=server, key=key)
     record(
         by=by,
         verb="fleet.revise_form",
@@ -359,5 +359,5 @@ def _look_again(
             form.state = FormState.SUBMITTED.value
             form.save(update_fields=["state"])
     # What is under way looks at what was declared before.
-    server.runs.open().update(state=RunState.BROKEN, ended_at=timezone.now())
+    server.runs.all().break_off()
     request_run(by=by, server=server)

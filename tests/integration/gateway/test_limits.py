@@ -5,9 +5,11 @@ from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from routing.core.enums import LimitScope, Measure, RequestStatus
+from routing.core.keys import digest
 from routing.core.table import HOURS_OF_A_WEEK, GuestRules
 from routing.gateway import counts, rounds
 from routing.gateway.counts import keep_counts, load_counts
@@ -17,6 +19,7 @@ from routing.simulator import Simulated
 from tests.integration.gateway.conftest import NAMES, SERVED, TOKEN, asked
 from tests.support.router import (
     KEY,
+    PEPPER,
     RENNES_KEY,
     Router,
     a_limit,

@@ -45,6 +45,7 @@ def test_la_poste_s_exception_holds_for_la_poste_alone() -> None:
     assert luhn_sum("35600000049837") % 10 != 0
     assert sum(map(int, "19350936100030")) % 5 == 0
     assert refused(check_siret, "19350936100030") == "siret_sum"
+    assert refused(check_siret, "0" * 14) == "siret_sum"
     assert refused(check_siret, "35600000049838") == "siret_sum"
 
 
