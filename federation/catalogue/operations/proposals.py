@@ -45,7 +45,7 @@ def propose_model(
     return proposal
 
 
-def model_of_a_form(*, by: Actor, slug: str) -> AIModel:
+def model_of_a_form(*, filled_by: User | None, slug: str) -> AIModel:
     """Return the model that a technical form names; one that nobody knows is entered, and proposed later.
 
     Within the operation that hands the form in, which has asked the policy.
@@ -53,6 +53,7 @@ def model_of_a_form(*, by: Actor, slug: str) -> AIModel:
     known = AIModel.objects.filter(slug__iexact=slug).first()
     if known is not None and known.stage == LifecycleStage.RETIRED:
         raise policies.is_retired(known)
+    by = filled_by or SYSTEM
     return known or enter(by=by, slug=slug, stage=LifecycleStage.PROPOSED, facts={})
 
 

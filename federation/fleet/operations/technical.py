@@ -282,7 +282,7 @@ def _site_of(by: Actor, form: TechnicalForm) -> Site:
 
 def _serve(by: Actor, form: TechnicalForm, server: InferenceServer) -> None:
     """Say which model version the server answers to: one that is there, or one beside the current."""
-    model = form.model or model_of_a_form(by=form.filled_by or SYSTEM, slug=form.proposed_model)
+    model = form.model or model_of_a_form(filled_by=form.filled_by, slug=form.proposed_model)
     form.model, form.proposed_model = model, ""
     form.save(update_fields=["model", "proposed_model"])
     deploy_model(by=by, server=server, version=_version(form, model), served_name=form.served_name)

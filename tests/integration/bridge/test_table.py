@@ -387,7 +387,7 @@ def test_a_table_of_any_size_takes_the_same_queries(
             serve_model(rennes, f"model-{size}-{n}", credential="hush")
             make_key(make_application(rennes), models=[make_model(f"m-{size}-{n}")])
 
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             build_principals(1)
         with django_assert_num_queries(9):
             build_names(1)

@@ -7,13 +7,14 @@ from federation.fleet.models import ConformityRun, Deployment, InferenceServer, 
 from federation.fleet.operations.credentials import current_credential
 from federation.fleet.operations.keys import change_access_key
 from federation.fleet.operations.runs import conclude_run
+from federation.fleet.operations.technical import accept_form, revise_form
 from federation.journal.actors import SYSTEM
 from routing.bridge.conformity import job_of
 from routing.core.conformity import Finding
 from routing.core.enums import ServerState
 from routing.upstream.credentials import Secret
-from tests.integration.federation.world import lined
-from tests.support.factories import OPERATOR, Cast
+from tests.integration.federation.world import lined, make_checked, make_form
+from tests.support.factories import OPERATOR, Cast, make_model, make_site
 from tests.support.pages import signed_in_as
 
 NEW = Secret("sk-new")
@@ -100,3 +101,28 @@ def test_a_server_to_which_no_request_comes_has_its_new_key_at_once(
 
     assert key_of(server) == NEW.reveal()
     assert not run.tries_key
+
+
+def test_a_key_that_comes_with_a_changed_form_is_tried_first_too(cast: Cast) -> None:
+    form = make_checked(make_form(cast.rennes, make_site(cast.rennes), make_model()))
+    server = accept_form(by=cast.admin, form=form)
+    before = key_of(server)
+
+    revise_form(by=cast.rennes_dsi, form=form, fields={"gpu_type": "H200"}, key=NEW)
+
+    run = server.runs.open().get()
+    assert key_of(server) == before
+    conclude_run(by=SYSTEM, run=lined(run))
+    assert key_of(server) == NEW.reveal()
+
+
+def test_a_key_for_another_address_is_in_force_with_it(cast: Cast) -> None:
+    form = make_checked(make_form(cast.rennes, make_site(cast.rennes), make_model()))
+    server = accept_form(by=cast.admin, form=form)
+    elsewhere = {"base_url": "https://elsewhere.example.org"}
+
+    revise_form(by=cast.rennes_dsi, form=form, fields=elsewhere, key=NEW)
+
+    server.refresh_from_db()
+    assert (server.state, key_of(server)) == (ServerState.STAGING, NEW.reveal())
+    assert server.runs.open().count() == 1
