@@ -118,16 +118,16 @@ def accept_invitation(*, by: User, token: str) -> Invitation:
     return invitation
 
 
-def check_is_for(invitation: Invitation, by: User) -> None:
+def check_is_for(invitation: Invitation, reader: User) -> None:
     """Raise `ValidationError` when the invitation was sent to somebody else."""
-    if invitation.email.lower() != by.email.lower():
+    if invitation.email.lower() != reader.email.lower():
         raise ValidationError(
             _(
                 "This invitation is for %(invited)s, and you are signed in as %(signed_in)s. Log "
                 "out, then open the link again."
             ),
             code="other_address",
-            params={"invited": invitation.email, "signed_in": by.email},
+            params={"invited": invitation.email, "signed_in": reader.email},
         )
 
 

@@ -14,7 +14,7 @@ from federation.members.identifiers import (
     uai_letter,
 )
 
-SIRETS = st.integers(0, 10**13 - 1).map(lambda number: _with_its_last_digit(f"{number:013d}"))
+SIRETS = st.integers(10**4, 10**13 - 1).map(lambda number: _with_its_last_digit(f"{number:013d}"))
 UAIS = st.integers(0, 10**7 - 1).map(lambda number: f"{number:07d}{uai_letter(f'{number:07d}')}")
 LA_POSTE = "356000000"
 
