@@ -65,7 +65,7 @@ def one_moment() -> Iterator[None]:
 
 
 def build_principals(version: int) -> PrincipalsSection:
-    """Every key that is usable now, of an approved member, under its digest."""
+    """Every key that is usable now, of an approved member, under its digest; of others the digest alone."""
     members = Membership.objects.filter(state=MembershipState.APPROVED)
     keys = ApiKey.objects.usable().filter(
         application__institution__in=members.values("institution")
@@ -103,6 +103,11 @@ def build_principals(version: int) -> PrincipalsSection:
         by_digest=found,
         limits=_limits(found.values()),
         institutions={each.slug: str(each.pk) for each in institutions},
+        suspended=frozenset(
+            ApiKey.objects.usable()
+            .exclude(application__institution__in=members.values("institution"))
+            .values_list("digest", flat=True)
+        ),
     )
 
 
