@@ -36,6 +36,7 @@ NO_PAGES = {
     "leak_endpoint": "an answer for machines",
     "usage_csv": "a file",
     "usage_jsonl": "a file",
+    "usage_keys_csv": "a file",
     "manage:openapi-json": "an answer for machines",
     "manage:api-root": "an answer for machines",
     "manage:usage": "an answer for machines",
