@@ -34,6 +34,7 @@ from dashboards.impact.quantities import (
     amount,
     quantity,
 )
+from federation.widgets import FigureInput
 
 MOST_PARAMS = 5_000
 MOST_BITS = 32
@@ -81,12 +82,17 @@ DEFAULTS = {
 
 def _decimal(label: Words, least: str, most: int, places: int, **given: Any) -> forms.DecimalField:
     return forms.DecimalField(
-        min_value=Decimal(least), max_value=most, decimal_places=places, label=label, **given
+        min_value=Decimal(least),
+        max_value=most,
+        decimal_places=places,
+        label=label,
+        widget=FigureInput,
+        **given,
     )
 
 
-def _tokens(label: Words) -> forms.IntegerField:
-    return forms.IntegerField(min_value=0, max_value=MOST_TOKENS, label=label)
+def _count(label: Words, least: int, most: int) -> forms.IntegerField:
+    return forms.IntegerField(min_value=least, max_value=most, label=label, widget=FigureInput)
 
 
 class CalculatorForm(forms.Form):
@@ -111,7 +117,7 @@ class CalculatorForm(forms.Form):
     gpu = forms.ChoiceField(
         choices=[(code, code) for code in ACCELERATORS], label=gettext_lazy("Accelerator")
     )
-    gpus = forms.IntegerField(min_value=1, max_value=MOST_GPUS, label=gettext_lazy("How many"))
+    gpus = _count(gettext_lazy("How many"), 1, MOST_GPUS)
     batch = _decimal(
         gettext_lazy("Requests at a time"),
         "1",
@@ -119,9 +125,9 @@ class CalculatorForm(forms.Form):
         1,
         help_text=gettext_lazy("On this server, on average: it decides more than anything else."),
     )
-    prompt = _tokens(gettext_lazy("Tokens read"))
-    cached = _tokens(gettext_lazy("Of these, from a cache"))
-    completion = _tokens(gettext_lazy("Tokens written"))
+    prompt = _count(gettext_lazy("Tokens read"), 0, MOST_TOKENS)
+    cached = _count(gettext_lazy("Of these, from a cache"), 0, MOST_TOKENS)
+    completion = _count(gettext_lazy("Tokens written"), 0, MOST_TOKENS)
     pue = _decimal(
         gettext_lazy("PUE of the site"),
         "1",

@@ -27,6 +27,8 @@ Scale = tuple[Unit, ...]
 """The largest first."""
 
 KWH: Scale = (Unit("kWh", 1), Unit("Wh", 1e-3), Unit("mWh", 1e-6))
+WH: Scale = (Unit("Wh", 1e-3),)
+"""Alone, where figures are compared."""
 GRAMS: Scale = (Unit("kg", 1e3), Unit("g", 1), Unit("mg", 1e-3), Unit("µg", 1e-6))
 MILLILITRES: Scale = (Unit("L", 1e3), Unit("mL", 1), Unit("µL", 1e-3))
 MEGAJOULES: Scale = (Unit("MJ", 1), Unit("kJ", 1e-3), Unit("J", 1e-6))
@@ -61,9 +63,9 @@ def two_digits(value: float) -> str:
     return number_format(shown, decimals, force_grouping=True)
 
 
-def exact(value: float) -> str:
-    """Return a number to four significant digits, without zeros at its end."""
-    shown = Decimal(str(significant(value, EXACT_DIGITS))).normalize()
+def exact(value: float, digits: int = EXACT_DIGITS) -> str:
+    """Return a number to so many significant digits, without zeros at its end."""
+    shown = Decimal(str(significant(value, digits))).normalize()
     exponent = shown.as_tuple().exponent
     decimals = max(-exponent, 0) if isinstance(exponent, int) else 0
     return number_format(shown, decimals, force_grouping=True)

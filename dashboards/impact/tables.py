@@ -21,7 +21,7 @@ from billing.impact.validation import (
     Answered,
 )
 from dashboards.impact.labels import GRIDS, Words
-from dashboards.impact.quantities import KWH, Quantity, quantity
+from dashboards.impact.quantities import WH, Quantity, quantity
 
 Row = Mapping[str, object]
 
@@ -142,7 +142,7 @@ def compared() -> list[Compared]:
         Compared(
             each,
             _ecologits(each.instance.params, COMPLETION)[0] * 1e3,
-            quantity(_ours(each).impact.energy_kwh, KWH),
+            quantity(_ours(each).impact.energy_kwh, WH),
         )
         for each in ANSWERED
     ]

@@ -20,7 +20,7 @@ from billing.impact.single import mix_of
 from billing.impact.validation import MEASURED, median_error
 from dashboards.impact.calculator import DEFAULTS, OF_A_MODEL, PRESETS, CalculatorForm
 from dashboards.impact.labels import BADGES, explained
-from dashboards.impact.quantities import two_digits
+from dashboards.impact.quantities import exact, two_digits
 from federation.catalogue.models import AIModel
 from federation.fleet.models import Deployment
 from tests.support.factories import Cast
@@ -206,7 +206,7 @@ def test_the_measurements_stand_on_the_page_with_their_error() -> None:
 
     for point in MEASURED:
         line = f"{point.name} {point.model} {point.weights} {point.instance.n_gpu} × H100 {point.batch}"
-        assert f"{line} {two_digits(point.joules_per_token)} {two_digits(point.modelled)}" in text
+        assert f"{line} {exact(point.joules_per_token, 3)} {exact(point.modelled, 3)}" in text
     assert f"{100 * median_error():.1f}%" in text.replace(" %", "%")
 
 
