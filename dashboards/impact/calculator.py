@@ -80,7 +80,7 @@ DEFAULTS = {
 """The documentation's example."""
 
 
-def _decimal(label: Words, least: str, most: int, places: int, **given: Any) -> forms.DecimalField:
+def _decimal(label: Any, least: str, most: int, places: int, **given: Any) -> forms.DecimalField:
     return forms.DecimalField(
         min_value=Decimal(least),
         max_value=most,
@@ -91,7 +91,7 @@ def _decimal(label: Words, least: str, most: int, places: int, **given: Any) -> 
     )
 
 
-def _count(label: Words, least: int, most: int) -> forms.IntegerField:
+def _count(label: Any, least: int, most: int) -> forms.IntegerField:
     return forms.IntegerField(min_value=least, max_value=most, label=label, widget=FigureInput)
 
 

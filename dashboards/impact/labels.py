@@ -17,7 +17,7 @@ from billing.impact.enums import Method
 from billing.impact.equivalents import LED_W, Equivalent, Thing
 from billing.impact.hardware import ACCELERATORS
 from billing.impact.windows import LEAST_WINDOWS
-from dashboards.impact.quantities import two_digits
+from dashboards.impact.quantities import digits
 
 Words = str | Promise
 
@@ -127,5 +127,5 @@ _THINGS: Mapping[Thing, Words] = {
 
 def in_things(equivalent: Equivalent) -> str:
     """Return so many of a thing, as people say it."""
-    said = {"amount": two_digits(equivalent.amount), "watts": LED_W}
+    said = {"amount": digits(equivalent.amount), "watts": LED_W}
     return str(_THINGS[equivalent.thing]) % said

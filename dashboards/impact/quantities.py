@@ -54,18 +54,18 @@ def amount(value: float, scale: Scale) -> str:
     return _with(value, _unit(value, scale))
 
 
-def two_digits(value: float) -> str:
-    """Return a number to two significant digits, a zero at its end included."""
-    shown = significant(value)
+def digits(value: float, count: int = SHOWN_DIGITS) -> str:
+    """Return a number to so many significant digits, zeros at its end included."""
+    shown = significant(value, count)
     if not shown:
         return "0"
-    decimals = max(SHOWN_DIGITS - 1 - floor(log10(abs(shown))), 0)
+    decimals = max(count - 1 - floor(log10(abs(shown))), 0)
     return number_format(shown, decimals, force_grouping=True)
 
 
-def exact(value: float, digits: int = EXACT_DIGITS) -> str:
-    """Return a number to so many significant digits, without zeros at its end."""
-    shown = Decimal(str(significant(value, digits))).normalize()
+def exact(value: float) -> str:
+    """Return a number to four significant digits, without zeros at its end."""
+    shown = Decimal(str(significant(value, EXACT_DIGITS))).normalize()
     exponent = shown.as_tuple().exponent
     decimals = max(-exponent, 0) if isinstance(exponent, int) else 0
     return number_format(shown, decimals, force_grouping=True)
@@ -76,4 +76,4 @@ def _unit(value: float, scale: Scale) -> Unit:
 
 
 def _with(value: float, unit: Unit) -> str:
-    return f"{two_digits(value / unit.size)}{NO_BREAK}{unit.symbol}"
+    return f"{digits(value / unit.size)}{NO_BREAK}{unit.symbol}"

@@ -2,10 +2,10 @@
 
 from django import template
 
-from dashboards.impact.quantities import exact, two_digits
+from dashboards.impact.quantities import digits, exact
 
 register = template.Library()
-register.filter("two_digits", two_digits)
+register.filter("digits", digits)
 register.filter("exact", exact)
 
 

@@ -20,7 +20,7 @@ from billing.impact.single import mix_of
 from billing.impact.validation import MEASURED, median_error
 from dashboards.impact.calculator import DEFAULTS, OF_A_MODEL, PRESETS, CalculatorForm
 from dashboards.impact.labels import BADGES, explained
-from dashboards.impact.quantities import exact, two_digits
+from dashboards.impact.quantities import digits
 from federation.catalogue.models import AIModel
 from federation.fleet.models import Deployment
 from tests.support.factories import Cast
@@ -94,7 +94,7 @@ def test_the_calculator_tells_what_the_core_tells() -> None:
     assert float(rows["energy"]["ecologits_0_11_3"]) == pytest.approx(theirs.kwh)
     assert float(rows["co2e"]["ecologits_0_11_3"]) == pytest.approx(theirs.gwp * 1e3)
     assert {row["method"] for row in rows.values()} == {Method.MODEL.value}
-    assert f"{two_digits(cost.energy_kwh.central * 1e6)}{NO_BREAK}mWh" in read(ASKED)
+    assert f"{digits(cost.energy_kwh.central * 1e6)}{NO_BREAK}mWh" in read(ASKED)
 
 
 def test_the_page_begins_with_the_example_of_the_documentation() -> None:
@@ -154,6 +154,15 @@ def test_what_cannot_be_is_told_at_its_field(changed: dict[str, str], field: str
     assert "data-figure" not in html
 
 
+@pytest.mark.parametrize("given", ["huit", '"><b>', "1e5", "9" * 400])
+def test_what_is_no_number_is_not_shown_again(given: str) -> None:
+    html = Client().get("/impact/", {**ASKED, "params": given}).content.decode()
+    field = re.search(r'<input[^>]*name="params"[^>]*>', html)
+
+    assert field is not None
+    assert "value=" not in field[0]
+
+
 def test_the_file_of_what_cannot_be_leads_back_to_where_it_is_told() -> None:
     answer = Client().get("/impact/csv/", {"pue": "0.5"})
 
@@ -206,7 +215,7 @@ def test_the_measurements_stand_on_the_page_with_their_error() -> None:
 
     for point in MEASURED:
         line = f"{point.name} {point.model} {point.weights} {point.instance.n_gpu} × H100 {point.batch}"
-        assert f"{line} {exact(point.joules_per_token, 3)} {exact(point.modelled, 3)}" in text
+        assert f"{line} {digits(point.joules_per_token, 3)} {digits(point.modelled, 3)}" in text
     assert f"{100 * median_error():.1f}%" in text.replace(" %", "%")
 
 

@@ -6,7 +6,7 @@ from django.utils.translation import override
 from billing.impact.equivalents import Equivalent, Thing
 from billing.impact.interval import Interval
 from dashboards.impact.labels import in_things
-from dashboards.impact.quantities import GRAMS, KWH, Quantity, amount, exact, quantity, two_digits
+from dashboards.impact.quantities import GRAMS, KWH, Quantity, amount, digits, exact, quantity
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
@@ -26,12 +26,12 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 )
 def test_two_digits_are_told(value: float, text: str) -> None:
     with override("en"):
-        assert two_digits(value) == text
+        assert digits(value) == text
 
 
 def test_a_number_has_the_format_of_its_reader() -> None:
     with override("fr"):
-        assert two_digits(0.764) == "0,76"
+        assert digits(0.764) == "0,76"
         assert amount(0.000_764, KWH) == f"0,76{NO_BREAK}Wh"
 
 
