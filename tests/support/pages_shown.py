@@ -49,6 +49,10 @@ NO_PAGES = {
     "statement_xlsx": "a file",
     "take_fee_back": "a form's target",
     "journal_csv": "a file",
+    "impact_calculation_csv": "a file",
+    "impact_factors_csv": "a file",
+    "impact_accelerators_csv": "a file",
+    "impact_measurements_csv": "a file",
     "client_file": "a file",
     "agreement_file": "a file",
     "mfa_download_recovery_codes": "a file",
@@ -147,7 +151,8 @@ class Album:
         )
         return [
             *_plain("home", "join", "charter", "accessibility", "doctor", "report_leak"),
-            *_plain("model_calendar"),
+            *_plain("model_calendar", "impact"),
+            ("impact", reverse("impact") + "?params=900&active=1000&cached=9999&pue=much"),
             *_plain("account_login", "account_signup", "account_reset_password"),
             *_plain("account_reset_password_done"),
             _at("accept_invitation", token=token),
