@@ -41,7 +41,7 @@ class Badge(NamedTuple):
 BADGES: Mapping[Method, Badge] = {
     Method.MEASURED: Badge(gettext_lazy("measured"), "bg-green-lt"),
     Method.CALIBRATED: Badge(gettext_lazy("calibrated"), "bg-green-lt"),
-    Method.MODEL: Badge(gettext_lazy("modelled"), "bg-azure-lt"),
+    Method.MODEL: Badge(gettext_lazy("modelled"), "bg-blue-lt"),
     Method.EXTRAPOLATED: Badge(gettext_lazy("extrapolated"), "bg-yellow-lt"),
     Method.GPU_TIME: Badge(gettext_lazy("by GPU time"), "bg-yellow-lt"),
     Method.NONE: Badge(gettext_lazy("no figure"), "bg-secondary-lt"),
