@@ -23,15 +23,18 @@ def routes() -> dict[str, Route]:
 
 
 def _walk(
-    patterns: "list[URLPattern | URLResolver]", before: frozenset[str] = frozenset()
+    patterns: "list[URLPattern | URLResolver]",
+    before: frozenset[str] = frozenset(),
+    space: str = "",
 ) -> Iterator[Route]:
     for pattern in patterns:
         parameters = before | _parameters(pattern)
         if isinstance(pattern, URLResolver):
             if pattern.app_name != ADMIN:
-                yield from _walk(pattern.url_patterns, parameters)
+                inner = f"{space}{pattern.namespace}:" if pattern.namespace else space
+                yield from _walk(pattern.url_patterns, parameters, inner)
         elif pattern.name:
-            yield Route(pattern.name, parameters)
+            yield Route(f"{space}{pattern.name}", parameters)
         else:
             raise AssertionError(f"{pattern} has no name: no sweep finds it")
 
