@@ -1,8 +1,8 @@
-"""Prices and accounts."""
+"""Prices, accounts and budgets."""
 
 from django.urls import path
 
-from billing.views import accounts, prices
+from billing.views import accounts, budgets, prices
 
 urlpatterns = [
     path("prices/", prices.prices, name="prices"),
@@ -20,4 +20,8 @@ urlpatterns = [
         accounts.reverse_transfer,
         name="reverse_transfer",
     ),
+    path("budgets/", budgets.budgets, name="budgets"),
+    path("budgets/new/", budgets.new_budget, name="new_budget"),
+    path("budgets/<uuid:budget_id>/", budgets.budget, name="budget"),
+    path("budgets/<uuid:budget_id>/end/", budgets.stop_budget, name="stop_budget"),
 ]

@@ -73,19 +73,18 @@ class Command(OperatorCommand):
 
 
 def _owner(options: dict[str, Any]) -> Owner:
-    if not options["model"]:
-        return owner_named(options) if options["institution"] else _nobody(options)
+    if options["model"]:
+        if options["institution"]:
+            raise ValidationError("A model's budget is nobody's: leave --institution out")
+        model = AIModel.objects.filter(slug=options["model"]).first()
+        if model is None:
+            raise ValidationError(f"There is no model “{options['model']}”")
+        return model
     if options["institution"]:
-        raise ValidationError("A model's budget is nobody's: leave --institution out")
-    model = AIModel.objects.filter(slug=options["model"]).first()
-    if model is None:
-        raise ValidationError(f"There is no model “{options['model']}”")
-    return model
-
-
-def _nobody(options: dict[str, Any]) -> None:
+        return owner_named(options)
     if options["application"] or options["key"]:
         raise ValidationError("Name the institution, too: --institution SLUG")
+    return None
 
 
 def _amount(text: str, unit: BudgetUnit) -> int:

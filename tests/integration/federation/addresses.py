@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from allauth.mfa.models import Authenticator
 from django.db.models import QuerySet
 
-from billing.models import UsageRecord
+from billing.models import Budget, UsageRecord
 from federation.access.clients import CLIENTS
 from federation.access.models import ApiKey, Application, Trial
 from federation.catalogue.models import AIModel, Alias, Proposal
@@ -34,7 +34,7 @@ from federation.members.models import (
 )
 from federation.members.queries import Part
 from federation.people.models import RoleGrant, User
-from routing.core.enums import LifecycleStage
+from routing.core.enums import BudgetScope, LifecycleStage
 from tests.integration.federation.world import World
 
 FEDERATION = frozenset({"admin", "auditor"})
@@ -147,6 +147,21 @@ def of_requests(world: World) -> list[Target]:
         serving = Institution.objects.get(pk=record.serving_institution_id)
         readers = DEPARTMENTS[application.institution.slug] | DEPARTMENTS[serving.slug] | owner
         targets.append(Target({"request_id": record.pk}, readers, NOBODY))
+    return targets
+
+
+def of_budgets(world: World) -> list[Target]:
+    """Whom it bounds sees it, whose it is changes it; those of models and of all are the federation's."""
+    targets = []
+    for budget in Budget.objects.all():
+        readers = writers = NOBODY
+        match budget.scope, budget.owner:
+            case BudgetScope.INSTITUTION, Institution(slug=slug):
+                readers, writers = MEMBERS[slug], DEPARTMENTS[slug]
+            case BudgetScope.KEY, ApiKey(application=application):
+                owner = {application.owner.name} if application.owner else set()
+                readers = writers = DEPARTMENTS[application.institution.slug] | owner
+        targets.append(Target({"budget_id": budget.pk}, readers, writers))
     return targets
 
 
@@ -294,6 +309,7 @@ RECIPES: dict[str, Recipe] = {
     "application": of_applications("application_id", Application.objects.all, lambda row: row),
     "institution_keys": of_keys_of_institutions,
     "request": of_requests,
+    **dict.fromkeys(["budget", "stop_budget"], of_budgets),
     **dict.fromkeys(["model", "routing", "compare"], of_models),
     **dict.fromkeys(
         ["card_facts", "minimum_service"], of_the_committee(AIModel.objects.all, "name", "slug")

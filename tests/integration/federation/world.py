@@ -8,6 +8,9 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from billing.enums import BudgetWindow
+from billing.models import Budget
+from billing.operations.budgets import set_budget
 from federation.access.models import ApiKey, Application, Limit, Trial
 from federation.access.operations import set_limit
 from federation.access.trials import name_for_trial
@@ -44,7 +47,7 @@ from federation.members.operations.invitations import invite
 from federation.members.operations.teams import add_to_team, create_team
 from federation.people.enums import Role
 from routing.core.conformity import RunKind
-from routing.core.enums import LifecycleStage, Measure, RoutingSetting, ServerState
+from routing.core.enums import BudgetUnit, LifecycleStage, Measure, RoutingSetting, ServerState
 from routing.upstream.credentials import Secret
 from routing.upstream.tls import Identity
 from tests.support.candidates import make_candidate
@@ -98,6 +101,8 @@ class World:
     invitation: Invitation
     proposal: Proposal
     """Of the proposed model, by the user at Rennes."""
+    budget: Budget
+    """Of the institution; others are of Reims, of a key, of the model and of all."""
     trial: Trial
     """Of the user's key at Rennes, for a model on trial that Rennes serves."""
 
@@ -177,6 +182,21 @@ def make_announcements(cast: Cast, *models: AIModel) -> None:
         announcement = Announcement.objects.create(model=model, kind=AnnouncementKind.KEPT)
         for person in (cast.rennes_user, cast.reims_dsi):
             Notice.objects.create(announcement=announcement, person=person, keys=["mine · essai"])
+
+
+def make_budgets(cast: Cast, key: ApiKey, model: AIModel) -> Budget:
+    """Return that of Rennes."""
+    made = [
+        set_budget(
+            by=OPERATOR,
+            owner=owner,
+            unit=BudgetUnit.TOKENS,
+            most=10**9,
+            window=BudgetWindow.MONTH,
+        )
+        for owner in (cast.rennes, cast.reims, key, model, None)
+    ]
+    return made[0]
 
 
 def make_settings(model: AIModel) -> None:
@@ -270,6 +290,7 @@ def make_world() -> World:
         proposal=propose_model(
             by=cast.rennes_user, slug=proposed.slug, facts=APERTUS, institution=cast.rennes
         ),
+        budget=make_budgets(cast, users_application.keys.get(), model),
         trial=make_trial(cast, users_application.keys.get()),
     )
 
