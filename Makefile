@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 LAUNCH = @exec $(PYTHON) config/launch/bootstrap.py
 
-.PHONY: help run rehearse serve install backup restore test test-real bench check fix messages compilemessages lock
+.PHONY: help run rehearse serve install backup restore test test-real bench bench-accounts check fix messages compilemessages lock
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\):.*## */make \1\t/p' Makefile | expand -t 24
 
@@ -26,6 +26,8 @@ test-real:       ## the tests against a real vLLM
 	$(LAUNCH) test-real $(ARGS)
 bench:           ## every measurement, into bench/results/ (ARGS="--quick", "--only ramp relay": bench/README.md)
 	$(LAUNCH) bench $(ARGS)
+bench-accounts:  ## millions of usage records, stored and read (RECORDS=10000000)
+	$(LAUNCH) bench-accounts $(RECORDS)
 check:           ## format, lint, types, import order, templates, migrations, translations
 	$(LAUNCH) check
 fix:             ## what formatters and linters can put right by themselves

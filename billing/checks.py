@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from django.db.models import Model
 
-from billing import partitions
+from billing import ledger, partitions
 from billing.models import UsageRecord
 from billing.periods import Period
 from billing.rollups import LEVELS, wrong_sums
@@ -34,7 +34,10 @@ logger = logging.getLogger(__name__)
 
 
 def findings(period: Period | None = None) -> list[str]:
-    """Return a line for each thing that is wrong, with records of `period` alone when it is given."""
+    """Return a line for each thing that is wrong, with records of `period` alone when it is given.
+
+    Whether the ledger agrees with the records is asked of all of them only.
+    """
     records = UsageRecord.objects.all()
     if period is not None:
         records = records.ended_in(period)
@@ -51,11 +54,12 @@ def findings(period: Period | None = None) -> list[str]:
     ]
     if count := wrong_budgets():
         found.append(f"{count} budgets are not the sum of what is used of them")
-    return found + [
+    found += [
         f"{count} rows of {level._meta.db_table} are not the sum of their records"
         for level in LEVELS
         if (count := wrong_sums(level, period))
     ]
+    return found if period else found + ledger.findings()
 
 
 def complain(period: Period) -> None:

@@ -27,8 +27,8 @@ class AccountKind(models.TextChoices):
     CONSUMER = "consumer", _("what it uses")
     HOST = "host", _("what it serves")
     ALLOCATION = "allocation", _("what it is granted")
-    FEE = "fee", _("the federation's fees")
-    RESERVE = "reserve", _("the federation's reserve")
+    FEE = "fee", _("the federation’s fees")
+    RESERVE = "reserve", _("the federation’s reserve")
     ROUNDING = "rounding", _("roundings")
     SUSPENSE = "suspense", _("of unknown institutions")
 
@@ -47,6 +47,26 @@ class TransferReason(models.TextChoices):
     ROUNDING = "rounding", _("rounding")
 
 
+class LineKind(models.TextChoices):
+    """What a line of a statement is for; those of what is used are owed, the others received."""
+
+    USED = "used", _("used")
+    SERVED = "served", _("served")
+    FEE = "fee", _("fee")
+    CORRECTION_USED = "correction_used", _("correction of what was used")
+    CORRECTION_SERVED = "correction_served", _("correction of what was served")
+
+
+OWED_LINES = frozenset({LineKind.USED, LineKind.CORRECTION_USED})
+
+
+class LineUnit(models.TextChoices):
+    PROMPT = "prompt", _("tokens read")
+    CACHED = "cached", _("tokens from a cache")
+    COMPLETION = "completion", _("tokens written")
+    EMBEDDING = "embedding", _("tokens of embeddings")
+
+
 class PeriodState(models.TextChoices):
     """Of a month of the accounts."""
 
@@ -57,7 +77,7 @@ class PeriodState(models.TextChoices):
 
 PERIOD_TRANSITIONS: Transitions[PeriodState] = {
     PeriodState.OPEN: frozenset({PeriodState.GRACE}),
-    PeriodState.GRACE: frozenset({PeriodState.OPEN, PeriodState.CLOSED}),
+    PeriodState.GRACE: frozenset({PeriodState.CLOSED}),
     PeriodState.CLOSED: frozenset(),
 }
 

@@ -85,7 +85,7 @@ def used_before(
 
 
 def wrong_budgets() -> int:
-    """Return how many budgets in force are not the sum of their hours, or of what is used since their first hour."""
+    """Return how many budgets in force are not the sum of their hours, or of what was used since they were set."""
     columns = " ".join(
         f"WHEN '{scope.value}' THEN hour.{column} = budget.scope_id"
         for scope, column in COLUMNS.items()
@@ -94,17 +94,18 @@ def wrong_budgets() -> int:
         SELECT count(*) FROM {Budget._meta.db_table} budget
         JOIN {_GRANTS} stood ON stood.budget_id = budget.id
         CROSS JOIN LATERAL (
-            SELECT coalesce(sum(spent), 0) AS spent, min(hour) AS first
+            SELECT coalesce(sum(spent), 0) AS spent,
+                coalesce(sum(spent) FILTER (WHERE hour > budget.created_at), 0) AS later
             FROM {_HOURS} WHERE budget_id = budget.id
         ) kept
         CROSS JOIN LATERAL (
             SELECT coalesce(CASE budget.unit WHEN '{BudgetUnit.NANO_EUROS.value}' THEN {_NANO}
                 WHEN '{BudgetUnit.TOKENS.value}' THEN {_TOKENS} ELSE sum(requests) END, 0) AS spent
             FROM {UsageHour._meta.db_table} hour
-            WHERE status IN ({_SERVED}) AND since >= kept.first
+            WHERE status IN ({_SERVED}) AND since > budget.created_at
                 AND CASE budget.scope {columns} ELSE true END
         ) told
-        WHERE budget.ended_at IS NULL AND (stood.spent <> kept.spent OR kept.spent <> told.spent)
+        WHERE budget.ended_at IS NULL AND (stood.spent <> kept.spent OR kept.later <> told.spent)
     """
     with connection.cursor() as cursor:
         cursor.execute(statement)

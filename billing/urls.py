@@ -1,9 +1,25 @@
-"""Prices, accounts and budgets."""
+"""Prices, accounts, statements and budgets."""
 
-from django.urls import path
+from datetime import date
 
-from billing.views import accounts, budgets, prices
+from django.urls import path, register_converter
 
+from billing.views import accounts, budgets, prices, statements
+
+
+class MonthConverter:
+    """A month in an address, such as 2026-03."""
+
+    regex = r"20\d\d-(?:0[1-9]|1[0-2])"
+
+    def to_python(self, value: str) -> date:
+        return date.fromisoformat(f"{value}-01")
+
+    def to_url(self, value: date) -> str:
+        return f"{value:%Y-%m}"
+
+
+register_converter(MonthConverter, "month")
 urlpatterns = [
     path("prices/", prices.prices, name="prices"),
     path("prices/fees/", prices.fees, name="fees"),
@@ -24,4 +40,28 @@ urlpatterns = [
     path("budgets/new/", budgets.new_budget, name="new_budget"),
     path("budgets/<uuid:budget_id>/", budgets.budget, name="budget"),
     path("budgets/<uuid:budget_id>/end/", budgets.stop_budget, name="stop_budget"),
+    path("accounts/months/", statements.statements, name="statements"),
+    path("accounts/months/<month:month>/", statements.month_statements, name="month_statements"),
+    path(
+        "accounts/months/<month:month>/draft/",
+        statements.move_month,
+        {"step": "draft"},
+        name="draft_month",
+    ),
+    path(
+        "accounts/months/<month:month>/close/",
+        statements.move_month,
+        {"step": "close"},
+        name="close_month",
+    ),
+    path("accounts/months/<month:month>/<slug:slug>/", statements.statement, name="statement"),
+    *(
+        path(
+            f"accounts/months/<month:month>/<slug:slug>/{ending}/",
+            statements.statement_file,
+            {"ending": ending},
+            name=f"statement_{ending}",
+        )
+        for ending in statements.TYPES
+    ),
 ]

@@ -15,9 +15,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 
-from dashboards.days import short_day
 from dashboards.findings import Found, Standing
 from federation.catalogue.enums import Capability
+from federation.days import short_day
 from routing.core.conformity import Check, Finding
 
 CHECKED_BY: Mapping[Capability, Check] = {
@@ -31,7 +31,7 @@ CHECKED_BY: Mapping[Capability, Check] = {
 """A capability that stands not here has no check yet, and the card says so."""
 BEYOND: Mapping[Check, str | Promise] = {
     Check.STREAM_USAGE: gettext_lazy("token counts in streams"),
-    Check.CONTEXT: gettext_lazy("the whole context window"),
+    Check.CONTEXT: gettext_lazy("context window"),
 }
 """What conversations need beyond a capability of the catalogue."""
 

@@ -39,7 +39,7 @@ class CatalogueForm(forms.Form):
         self._catalogue, self._names = catalogue, names
         stages = {card.model.stage for card in catalogue}
         self._offer("category", pgettext_lazy("categories", "all"), Category.choices)
-        self._offer("capability", pgettext_lazy("capabilities", "all"), Capability.choices)
+        self._offer("capability", pgettext_lazy("capabilities", "any"), Capability.choices)
         known = [(value, label) for value, label in STAGE_LABELS.items() if value in stages]
         self._offer("stage", pgettext_lazy("stages", "all"), known)
 

@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dashboards.abilities import BEYOND, CHECKED_BY, MARKS, Mark, is_measure
-from dashboards.days import short_day
 from dashboards.findings import Found, Standing
 from dashboards.queries import ModelCard, Serving
 from federation.catalogue.models import ModelVersion
+from federation.days import short_day
 from federation.fleet.enums import SiteLabel
 from routing.core.conformity import Check, Finding
 from routing.upstream.conformity.watching import ALIKE
@@ -108,7 +108,7 @@ def _measures(card: ModelCard) -> list[Line]:
             _("Speed, several requests"),
             [_speed(each.get(Check.SPEED_TOGETHER)) for each in _found(card)],
         ),
-        Line(_("Answers like its peers’"), [_likeness(each) for each in _found(card)]),
+        Line(_("Answers like its peers"), [_likeness(each) for each in _found(card)]),
     ]
 
 
@@ -128,10 +128,10 @@ def _likeness(found: Mapping[str, Found]) -> Cell:
     line = found.get(Check.PEERS)
     if line is None or "percent" not in line.figures:
         return Cell(_("not compared"))
-    told = _("%(percent)s %% alike at temperature 0")
+    told = _("%(percent)s%% alike at temperature 0")
     if line.finding == Finding.UNALIKE:
         told = _(
-            "only %(percent)s %% alike at temperature 0, where %(least)s %% are expected: "
+            "only %(percent)s%% alike at temperature 0, where %(least)s%% are expected: "
             "perhaps not quite the same model"
         )
     figures = {"percent": line.figures["percent"], "least": round(100 * ALIKE)}

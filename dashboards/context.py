@@ -41,7 +41,11 @@ class Navigation:
 
     @property
     def menu(self) -> list[Shown]:
-        return menu_entries(self._request.path)
+        return menu_entries(self._request.user, self._request.path)
+
+    @property
+    def is_in_menu(self) -> bool:
+        return any(shown.is_current for shown in self.menu)
 
     @property
     def account(self) -> list[Shown]:

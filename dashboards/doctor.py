@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from federation.access.enums import ENDPOINT_LABELS, in_words
@@ -20,6 +19,7 @@ from federation.access.keys import BRAND, KEY_PATTERN, is_well_formed
 from federation.access.models import ApiKey
 from federation.access.offer import Usable, usable_models
 from federation.catalogue.enums import Capability
+from federation.days import long_day
 from federation.members.enums import MembershipState
 from federation.members.models import Membership
 from routing.core.enums import Endpoint
@@ -124,7 +124,7 @@ def _is_in_force(found: Examination, key: ApiKey) -> bool:
         told = _("No, it expired on %(day)s: make another one.")
         found.say(Verdict.FAILED, title, told % {"day": _day(key.expires_at)})
     elif not membership.exists():
-        told = _("No: its institution is no approved member at present.")
+        told = _("No: its institution is not an approved member at present.")
         found.say(Verdict.FAILED, title, told)
     elif key.expires_at is None:
         found.say(Verdict.OK, title, _("Yes, until it is revoked."))
@@ -194,7 +194,7 @@ def _is_spoken(endpoint: Endpoint, model: Usable) -> bool:
 
 
 def _day(moment: Any) -> str:
-    return date_format(timezone.localtime(moment), "SHORT_DATE_FORMAT")
+    return long_day(timezone.localtime(moment))
 
 
 _WORD = "Bonjour"

@@ -1,16 +1,9 @@
-"""Requests as files: CSV and a workbook for spreadsheets, JSON lines for programs; their numbers the page's.
+"""Requests as files: CSV and a workbook for spreadsheets, JSON lines for programs; their numbers the page's."""
 
-A spreadsheet runs a cell that begins like a formula, and these cells hold words of clients and servers: such a
-cell gets an apostrophe in front. The byte order mark makes Excel read UTF-8; the separator is the one that it
-expects in the reader's language. Column names never change with the language.
-"""
-
-import csv
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
-from io import StringIO
 from itertools import islice
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -23,16 +16,13 @@ from xlsxwriter import Workbook
 from billing.money import euros
 from billing.periods import PARIS
 from billing.usage import Request
+from federation.sheets import table_lines
 
 LINES_AT_ONCE = 500
 CSV, JSON_LINES = "text/csv; charset=utf-8", "application/x-ndjson"
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MOST_ROWS = 100_000
 """Of a workbook, which is written whole before it is sent."""
-BYTE_ORDER_MARK = "\ufeff"
-SEPARATORS = {"fr": ";"}
-USUAL_SEPARATOR = ","
-_BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _COLUMNS = (
     "id",
     "client_request_id",
@@ -117,21 +107,6 @@ def _plain(value: Any) -> Any:
             return value
 
 
-def table_lines(
-    columns: Sequence[str], rows: Iterable[Mapping[str, Any]], language: str
-) -> Iterator[str]:
-    """Yield the header and a line per row, whose values stand under the names of `columns`."""
-    buffer = StringIO()
-    writer = csv.writer(buffer, delimiter=SEPARATORS.get(language, USUAL_SEPARATOR))
-    writer.writerow(columns)
-    yield BYTE_ORDER_MARK + buffer.getvalue()
-    for row in rows:
-        buffer.seek(0)
-        buffer.truncate()
-        writer.writerow([cell(row[column]) for column in columns])
-        yield buffer.getvalue()
-
-
 def streamed(lines: Iterator[str], name: str, content_type: str = CSV) -> StreamingHttpResponse:
     return StreamingHttpResponse(
         _encoded(lines),
@@ -147,20 +122,3 @@ async def _encoded(lines: Iterator[str]) -> AsyncIterator[bytes]:
     """Yield `lines` in pieces, each fetched in a thread: the portal serves other pages meanwhile."""
     while piece := await sync_to_async(lambda: "".join(islice(lines, LINES_AT_ONCE)))():
         yield piece.encode()
-
-
-def cell(value: str | int | bool | datetime | Decimal | UUID | None) -> str:
-    """Return what stands in a cell for `value`."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return str(int(value))
-        case Decimal():
-            return f"{value:.9f}"
-        case datetime():
-            return value.astimezone(PARIS).isoformat(sep=" ", timespec="milliseconds")
-        case str() if value.startswith(_BEGINS_A_FORMULA):
-            return f"'{value}"
-        case _:
-            return str(value)

@@ -21,6 +21,8 @@ class Entry:
     icon: str
     also: tuple[str, ...] = ()
     """Where else its pages lie."""
+    but: tuple[str, ...] = ()
+    """What lies under it and is another's."""
 
     @property
     def address(self) -> str:
@@ -39,15 +41,18 @@ SIGNED_IN = (
         "models",
         _("Models"),
         "sparkles",
-        also=("/lifecycle/", "/compare/", "/cards/", "/minimum/", "/routing/"),
+        also=("/lifecycle/", "/compare/", "/cards/", "/minimum/", "/routing/", "/keys/trials/"),
     ),
     Entry("servers", _("Servers"), "server"),
-    Entry("keys", _("My keys"), "key"),
+    Entry("keys", _("My keys"), "key", but=("/keys/trials/",)),
     Entry("usage", _("My usage"), "chart-bar", also=("/prices/", "/accounts/", "/budgets/")),
 )
 PEOPLE = Entry("people", _("People"), "user")
 MEMBERS = Entry(
-    "members", _("Members"), "building-community", also=("/ballots/", "/agreements/", "/texts/")
+    "members",
+    _("Members"),
+    "building-community",
+    also=("/membership/", "/ballots/", "/agreements/", "/texts/"),
 )
 FEDERATION = (
     Entry("admin:index", _("Register"), "table"),
@@ -60,6 +65,7 @@ ACCOUNT = (  # in the words of their headings, which are allauth's
     Entry("usersessions_list", _("Sessions"), "devices"),
 )
 JOURNAL = Entry("journal", _("Journal"), "book")
+MEMBERSHIP = Entry("membership", _("Membership"), "building-community", also=("/agreements/",))
 
 
 def main_entries(user: User | AnonymousUser, path: str) -> list[Shown]:
@@ -82,12 +88,19 @@ def account_entries(path: str) -> list[Shown]:
 
 
 def _is_current(entry: Entry, path: str) -> bool:
+    if entry.but and path.startswith(entry.but):
+        return False
     return _lies_under(path, entry.address) or path.startswith(entry.also)
 
 
-def menu_entries(path: str) -> list[Shown]:
-    """Return the entries of the account's menu: its pages, and the journal, which everyone has a part in."""
-    return [*account_entries(path), Shown(JOURNAL, _lies_under(path, JOURNAL.address))]
+def menu_entries(user: User | AnonymousUser, path: str) -> list[Shown]:
+    """Return the entries of the account's menu: its pages, and what everyone has a part in.
+
+    Those who see all members find them in the header.
+    """
+    is_overseer = isinstance(user, User) and user.sees_everything
+    shared = [JOURNAL] if is_overseer else [JOURNAL, MEMBERSHIP]
+    return [*account_entries(path), *(Shown(entry, _is_current(entry, path)) for entry in shared)]
 
 
 def _lies_under(path: str, address: str) -> bool:

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from dashboards.queries import ServerCard
 from routing.core.enums import Health
@@ -16,6 +15,7 @@ HEALTH_LABELS = {
     Health.PROBING.value: gettext_lazy("being tried"),
     Health.EJECTED.value: gettext_lazy("out of order"),
 }
+NOT_KNOWN = pgettext_lazy("health", "not known")
 _TONES = {
     Health.HEALTHY.value: "status-green",
     Health.PROBING.value: "status-yellow",
@@ -38,7 +38,7 @@ class ServerRow:
 
     @property
     def health_label(self) -> str:
-        return str(HEALTH_LABELS[self.load.health]) if self.load else _("not known")
+        return str(HEALTH_LABELS[self.load.health]) if self.load else str(NOT_KNOWN)
 
     @property
     def health_tone(self) -> str:
@@ -59,4 +59,4 @@ def health_texts() -> dict[str, dict[str, str]]:
     texts = {
         key: {"label": str(label), "tone": _TONES[key]} for key, label in HEALTH_LABELS.items()
     }
-    return {**texts, "": {"label": _("not known"), "tone": ""}}
+    return {**texts, "": {"label": str(NOT_KNOWN), "tone": ""}}

@@ -15,6 +15,7 @@ from federation.transitions import Transitions
 
 DOCUMENT = Path("docs") / "states.md"
 TABLE = "TRANSITIONS"
+ROOMS = ("federation.", "billing")
 HEAD = """\
 # States
 
@@ -38,9 +39,9 @@ def document() -> str:
 
 
 def tables() -> Iterator[Table]:
-    """Yield each `…TRANSITIONS` of the `enums` of the register's rooms."""
+    """Yield each `…TRANSITIONS` of the `enums` of the register's rooms and the accounts."""
     for app in apps.get_app_configs():
-        if app.name.startswith("federation."):
+        if app.name.startswith(ROOMS):
             module = importlib.import_module(f"{app.name}.enums") if _has_enums(app.path) else None
             for name, value in vars(module).items() if module else ():
                 if name.endswith(TABLE):

@@ -20,7 +20,8 @@ from federation.access.models import ApiKey, Application
 from federation.access.queries import issuing_institutions
 from federation.catalogue.models import AIModel
 from federation.fleet.models import InferenceServer
-from federation.members.models import Institution
+from federation.members.models import Candidacy, Institution
+from federation.members.steps import standing_of
 from federation.people.enums import Role
 from federation.people.models import User
 from routing.bridge.load import current_load
@@ -71,6 +72,13 @@ class Welcome:
     servers: ServersNow
 
     runs_servers: bool
+    candidacies: list[tuple[Candidacy, str]]
+    """Of somebody who can do nothing yet: how one's institution is coming in, each with its state."""
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether others' keys are at work already, and one looks after them without an application of one's own."""
+        return self.scope == Scope.INSTITUTION and self.has_called
 
     @property
     def has_called(self) -> bool:
@@ -86,10 +94,11 @@ def numbers() -> Numbers:
 
 
 def welcome(user: User) -> Welcome:
-    scope = _scope_of(user)
+    scope, may_issue = _scope_of(user), bool(issuing_institutions(user))
     return Welcome(
         posts=_posts(user),
-        may_issue=bool(issuing_institutions(user)),
+        may_issue=may_issue,
+        candidacies=[] if may_issue else _candidacies(user),
         has_key=ApiKey.objects.for_user(user).usable().filter(application__owner=user).exists(),
         is_protected=is_mfa_enabled(user),
         usage=totals(user, last_days(RECENT_DAYS), scope=scope),
@@ -104,6 +113,11 @@ def _scope_of(user: User) -> Scope:
     if Application.objects.filter(owner=user).exists():
         return Scope.MINE
     return [scope for scope in scopes(user) if scope != Scope.SERVED][-1]
+
+
+def _candidacies(user: User) -> list[tuple[Candidacy, str]]:
+    written = Candidacy.objects.for_editor(user).kept().select_related("membership")
+    return [(candidacy, standing_of(candidacy).state) for candidacy in written]
 
 
 def _count() -> Numbers:

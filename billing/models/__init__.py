@@ -44,6 +44,7 @@ from billing.models.rollups import (
     UsageSumQuerySet,
 )
 from billing.models.scopes import ACCOUNTANTS, reads_all_accounts
+from billing.models.statements import Statement, StatementLine
 
 __all__ = [
     "ACCOUNTANTS",
@@ -77,6 +78,8 @@ __all__ = [
     "ImportedRequestQuerySet",
     "Owner",
     "PriceVersion",
+    "Statement",
+    "StatementLine",
     "Transfer",
     "UsageCharge",
     "UsageDay",

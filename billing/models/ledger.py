@@ -141,6 +141,12 @@ class AccountingPeriod(models.Model):
     state = models.CharField(
         _("state"), max_length=8, choices=PeriodState.choices, default=PeriodState.OPEN
     )
+    drafted_at = models.DateTimeField(_("in draft since"), null=True)
+    closed_at = models.DateTimeField(_("closed"), null=True)
+    closed_by = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("closed by")
+    )
+    statements_hash = models.CharField("SHA-256", max_length=64, blank=True)
 
     objects = AccountingPeriodQuerySet.as_manager()
 
@@ -152,6 +158,12 @@ class AccountingPeriod(models.Model):
             models.CheckConstraint(condition=Q(month__day=1), name="a_period_is_a_month"),
             models.CheckConstraint(
                 condition=Q(state__in=PeriodState.values), name="a_period_has_a_state"
+            ),
+            models.CheckConstraint(
+                condition=Q(state=PeriodState.CLOSED, closed_at__isnull=False)
+                & ~Q(statements_hash="")
+                | ~Q(state=PeriodState.CLOSED) & Q(closed_at=None, statements_hash=""),
+                name="a_closed_period_is_hashed",
             ),
         ]
 

@@ -4,8 +4,10 @@ from django import template
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from billing.money import CENT, cents
+from billing.money import CENT
+from billing.money import cents as in_cents
 from billing.money import per_million as in_millions
+from billing.statements import NANO_PER_CENT
 
 register = template.Library()
 MINUS = "\u2212"
@@ -16,11 +18,17 @@ def euros(nano: int | None) -> str:
     """Return an amount with its currency; less than a cent says so, rather than to be nothing."""
     if nano is None:
         return "–"
-    shown = cents(nano)
+    shown = in_cents(nano)
     if nano and not shown:
         return _("less than €%(amount)s") % {"amount": number_format(CENT, 2)}
     amount = _("€%(amount)s") % {"amount": number_format(abs(shown), 2, force_grouping=True)}
     return f"{MINUS}{amount}" if shown < 0 else amount
+
+
+@register.filter
+def cents(amount: int) -> str:
+    """Return whole cents with their currency."""
+    return euros(amount * NANO_PER_CENT)
 
 
 @register.filter

@@ -23,7 +23,7 @@ PAGE = 50
 @login_required
 def accounts(request: HttpRequest) -> HttpResponse:
     """To who reads the accounts of an institution, or of all."""
-    user = _accountant(request)
+    user = accountant(request)
     form = MonthForm(request.GET.dict(), months=months(user))
     month = form.chosen
     context = {
@@ -40,7 +40,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
 @login_required
 def transfers(request: HttpRequest) -> HttpResponse:
     """Every transfer that touches an account that the reader sees, the newest first."""
-    user = _accountant(request)
+    user = accountant(request)
     form = MonthForm(request.GET.dict(), months=months(user))
     related = ("debit__institution", "credit__institution", "reversal", "reverses")
     shown = Transfer.objects.for_user(user).select_related(*related).order_by("-created_at", "-pk")
@@ -83,7 +83,7 @@ def reverse_transfer(request: HttpRequest, transfer_id: str) -> HttpResponse:
     return render(request, "billing/reverse.html", {"form": form, "transfer": transfer})
 
 
-def _accountant(request: HttpRequest) -> User:
+def accountant(request: HttpRequest) -> User:
     """Return who asks, when there are accounts that they may read."""
     user = signed_in(request)
     if not reads_accounts(user):

@@ -94,7 +94,6 @@ def _propose() -> None:
         by=BY,
         kind=SubjectKind.MODEL,
         subject_id=proposal.model_id,
-        question="La fédération met-elle apertus-70b à l’essai\u00a0?",
         closes_at=timezone.now() + VOTE,
     )
 

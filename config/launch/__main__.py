@@ -32,9 +32,9 @@ def compile_messages() -> int:
     return 0
 
 
-def measure(arguments: Sequence[str]) -> int:
+def measure(module: str, arguments: Sequence[str]) -> int:
     """Measure in a process of its own: `bench` is no part of the product."""
-    command = [sys.executable, "-m", "bench", *arguments]
+    command = [sys.executable, "-m", module, *arguments]
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
@@ -47,7 +47,8 @@ def commands_for(arguments: Sequence[str]) -> Mapping[str, Callable[[], int]]:
         "restore": partial(restore, arguments),
         "test": partial(testing.test, arguments),
         "test-real": partial(testing.test_real, arguments),
-        "bench": partial(measure, arguments),
+        "bench": partial(measure, "bench", arguments),
+        "bench-accounts": partial(measure, "bench.accounts", arguments),
         "check": quality.check,
         "fix": quality.fix,
         "messages": collect_messages,

@@ -24,7 +24,7 @@ def show_demo(place: Place, demo: Mapping[str, Any]) -> None:
     say()
     say(bold(f"  ILaaS runs at {place.address}"))
     say()
-    say("  Log in as")
+    say("  Sign in as")
     for account in demo["accounts"].values():
         say(f"    {account['email']:<36} password {account['password']}")
         if secret := account.get("totp_secret"):

@@ -11,7 +11,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
 from billing.usage import DayUsage
-from dashboards.days import long_day
+from federation.days import long_day
 
 MOST_SERIES = 6
 """More colours are not told apart: the models used least become one series."""

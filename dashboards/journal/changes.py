@@ -2,20 +2,20 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Field
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
-from django.utils.formats import date_format, number_format
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from dashboards.journal.names import Named, Reference, kind_of
+from federation.days import short_day, short_moment
 from federation.fleet.enums import Days
 from federation.journal.models import AuditEvent
 from federation.people.enums import Role
@@ -42,7 +42,7 @@ LABELS: Mapping[str, Text] = {
     "model": gettext_lazy("model"),
     "most": gettext_lazy("at most"),
     "no": pgettext_lazy("votes", "against"),
-    "number": gettext_lazy("number"),
+    "number": gettext_lazy("version"),
     "owner": gettext_lazy("owner"),
     "place": gettext_lazy("place in the team"),
     "pue": pgettext_lazy("of a site", "PUE"),
@@ -67,6 +67,7 @@ LISTS = frozenset(
 """Fields that hold several values: of these, two values are not a before and an after."""
 FIELD_NAMES = frozenset({"fields", "changed"})
 """Fields whose values are themselves names of the object's fields."""
+CLASSES = frozenset({"priority", "lowest_class", "protected_class"})
 LENGTHS = frozenset(
     {"display_name", "description_fr", "description_en", "publisher", "publisher_url"}
     | {"licence", "licence_url"}
@@ -81,6 +82,7 @@ FACTORS: Mapping[str, Text] = {
 }
 AN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SHORT_ID = 8
+"""The end of an identifier: its beginning is the time, the same for all that was made together."""
 
 
 class Change(NamedTuple):
@@ -157,7 +159,7 @@ class _Teller:
     def _word(self, name: str, value: str) -> str:
         if kind := kind_of(self._object_type, name):
             named = self._names.get((kind, value))
-            return named.text if named else value[:SHORT_ID]
+            return named.text if named else value[-SHORT_ID:]
         if name in FIELD_NAMES:
             return self._label(value)
         if name == "role" and value in Role.values:
@@ -167,9 +169,9 @@ class _Teller:
         if name in ("kind", "kinds") and value in FACTORS:
             return str(FACTORS[value])
         if AN_ID.fullmatch(value):
-            return value[:SHORT_ID]
-        if moment := _moment(value):
-            return date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
+            return value[-SHORT_ID:]
+        if told := _when(value):
+            return told
         field = self._field(name)
         inner = getattr(field, "base_field", field)
         known = dict(inner.flatchoices) if inner is not None else {}
@@ -181,15 +183,19 @@ def _number(name: str, value: float) -> str:
         return "–"
     if name in ("port", "ports"):
         return str(value)
-    if name == "priority":
+    if name in CLASSES:
         return f"P{value}"
     told = number_format(value, force_grouping=True)
     return _("%(count)s characters") % {"count": told} if name in LENGTHS else told
 
 
-def _moment(text: str) -> datetime | None:
+def _when(text: str) -> str:
+    """Return a moment or a day in words; empty when `text` is neither."""
     try:
-        moment = parse_datetime(text) if "T" in text else None
+        if "T" in text:
+            moment = parse_datetime(text)
+            return short_moment(moment) if moment and timezone.is_aware(moment) else ""
+        day = parse_date(text) if text.count("-") == 2 else None
     except ValueError:
-        return None
-    return moment if moment is not None and timezone.is_aware(moment) else None
+        return ""
+    return short_day(day) if day else ""

@@ -85,7 +85,7 @@ KINDS: dict[str, _Kind] = {
         _Kind(Membership, ("institution__short_name",)),
         _Kind(Agreement, ("membership__institution__short_name",)),
         _Kind(Candidacy, ("short_name",)),
-        _Kind(Ballot, ("question",), "ballot"),
+        _Kind(Ballot, ("subject_name",), "ballot"),
         _Kind(Team, ("name",)),
         _Kind(Invitation, ("email",)),
         _Kind(User, ("name",)),

@@ -1,19 +1,23 @@
 """The few template tags of the common design."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from django import forms, template
 from django.forms.boundfield import BoundField, BoundWidget
 from django.templatetags.static import static
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
-from dashboards.days import long_day, short_day
+from federation.days import long_day, long_moment, short_day, short_moment
 from federation.people.factors import passkeys_work_at
 
 register = template.Library()
+MILLISECONDS = 1000
+MEGABYTE = 1_000_000
 
 
 @register.filter(name="long_day", expects_localtime=True)
@@ -24,6 +28,33 @@ def _long_day(day: date) -> str:
 @register.filter(name="short_day", expects_localtime=True)
 def _short_day(moment: date) -> str:
     return short_day(moment)
+
+
+@register.filter(name="long_moment")
+def _long_moment(moment: datetime) -> str:
+    return long_moment(moment)
+
+
+@register.filter(name="short_moment")
+def _short_moment(moment: datetime) -> str:
+    return short_moment(moment)
+
+
+@register.filter
+def duration(milliseconds: float) -> str:
+    """Say a time as people read it: milliseconds below a second, seconds from there on."""
+    if milliseconds < MILLISECONDS:
+        return _("%(shown)s ms") % {"shown": number_format(round(milliseconds))}
+    shown = number_format(milliseconds / MILLISECONDS, 1, force_grouping=True)
+    return _("%(shown)s s") % {"shown": shown}
+
+
+@register.filter
+def file_size(count: int) -> str:
+    """Say a number of bytes in kB, from a megabyte on in MB."""
+    if count < MEGABYTE:
+        return _("%(shown)s kB") % {"shown": number_format(max(round(count / 1000), 1))}
+    return _("%(shown)s MB") % {"shown": number_format(count / MEGABYTE, 1)}
 
 
 @register.simple_block_tag

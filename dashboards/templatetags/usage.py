@@ -1,16 +1,15 @@
 """How an accounted request's outcome reads on a page."""
 
 from django import template
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from billing.models import FAILED, STATUS_LABELS, WAITS_MS
 from billing.usage import Request
+from dashboards.templatetags.face import duration
 from federation.access.enums import in_words
 from routing.core.enums import RequestStatus
 
 register = template.Library()
-SECOND = 1000
 
 
 @register.filter
@@ -28,13 +27,8 @@ def data_class(stored: str) -> str:
 def wait(bound: int | None) -> str:
     """Return a bound of `WAITS_MS` that waits keep, in words; None is beyond the last."""
     if bound is None:
-        return _("more than %(seconds)s s") % {"seconds": number_format(WAITS_MS[-1] // 1000)}
-    if bound < SECOND:
-        return _("at most %(milliseconds)s ms") % {"milliseconds": number_format(bound)}
-    seconds = bound / SECOND
-    return _("at most %(seconds)s s") % {
-        "seconds": number_format(seconds, 0 if seconds.is_integer() else 1)
-    }
+        return _("more than %(time)s") % {"time": duration(WAITS_MS[-1])}
+    return _("at most %(time)s") % {"time": duration(bound)}
 
 
 @register.filter

@@ -39,6 +39,7 @@ from dashboards.exports import (
 from dashboards.figures.usage import usage_chart
 from dashboards.forms import UsageForm
 from federation.access.models import ApiKey
+from federation.access.queries import issuing_institutions
 from federation.people.guards import signed_in
 
 LATEST = 20
@@ -64,6 +65,7 @@ def usage(request: HttpRequest) -> HttpResponse:
         "form": form,
         "period": period,
         "totals": totals(user, period, **narrow),
+        "may_issue": bool(issuing_institutions(user)),
         "has_keys": ApiKey.objects.for_user(user).exists(),
         "chart": chart,
         "keys": usage_by_key(user, period, **narrow),

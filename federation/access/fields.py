@@ -5,8 +5,9 @@ from datetime import date, datetime, time
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+
+from federation.days import long_day
 
 
 def one_line(text: str) -> str:
@@ -26,7 +27,7 @@ def between(earliest: date, latest: date) -> list[MinValueValidator | MaxValueVa
 
 
 def _shown(day: date) -> dict[str, str]:
-    return {"day": date_format(day, "SHORT_DATE_FORMAT")}
+    return {"day": long_day(day)}
 
 
 def end_of(day: date) -> datetime:

@@ -22,13 +22,26 @@ from federation.access.policies import LONGEST_LIFE
 from federation.access.queries import known_labels
 from federation.catalogue.models import AIModel
 from federation.catalogue.models.names import AIModelQuerySet
+from federation.days import long_day
 from federation.widgets import DayInput
-from routing.core.enums import PriorityClass, RoutingMode
+from routing.core.enums import LifecycleStage, PriorityClass, RoutingMode
 from routing.core.labels import MAX_LABELS, OWN
 
 MAX_NETWORKS = 20
 ORIGIN = re.compile(r"https?://([a-z0-9.-]{1,180}|\[[0-9a-f:]{2,45}\])(:[0-9]{1,5})?")
 MAX_ORIGINS = 20
+
+
+class ModelsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # none while it runs
+    """Models to tick; one that goes says until when."""
+
+    def label_from_instance(self, obj: AIModel) -> str:
+        if obj.stage != LifecycleStage.DEPRECATED:
+            return str(obj)
+        if obj.retires_on is None:
+            return _("%(model)s (deprecated)") % {"model": obj}
+        day = long_day(obj.retires_on)
+        return _("%(model)s (deprecated, refused from %(day)s on)") % {"model": obj, "day": day}
 
 
 class KeyFields(forms.Form):
@@ -45,12 +58,12 @@ class KeyFields(forms.Form):
         initial=RoutingMode.ANY.value,
         label=gettext_lazy("Servers"),
     )
-    models = forms.ModelMultipleChoiceField(
+    models = ModelsField(
         AIModel.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
         label=gettext_lazy("Models"),
-        help_text=gettext_lazy("None ticked: every model in production, those to come included."),
+        help_text=gettext_lazy("None ticked: every model in production, including those to come."),
     )
     expires_on = forms.DateField(
         required=False,
@@ -132,7 +145,7 @@ class KeyFields(forms.Form):
         for origin in origins:
             if not ORIGIN.fullmatch(origin):
                 raise ValidationError(
-                    _("“%(origin)s” is no web origin such as https://chat.example.fr."),
+                    _("“%(origin)s” is not a web origin such as https://chat.example.fr."),
                     params={"origin": origin[:80]},
                 )
         return origins
@@ -159,7 +172,7 @@ def _network(word: str) -> str:
         network = None
     if network is None or "%" in word:
         raise ValidationError(
-            _("“%(word)s” is no address or network such as 192.0.2.0/24."),
+            _("“%(word)s” is not an address or network such as 192.0.2.0/24."),
             params={"word": word[:80]},
         )
     if network.prefixlen == 0:

@@ -41,7 +41,7 @@ class LimitsForm(forms.Form):
             self.fields[THRESHOLD] = forms.IntegerField(
                 label=gettext_lazy("Requests waiting before it"),
                 help_text=gettext_lazy(
-                    "When more wait for a model, the key's requests are refused at once instead of waiting behind them."
+                    "When more wait for a model, the key’s requests are refused at once instead of waiting behind them."
                 ),
                 min_value=0,
                 max_value=MOST_THRESHOLD,

@@ -85,7 +85,7 @@ def check_give_to_team(by: Actor, application: Application, team: Team | None) -
     if team is None:
         return
     if team.institution_id != application.institution_id or team.closed_at is not None:
-        raise ValidationError(_("This is no team of the institution."), code="team")
+        raise ValidationError(_("This is not a team of the institution."), code="team")
     if isinstance(by, User):
         refuse_unless(Team.objects.for_user(by).filter(pk=team.pk).exists())
 

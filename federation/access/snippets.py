@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from federation.catalogue.enums import Capability
 
@@ -56,33 +57,33 @@ class _Call(NamedTuple):
 
 _CHAT = _Call(
     path="chat/completions",
-    body='{{"model": "{model}", "messages": [{{"role": "user", "content": "Bonjour !"}}]}}',
+    body='{{"model": "{model}", "messages": [{{"role": "user", "content": "{hello}"}}]}}',
     python="""\
 answer = client.chat.completions.create(
     model="{model}",
-    messages=[{{"role": "user", "content": "Bonjour !"}}],
+    messages=[{{"role": "user", "content": "{hello}"}}],
 )
 print(answer.choices[0].message.content)""",
     javascript="""\
 const answer = await client.chat.completions.create({{
   model: "{model}",
-  messages: [{{ role: "user", content: "Bonjour !" }}],
+  messages: [{{ role: "user", content: "{hello}" }}],
 }});
 console.log(answer.choices[0].message.content);""",
 )
 _EMBEDDINGS = _Call(
     path="embeddings",
-    body='{{"model": "{model}", "input": ["Bonjour !"]}}',
+    body='{{"model": "{model}", "input": ["{hello}"]}}',
     python="""\
-answer = client.embeddings.create(model="{model}", input=["Bonjour !"])
+answer = client.embeddings.create(model="{model}", input=["{hello}"])
 print(answer.data[0].embedding[:5])""",
     javascript="""\
-const answer = await client.embeddings.create({{ model: "{model}", input: ["Bonjour !"] }});
+const answer = await client.embeddings.create({{ model: "{model}", input: ["{hello}"] }});
 console.log(answer.data[0].embedding.slice(0, 5));""",
 )
 _RERANK = _Call(
     path="rerank",
-    body='{{"model": "{model}", "query": "Bonjour", "documents": ["Salut !", "Au revoir."]}}',
+    body='{{"model": "{model}", "query": "{hello}", "documents": ["{hello}", "{bye}"]}}',
 )
 _TRANSCRIPTION = _Call(
     path="audio/transcriptions",
@@ -112,6 +113,7 @@ def snippets(model: str, capabilities: Collection[str], key: str) -> list[Snippe
     """Return the calls that suit what the model can do; `key` stands in them as it is."""
     call = _call_for(capabilities)
     known = {"base": base_url(), "key": key, "path": call.path}
+    said = {"model": model, "hello": _("Hello"), "bye": _("Goodbye")}
     templates = (
         ("bash", "curl", call.curl, call.body),
         ("python", "Python", _PYTHON, call.python),
@@ -121,7 +123,7 @@ def snippets(model: str, capabilities: Collection[str], key: str) -> list[Snippe
         Snippet(
             language,
             title,
-            template.format(**known, body=text.format(model=model), call=text.format(model=model)),
+            template.format(**known, body=text.format(**said), call=text.format(**said)),
         )
         for language, title, template, text in templates
         if text

@@ -108,7 +108,11 @@ class KeyChangeForm(KeyFields):
         self._by, self._key = by, key
         self._seen = SeenField({**present, "models": sorted(model.slug for model in chosen)})
         self.fields["seen"] = self._seen
-        self.fields["expires_on"].help_text = _("The key works to the end of this day.")
+        self.fields["expires_on"].help_text = (
+            _("The key works to the end of this day, for two years at most. A day must be named.")
+            if key.expires_at
+            else _("The key works to the end of this day. Empty: without end.")
+        )
         labels = cast(forms.MultipleChoiceField, self.fields["labels"])
         offered = dict(cast(list[tuple[str, str]], labels.choices))
         labels.choices = list(({label: label for label in key.labels} | offered).items())

@@ -4,12 +4,12 @@ from datetime import date, timedelta
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from federation.catalogue.enums import TRANSITIONS
 from federation.catalogue.models import AIModel, Alias, Proposal
 from federation.catalogue.readiness import what_is_missing
+from federation.days import long_day
 from federation.journal.actors import Actor, is_operator
 from federation.members.enums import BallotState, SubjectKind
 from federation.members.models import Ballot, Institution
@@ -221,7 +221,7 @@ def check_retire(by: Actor, model: AIModel, reason: str) -> None:
         raise ValidationError(
             _("It was announced until %(day)s: before, only the date can be changed."),
             code="not_yet",
-            params={"day": date_format(model.retires_on)},
+            params={"day": long_day(model.retires_on)},
         )
 
 
@@ -238,7 +238,7 @@ def check_name_alias(by: Actor, model: AIModel, name: str) -> None:
 def check_change_alias(by: Actor, alias: Alias) -> None:
     check_write_catalogue(by)
     if alias.removed_at is not None:
-        raise ValidationError(_("This alias is removed already."), code="removed")
+        raise ValidationError(_("This name is taken away already."), code="removed")
 
 
 def check_alias_end(alias: Alias, sunset: date | None, successor: AIModel | None) -> None:

@@ -2,11 +2,10 @@
 
 from typing import NamedTuple
 
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from federation.catalogue.models import Proposal
+from federation.days import long_moment
 from federation.members.enums import BallotState, SubjectKind
 from federation.members.models import Ballot
 from routing.core.enums import LifecycleStage
@@ -46,8 +45,8 @@ def _before_the_committee(proposal: Proposal, *, may_decide: bool) -> Step:
     ballots = Ballot.objects.about(SubjectKind.MODEL, proposal.model_id)
     since = ballots.filter(created_at__gte=proposal.created_at)
     if ballot := since.filter(state=BallotState.OPEN).first():
-        moment = date_format(timezone.localtime(ballot.closes_at), "j F Y, H:i")
-        text = _("The committee votes until %(moment)s. You are told the result.")
+        moment = long_moment(ballot.closes_at)
+        text = _("The committee votes until %(moment)s, Paris time. You are told the result.")
         return Step(_("under vote"), text % {"moment": moment})
     if since.filter(state=BallotState.CLOSED).exists():
         text = _(

@@ -51,10 +51,10 @@ class InferenceServerAdmin(ReadOnlyAdmin):
         self._move(request, servers, ServerState.LIVE)
 
     @for_good(
-        _("Retire for good, with its token and network permissions"),
+        _("Retire for good, with its access key and network permissions"),
         _(
-            "These servers get no request any more. Their models are taken off, their tokens and network "
-            "permissions end. To be lent again, a server has to be registered anew."
+            "These servers get no more requests. Their models are taken off, their access keys and "
+            "network permissions end. To be lent again, a server has to be registered anew."
         ),
     )
     def retire(self, request: HttpRequest, servers: Servers) -> None:
@@ -86,8 +86,8 @@ class EgressGrantAdmin(ReadOnlyAdmin):
     @for_good(
         _("Withdraw"),
         _(
-            "The router does not reach these private addresses any more. To let it in again, a new "
-            "permission has to be granted."
+            "The router no longer reaches these private addresses. To let it in again, a new permission "
+            "has to be granted."
         ),
     )
     def revoke(self, request: HttpRequest, grants: QuerySet[EgressGrant]) -> None:
@@ -122,8 +122,7 @@ class DeploymentAdmin(ReadOnlyAdmin):
     @for_good(
         _("Take off the server"),
         _(
-            "These servers get no request for these models any more. To serve one again, it has to be "
-            "deployed anew."
+            "These servers get no more requests for these models. To serve one again, it has to be deployed anew."
         ),
     )
     def retire(self, request: HttpRequest, deployments: QuerySet[Deployment]) -> None:

@@ -65,7 +65,7 @@ def read_authorities(text: str) -> str:
         if not (_is_authority(each) or _signs_itself(each)):
             raise ValidationError(
                 _(
-                    "“%(subject)s” is no authority: give the certificate that has signed it, or the "
+                    "“%(subject)s” is not a authority: give the certificate that has signed it, or the "
                     "server’s own if it is signed by itself."
                 ),
                 code="no_authority",
@@ -116,8 +116,8 @@ def _read(text: str) -> Certificates:
     except (ValueError, UnsupportedAlgorithm):
         raise ValidationError(
             _(
-                "This is no certificate in PEM: it begins with “-----BEGIN CERTIFICATE-----”. A .der or .p12 "
-                "file has to be converted first (openssl x509, openssl pkcs12)."
+                "This is not a certificate in PEM: it begins with “-----BEGIN CERTIFICATE-----”. A .der "
+                "or .p12 file has to be converted first (openssl x509, openssl pkcs12)."
             ),
             code="no_pem",
         ) from None
@@ -176,7 +176,9 @@ def _read_key(text: str, certificate: x509.Certificate) -> str:
     except TypeError:
         refusal = _("The key is protected by a password: give it without one (openssl pkey).")
     except (ValueError, UnsupportedAlgorithm):
-        refusal = _("This is no private key in PEM: it begins with “-----BEGIN PRIVATE KEY-----”.")
+        refusal = _(
+            "This is not a private key in PEM: it begins with “-----BEGIN PRIVATE KEY-----”."
+        )
     else:
         if _public(key.public_key()) != _public(certificate.public_key()):
             refusal = _("This key does not belong to the certificate.")

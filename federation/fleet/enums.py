@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from federation.transitions import Transitions
 from routing.core.enums import ServerState
@@ -171,7 +172,7 @@ class MaintenanceState(models.TextChoices):
     PLANNED = "planned", _("planned")
     UNDERWAY = "underway", _("under way")
     OVER = "over", _("over")
-    CANCELLED = "cancelled", _("cancelled")
+    CANCELLED = "cancelled", pgettext_lazy("time away", "cancelled")
 
 
 MAINTENANCE_TRANSITIONS: Transitions[MaintenanceState] = {

@@ -110,7 +110,7 @@ def check_keep_draft(by: Actor, institution: Institution) -> None:
     drafts = TechnicalForm.objects.filter(institution=institution, state=FormState.DRAFT)
     if drafts.count() >= MOST_DRAFTS:
         raise ValidationError(
-            _("There are %(count)s drafts already: hand one in, or go on with it."),
+            _("There are %(count)s drafts already: hand one in, or throw one away."),
             code="drafts",
             params={"count": MOST_DRAFTS},
         )

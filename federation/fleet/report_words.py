@@ -21,14 +21,14 @@ CHECK_LABELS: Mapping[str, Words] = {
     Check.STREAM_USAGE: gettext_lazy("Token counts in streams"),
     Check.CONTEXT: gettext_lazy("Context window"),
     Check.TOOLS: gettext_lazy("Tool calls"),
-    Check.JSON_SCHEMA: gettext_lazy("JSON after a schema"),
+    Check.JSON_SCHEMA: gettext_lazy("Structured output"),
     Check.IMAGES: gettext_lazy("Images"),
     Check.EMBEDDINGS: gettext_lazy("Embeddings"),
     Check.AUDIO: gettext_lazy("Speech to text"),
     Check.METRICS: gettext_lazy("Metrics"),
     Check.SPEED_ALONE: gettext_lazy("Speed, one request"),
     Check.SPEED_TOGETHER: gettext_lazy("Speed, several requests"),
-    Check.PEERS: gettext_lazy("Answers like its peers’"),
+    Check.PEERS: gettext_lazy("Answers like its peers"),
     Check.REPLAY_FRENCH: gettext_lazy("A question in French"),
     Check.REPLAY_ENGLISH: gettext_lazy("A question in English"),
     Check.REPLAY_CONVERSATION: gettext_lazy("A conversation of several turns"),
@@ -36,7 +36,7 @@ CHECK_LABELS: Mapping[str, Words] = {
     Check.REPLAY_SIGNS: gettext_lazy("Accents and signs of other scripts"),
     Check.REPLAY_LIMIT: gettext_lazy("The limit of an answer"),
     Check.REPLAY_STREAM: gettext_lazy("An answer as a stream"),
-    Check.REPLAY_BAD_REQUEST: gettext_lazy("A request that is none"),
+    Check.REPLAY_BAD_REQUEST: gettext_lazy("A malformed request"),
 }
 VERDICT_LABELS: Mapping[str, Words] = {
     Verdict.OK: gettext_lazy("fine"),
@@ -50,7 +50,7 @@ FOUND: Mapping[str, Words] = {
     Finding.NOT_REACHED: gettext_lazy("Not looked at: “%(needs)s” comes first."),
     Finding.NOT_KNOWN_OF_ENGINE: gettext_lazy("The router reads none from this engine."),
     Finding.OUT_OF_TIME: gettext_lazy("No end in the time allowed."),
-    Finding.OWN_FAULT: gettext_lazy("The check itself has failed: this is no fault of the server."),
+    Finding.OWN_FAULT: gettext_lazy("The check itself has failed: the server is not at fault."),
     Finding.RESOLVED: gettext_lazy("The name leads to %(address)s."),
     Finding.IS_ADDRESS: gettext_lazy("An IP address, %(address)s: there is no name to look up."),
     Finding.UNKNOWN_NAME: gettext_lazy("The router finds no address for %(host)s."),
@@ -82,7 +82,7 @@ FOUND: Mapping[str, Words] = {
         "The answer is not of the form that the interface prescribes."
     ),
     Finding.EMPTY_ANSWER: gettext_lazy("An answer without a text."),
-    Finding.ASKS_WHO: gettext_lazy("Who has the key is let in, and nobody else."),
+    Finding.ASKS_WHO: gettext_lazy("Whoever has the key is let in, and nobody else."),
     Finding.OPEN_TO_ALL: gettext_lazy("The server answers to anybody, without a key."),
     Finding.UNREADABLE_KEY: gettext_lazy("The access key that is kept cannot be used."),
     Finding.SERVES_MODEL: gettext_lazy("The model is listed, and answers under its name."),
@@ -138,8 +138,8 @@ FOUND: Mapping[str, Words] = {
         "Of %(requests)s requests at once, %(refused)s were refused."
     ),
     Finding.SOME_FAILED: gettext_lazy("Of %(requests)s requests at once, %(failed)s failed."),
-    Finding.ALIKE: gettext_lazy("%(percent)s %% alike at temperature 0."),
-    Finding.UNALIKE: gettext_lazy("Only %(percent)s %% alike at temperature 0."),
+    Finding.ALIKE: gettext_lazy("%(percent)s%% alike at temperature 0."),
+    Finding.UNALIKE: gettext_lazy("Only %(percent)s%% alike at temperature 0."),
     Finding.NO_PEER: gettext_lazy("No other server of this model is in service."),
     Finding.PEER_SILENT: gettext_lazy("The other servers of this model did not answer."),
     Finding.ANSWERED: gettext_lazy("Answered, in %(tokens)s tokens."),
@@ -171,7 +171,7 @@ REASONS: Mapping[str, Words] = {
     RefusalReason.METADATA: gettext_lazy("it is a cloud’s metadata service"),
     RefusalReason.MULTICAST: gettext_lazy("it is a multicast address"),
     RefusalReason.RESERVED: gettext_lazy("it is a reserved address"),
-    RefusalReason.UNSPECIFIED: gettext_lazy("it is no address of a host"),
+    RefusalReason.UNSPECIFIED: gettext_lazy("it is not the address of a host"),
 }
 ADVICE: Mapping[str, Words] = {
     Finding.UNKNOWN_NAME: gettext_lazy("Check the name, and that it is known in the public DNS."),
@@ -195,7 +195,7 @@ ADVICE: Mapping[str, Words] = {
         "Check that the address is the server’s, and its port that of HTTP."
     ),
     Finding.DENIED: gettext_lazy(
-        "Put in the key that the server was started with, under “Access key”."
+        "Put in the key that the server was started with, under “Another access key”."
     ),
     Finding.NO_ENDPOINT: gettext_lazy(
         "Check the address: the router asks for /v1/models and /v1/chat/completions below it."

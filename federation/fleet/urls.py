@@ -18,6 +18,7 @@ GRANT = UUID.replace("server_id", "grant_id")
 urlpatterns = [
     path("new/", technical.new_server, name="new_server"),
     path("forms/<uuid:form_id>/", technical.technical_form, name="technical_form"),
+    path("forms/<uuid:form_id>/discard/", technical.discard, name="discard_draft"),
     path("approvals/", approval.approvals, name="approvals"),
     path("networks/", networks.networks, name="networks"),
     path("networks/new/", networks.new_network, name="new_network"),

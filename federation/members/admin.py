@@ -52,6 +52,6 @@ class MembershipAdmin(ReadOnlyAdmin):
             request,
             memberships,
             lambda row: change_membership_state(
-                by=by, membership=row, state=state, reason=_("Decided in the register's tables.")
+                by=by, membership=row, state=state, reason=_("Decided in the register’s tables.")
             ),
         )

@@ -58,7 +58,7 @@ def _reason(membership: Membership, count: Count) -> str:
     """Say the committee's count in the applicant's language; comments stay the committee's."""
     with override(membership.candidacy.applicant.language):
         return ngettext(
-            "The committee's vote: %(yes)s for, %(no)s against, %(abstain)s abstention.",
-            "The committee's vote: %(yes)s for, %(no)s against, %(abstain)s abstentions.",
+            "The committee’s vote: %(yes)s for, %(no)s against, %(abstain)s abstention.",
+            "The committee’s vote: %(yes)s for, %(no)s against, %(abstain)s abstentions.",
             count.abstain,
         ) % {"yes": count.yes, "no": count.no, "abstain": count.abstain}

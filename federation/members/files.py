@@ -36,7 +36,7 @@ def check_pdf(upload: Upload) -> None:
         )
     if not upload.content.startswith(BEGINNING):
         raise ValidationError(
-            _("This is no PDF file, whatever its name. Export or scan the document as PDF."),
+            _("This is not a PDF file, whatever its name. Export or scan the document as PDF."),
             code="no_pdf",
         )
     if END not in upload.content[-END_WITHIN:]:

@@ -70,14 +70,14 @@ def uai_letter(digits: str) -> str:
 
 def _siret_mistyped(siret: str) -> ValidationError:
     return ValidationError(
-        _("“%(siret)s” is no SIRET: a digit is mistyped, or two are swapped. %(where)s"),
+        _("“%(siret)s” is not a SIRET: a digit is mistyped, or two are swapped. %(where)s"),
         code="siret_sum",
         params={"siret": siret, "where": _where_siret()},
     )
 
 
 def _where_siret() -> str:
-    return _("It stands on the institution's notices and at annuaire-entreprises.data.gouv.fr.")
+    return _("It stands on the institution’s notices and at annuaire-entreprises.data.gouv.fr.")
 
 
 def _where_uai() -> str:

@@ -51,7 +51,7 @@ def agreement_pdf(
     *, blocks: Iterable[Block], parties: Sequence[Party], reference: str, language: str
 ) -> bytes:
     """Return the document; `reference` stands at the foot of each page, so that none is exchanged."""
-    _register_fonts()
+    register_fonts()
     story: list[Flowable] = [_flowable(block) for block in blocks]
     story.append(KeepTogether([Spacer(0, 8 * mm), _boxes(parties)]))
     out = BytesIO()
@@ -65,11 +65,11 @@ def agreement_pdf(
         title=reference,
         author=parties[0].name,
         lang=language,
-    ).build(story, onFirstPage=_foot(reference), onLaterPages=_foot(reference))
+    ).build(story, onFirstPage=foot(reference), onLaterPages=foot(reference))
     return out.getvalue()
 
 
-def _register_fonts() -> None:
+def register_fonts() -> None:
     """Bitstream Vera comes with the library; embedded, the file looks the same for years."""
     for name in (PLAIN, BOLD):
         if name not in pdfmetrics.getRegisteredFontNames():
@@ -99,7 +99,7 @@ def _boxes(parties: Sequence[Party]) -> Flowable:
     return table
 
 
-def _foot(reference: str):  # type: ignore[no-untyped-def]  # the library's own types are not published
+def foot(reference: str):  # type: ignore[no-untyped-def]  # the library's own types are not published
     def draw(canvas, document) -> None:  # type: ignore[no-untyped-def]
         canvas.saveState()
         canvas.setFont(PLAIN, 7.5)

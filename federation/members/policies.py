@@ -5,9 +5,9 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from federation.days import long_moment
 from federation.journal.actors import Actor
 from federation.members.enums import (
     BALLOT_TRANSITIONS,
@@ -86,7 +86,7 @@ def check_not_for_the_committee(by: Actor, membership: Membership, state: Member
     came_by_itself = Candidacy.objects.filter(membership=membership).exists()
     if isinstance(by, User) and is_admission and came_by_itself:
         raise ValidationError(
-            _("The committee decides about candidates: open a ballot on the member's page."),
+            _("The committee decides about candidates: open a ballot on the member’s page."),
             code="for_the_committee",
         )
 
@@ -250,7 +250,7 @@ def is_accepted(membership: Membership) -> bool:
 def check_ready_for_the_committee(membership: Membership) -> None:
     """Raise unless a ballot about this candidate is due: signed, and not accepted yet."""
     if membership.state != MembershipState.CANDIDATE:
-        raise ValidationError(_("This institution is no candidate."), code="no_candidate")
+        raise ValidationError(_("This institution is not a candidate."), code="no_candidate")
     if is_accepted(membership):
         raise ValidationError(_("The committee has accepted this candidate."), code="accepted")
     signed = (AgreementState.SIGNED, AgreementState.COUNTERSIGNED)
@@ -288,7 +288,7 @@ def check_vote(by: User, ballot: Ballot) -> None:
                 "open, put it again in a new ballot."
             ),
             code="ballot_closed",
-            params={"moment": _moment(ballot.closed_at or ballot.closes_at)},
+            params={"moment": long_moment(ballot.closed_at or ballot.closes_at)},
         )
 
 
@@ -299,12 +299,8 @@ def check_close_ballot(by: Actor, ballot: Ballot) -> None:
         raise ValidationError(
             _("It closes on %(moment)s, or before once the whole committee has voted."),
             code="not_yet",
-            params={"moment": _moment(ballot.closes_at)},
+            params={"moment": long_moment(ballot.closes_at)},
         )
-
-
-def _moment(at: datetime) -> str:
-    return date_format(timezone.localtime(at), "j F Y, H:i")
 
 
 # People of an institution
@@ -385,9 +381,9 @@ def _check_approved(institution: Institution, **kind: bool) -> None:
     approved = institution.memberships.filter(state=MembershipState.APPROVED, **kind)
     if not approved.exists():
         raise ValidationError(
-            _("%(institution)s is no approved contributor of the federation.")
+            _("%(institution)s is not an approved contributor of the federation.")
             if kind
-            else _("%(institution)s is no approved member of the federation."),
+            else _("%(institution)s is not an approved member of the federation."),
             code="not_approved",
             params={"institution": institution.name},
         )

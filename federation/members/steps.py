@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from federation.days import long_day, long_moment
 from federation.members.enums import AgreementState, BallotState, MembershipState, SubjectKind
 from federation.members.models import Agreement, Ballot, Candidacy, Membership
 from federation.members.policies import is_accepted, what_is_missing
@@ -45,7 +45,7 @@ def standing_of(candidacy: Candidacy) -> Standing:
         return Standing(_("This draft was withdrawn."), [], is_over=True)
     if membership is None:
         return Standing(
-            _("A draft: nobody but its writers sees it."), _of_a_draft(candidacy), False
+            _("A draft: only its writers and the federation see it."), _of_a_draft(candidacy), False
         )
     match MembershipState(membership.state):
         case MembershipState.CANDIDATE:
@@ -139,19 +139,21 @@ def _sign(when: When, agreement: Agreement | None = None) -> Step:
 
 
 def _vote(when: When, ballot: Ballot | None = None) -> Step:
-    text = _("The federation's committee votes. You have nothing to do; you are told the result.")
+    text = _("The federation’s committee votes. You have nothing to do; you are told the result.")
     if when == When.DONE:
         text = _("The committee has said yes.")
     elif ballot is not None:
-        moment = date_format(timezone.localtime(ballot.closes_at), "j F Y, H:i")
-        text = _("The vote is open until %(moment)s. You are told the result.") % {"moment": moment}
+        moment = long_moment(ballot.closes_at)
+        text = _("The vote is open until %(moment)s, Paris time. You are told the result.") % {
+            "moment": moment
+        }
     return Step(_("The committee decides"), text, when)
 
 
 def _countersign(when: When) -> Step:
     return Step(
         _("The federation countersigns"),
-        _("With both signatures and the committee's yes, the institution is a member at once."),
+        _("With both signatures and the committee’s yes, the institution is a member at once."),
         when,
     )
 
@@ -184,4 +186,4 @@ def _of_a_member(membership: Membership) -> list[Step]:
 
 
 def _day(at: datetime | None) -> str:
-    return date_format(timezone.localtime(at), "j F Y") if at else ""
+    return long_day(timezone.localtime(at)) if at else ""

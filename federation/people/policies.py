@@ -54,7 +54,7 @@ def check_revoke_role(by: Actor, grant: RoleGrant) -> None:
     is_last = not same.exclude(pk=grant.pk).exists()
     if grant.role == Role.FEDERATION_ADMIN and is_last:
         raise ValidationError(
-            _("This is the federation's last administrator: name another one first."),
+            _("This is the federation’s last administrator: name another one first."),
             code="last_one",
         )
     if grant.role == Role.MEMBER_DSI and is_last and not is_federation_admin(by):
@@ -78,7 +78,7 @@ def check_close_account(by: Actor, user: User) -> None:
     administrators = RoleGrant.objects.filter(role=Role.FEDERATION_ADMIN, user__is_active=True)
     if user.has_role(Role.FEDERATION_ADMIN) and administrators.count() == 1:
         raise ValidationError(
-            _("This is the federation's last administrator: name another one first."),
+            _("This is the federation’s last administrator: name another one first."),
             code="last_one",
         )
 

@@ -217,9 +217,8 @@ class Decider:
 
     def wake_at(self, now: float) -> float | None:
         """Return when `tick` is to be called, None when nobody waits."""
-        moments = [self._deadlines.earliest(), self.budgets.earliest()]
-        if self._waiting:
-            moments.append(now + TICK_SECONDS)
+        soon = now + TICK_SECONDS if self._waiting else None
+        moments = (self._deadlines.earliest(), self.budgets.earliest(), soon)
         return min((moment for moment in moments if moment is not None), default=None)
 
     def place(self, ticket_id: str, now: float) -> Place | None:

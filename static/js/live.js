@@ -26,6 +26,8 @@ function write(told) {
     showMeter(meter, told.servers[meter.dataset.liveMeter]);
   }
   for (const notice of document.querySelectorAll("[data-live-away]")) notice.hidden = told.router;
+  routerIsThere = told.router;
+  announce();
 }
 
 function find(told, path) {
@@ -48,12 +50,21 @@ function showMeter(meter, server) {
   meter.value = server.in_flight;
 }
 
-function announce(isLive) {
+// Without the router nothing is live, and the notice above says it already.
+let routerIsThere = !document.querySelector("[data-live-away]:not([hidden])");
+let isConnected = false;
+
+function announce() {
   for (const place of document.querySelectorAll("[data-live-status]")) {
-    place.hidden = false;
-    place.classList.toggle("status-green", isLive);
-    setText(place.querySelector("[data-live-label]"), isLive ? place.dataset.liveOn : place.dataset.liveOff);
+    place.hidden = isConnected && !routerIsThere;
+    place.classList.toggle("status-green", isConnected);
+    setText(place.querySelector("[data-live-label]"), isConnected ? place.dataset.liveOn : place.dataset.liveOff);
   }
+}
+
+function connect(isThere) {
+  isConnected = isThere;
+  announce();
 }
 
 // A hidden page gives its connection back: over HTTP/1.1 a browser has six for the whole site. The browser
@@ -63,10 +74,10 @@ let source = null;
 function follow() {
   if (document.hidden) return;
   source = new EventSource("/live/");
-  source.addEventListener("open", () => announce(true));
+  source.addEventListener("open", () => connect(true));
   source.addEventListener("message", (event) => write(JSON.parse(event.data)));
   source.addEventListener("error", () => {
-    announce(false);
+    connect(false);
     if (source?.readyState === EventSource.CLOSED) setTimeout(follow, RETRY_MS);
   });
 }

@@ -216,7 +216,7 @@ def test_everything_is_reached_by_keyboard_alone(visit: Visit, cast: Cast) -> No
     page.get_by_role("button", name="rennes_user").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowDown")
-    expect(page.get_by_role("link", name="Email Addresses")).to_be_focused()
+    expect(page.get_by_role("link", name="E-mail addresses")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="rennes_user")).to_be_focused()
 

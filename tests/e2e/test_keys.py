@@ -226,7 +226,7 @@ def test_a_key_is_replaced_and_the_old_one_shows_until_when_it_works(
     page = visit("/keys/", as_=cast.rennes_user)
 
     page.get_by_role("link", name=f"Replace {key.name}").click()
-    page.get_by_role("button", name="Make the new key").click()
+    page.get_by_role("button", name="Create the new key").click()
     text = page.locator("#key-text").inner_text()
     assert is_well_formed(text)
     assert text != old

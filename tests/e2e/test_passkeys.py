@@ -80,19 +80,19 @@ def device(browser: Browser, portal: Portal, complaints: Complaints) -> Iterator
 
 def log_in(page: Page, user: User, path: str = "/servers/") -> None:
     page.goto(path)
-    page.get_by_label("Email").fill(user.email)
+    page.get_by_label("E-mail address").fill(user.email)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Log in", exact=True).click()
+    page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
 
 
 def log_out(page: Page, user: User) -> None:
     page.get_by_role("button", name=user.name).click()
-    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("button", name="Sign out").click()
 
 
 def set_a_passkey(page: Page, name: str = "Laptop") -> None:
     page.get_by_label("Its name").fill(name)
-    page.get_by_role("button", name="Set it now").click()
+    page.get_by_role("button", name="Create it now").click()
 
 
 def test_a_role_leads_to_a_passkey_which_then_signs_in_alone(device: Device, cast: Cast) -> None:
@@ -100,16 +100,16 @@ def test_a_role_leads_to_a_passkey_which_then_signs_in_alone(device: Device, cas
     log_in(page, cast.rennes_dsi)
     expect(page.get_by_role("heading", level=1)).to_have_text("Your second factor")
 
-    page.get_by_role("link", name="Set a passkey").click()
+    page.get_by_role("link", name="Create a passkey").click()
     set_a_passkey(page)
-    expect(page.get_by_role("heading", level=1)).to_have_text("Recovery Codes")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Recovery codes")
     page.get_by_role("link", name="Go on where you were").click()
     expect(page).to_have_url(re.compile("/servers/$"))
     assert device.keys() == 1
 
     log_out(page, cast.rennes_dsi)
     page.goto("/account/login/?next=/keys/")
-    page.get_by_role("button", name="Log in with a passkey").click()
+    page.get_by_role("button", name="Sign in with a passkey").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("My keys")
     page.goto("/servers/")
     expect(page).to_have_url(re.compile("/servers/$"))
@@ -118,7 +118,7 @@ def test_a_role_leads_to_a_passkey_which_then_signs_in_alone(device: Device, cas
 def test_after_the_password_a_passkey_is_the_second_factor(device: Device, cast: Cast) -> None:
     page = device.page
     log_in(page, cast.rennes_dsi)
-    page.get_by_role("link", name="Set a passkey").click()
+    page.get_by_role("link", name="Create a passkey").click()
     set_a_passkey(page)
     page.get_by_role("link", name="Go on where you were").click()
     log_out(page, cast.rennes_dsi)
@@ -133,7 +133,7 @@ def test_after_the_password_a_passkey_is_the_second_factor(device: Device, cast:
 def test_who_does_not_show_a_finger_is_told_so_on_the_page(device: Device, cast: Cast) -> None:
     page = device.page
     log_in(page, cast.rennes_dsi)
-    page.get_by_role("link", name="Set a passkey").click()
+    page.get_by_role("link", name="Create a passkey").click()
     device.will(verify=False)
 
     set_a_passkey(page)
@@ -148,9 +148,9 @@ def test_a_second_passkey_is_renamed_and_removed_and_the_last_one_stays(
 ) -> None:
     page = device.page
     log_in(page, cast.rennes_dsi, "/account/2fa/")
-    page.get_by_role("link", name="Set a passkey").click()
+    page.get_by_role("link", name="Create a passkey").click()
     set_a_passkey(page, "Laptop")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Recovery Codes")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Recovery codes")
     page.goto("/account/2fa/webauthn/")
 
     page.get_by_role("link", name="Rename (Laptop)").click()
@@ -170,9 +170,9 @@ def test_a_session_from_before_shows_the_passkey_once(
 ) -> None:
     page = device.page
     log_in(page, cast.rennes_dsi)
-    page.get_by_role("link", name="Set a passkey").click()
+    page.get_by_role("link", name="Create a passkey").click()
     set_a_passkey(page)
-    expect(page.get_by_role("heading", level=1)).to_have_text("Recovery Codes")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Recovery codes")
     session = page.context.cookies()
     name = next(cookie for cookie in session if cookie.get("name") == "sessionid")
     strip_of_its_proof(str(name.get("value")))

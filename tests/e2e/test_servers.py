@@ -93,11 +93,13 @@ def test_that_the_router_goes_away_is_said_on_the_open_page(
         page = visit("/servers/", as_=cast.orleans_user)
         expect(page.locator(in_flight(deployment))).to_have_text("3")
         expect(page.locator("[data-live-away]")).to_be_hidden()
+        expect(page.locator("[data-live-status]")).to_be_visible()
     finally:
         feed.stop()
         socket.unlink()
 
     expect(page.locator("[data-live-away]")).to_be_visible()
+    expect(page.locator("[data-live-status]")).to_be_hidden()
     expect(page.locator(in_flight(deployment))).to_have_text("–")
 
 

@@ -19,9 +19,9 @@ def user(portal: Portal) -> User:
 
 
 def sign_in(page: Page, password: str = PASSWORD) -> None:
-    page.get_by_label("Email").fill("mary@example.org")
+    page.get_by_label("E-mail address").fill("mary@example.org")
     page.get_by_label("Password").fill(password)
-    page.get_by_role("main").get_by_role("button", name="Log in").click()
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
 
 
 def test_a_password_opens_the_page_that_was_asked_for(visit: Visit, user: User) -> None:
@@ -38,7 +38,7 @@ def test_a_protected_account_asks_for_a_code(visit: Visit, user: User) -> None:
     page = visit("/account/login/")
 
     sign_in(page)
-    button = page.get_by_role("main").get_by_role("button", name="Log in")
+    button = page.get_by_role("main").get_by_role("button", name="Sign in")
     page.get_by_role("textbox").fill("000000")
     button.click()
     expect(page.get_by_role("alert")).to_be_focused()
@@ -96,6 +96,6 @@ def test_logging_out_leads_to_the_visitors_page(visit: Visit, user: User) -> Non
     page = visit("/", as_=user)
 
     page.get_by_role("button", name="mary").click()
-    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("button", name="Sign out").click()
 
-    expect(page.get_by_role("link", name="Log in").first).to_be_visible()
+    expect(page.get_by_role("link", name="Sign in").first).to_be_visible()

@@ -4,6 +4,7 @@ A route that is neither here nor in `NO_PAGES` is a page that nobody has looked 
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import NamedTuple
 
 from allauth.mfa.models import Authenticator
@@ -11,6 +12,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.urls import reverse
 
 from billing.models import UsageRecord
+from billing.periods import paris_today
 from federation.catalogue.models import AIModel
 from federation.fleet.enums import RunState
 from federation.fleet.models import ConformityRun, Deployment
@@ -33,6 +35,15 @@ NO_PAGES = {
     "favicon": "an image",
     "leak_endpoint": "an answer for machines",
     "usage_csv": "a file",
+    "usage_jsonl": "a file",
+    "usage_xlsx": "a file",
+    "take_price_back": "a form's target",
+    "draft_month": "a form's target",
+    "close_month": "a form's target",
+    "statement_pdf": "a file",
+    "statement_csv": "a file",
+    "statement_xlsx": "a file",
+    "take_fee_back": "a form's target",
     "journal_csv": "a file",
     "client_file": "a file",
     "agreement_file": "a file",
@@ -48,9 +59,11 @@ NO_PAGES = {
     "server_pulse": "a part of a page",
     "journal_chain": "a part of a page",
     "run_again": "a form's target",
+    "discard_draft": "a form's target",
     "accept_server": "a form's target",
     "cancel_maintenance": "a form's target",
     "submit_candidacy": "a form's target",
+    "sign_agreement": "stands on the candidacy's page; alone only where its form was refused",
     "close_ballot": "a form's target",
     "cancel_ballot": "a form's target",
     "close_team": "a form's target",
@@ -76,6 +89,10 @@ NO_PAGES = {
     "mfa_login_webauthn": "an answer for machines",
     "second_factor": "a step of the sign-in: tried there",
 }
+
+
+MONTH = paris_today().replace(day=1)
+LAST_MONTH = (MONTH - timedelta(days=1)).replace(day=1)
 
 
 class Shown(NamedTuple):
@@ -148,6 +165,9 @@ class Album:
             _at("application", application_id=self.world.application.pk),
             *(_at(name, name=self.world.model.slug) for name in ("model", "compare")),
             _at("model", name=self.leaving.slug),
+            *_plain("prices", "fees", "accounts", "transfers", "statements"),
+            _at("statement", month=MONTH, slug="rennes"),
+            _at("price", name=self.world.model.slug),
             _at("request", request_id=call.pk),
             *_plain("budgets", "new_budget"),
             _at("budget", budget_id=self.world.budget.pk),
@@ -217,6 +237,10 @@ class Album:
             ("journal", reverse("journal") + "?group=catalogue&first=yesterday"),
             _at("site_network", grant_id=world.network.pk),
             *self._of_the_catalogue(),
+            *_plain("prices", "fees", "accounts", "transfers", "grant", "statements"),
+            *(_at("month_statements", month=month) for month in (MONTH, LAST_MONTH)),
+            _at("price", name=world.model.slug),
+            _at("reverse_transfer", transfer_id=world.contribution.pk),
         ]
 
     def _of_the_catalogue(self) -> list[tuple[str, str]]:
@@ -241,7 +265,6 @@ class Album:
             *_plain("home", "begin_candidacy"),
             *(_at(name, pk=pk) for name in ("candidacy", "withdraw_candidacy")),
             _at("candidacy_part", pk=pk, part=Part.CONTACTS),
-            _at("sign_agreement", pk=self.world.agreement.pk),
         ]
 
     def _of_somebody_who_writes(self) -> list[tuple[str, str]]:

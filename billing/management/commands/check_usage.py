@@ -11,7 +11,10 @@ from federation.command import OperatorCommand
 
 
 class Command(OperatorCommand):
-    help = "Look for usage records that name something unknown, and for rows outside every month's partition."
+    help = (
+        "Look for usage records that name something unknown, for rows outside every month's partition, for sums that "
+        "are not their records', and, with all requests, for a ledger that is not what they cost."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

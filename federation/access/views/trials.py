@@ -71,7 +71,7 @@ def _name(request: HttpRequest, user: User, model: AIModel) -> None:
         key = get_object_or_404(keys, pk=UUID(request.POST.get("key", "")))
         name_for_trial(by=user, model=model, key=key)
     except ValueError:
-        messages.error(request, _("This is no key."))
+        messages.error(request, _("This is not a key."))
     except ValidationError as refusal:
         tell_refused(request, refusal)
     else:

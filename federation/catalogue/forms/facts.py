@@ -42,7 +42,7 @@ class LanguagesField(forms.CharField):
         odd = [code for code in codes if not LANGUAGE.fullmatch(code) or not is_known(code)]
         if odd:
             raise ValidationError(
-                _("“%(code)s” is no code of a language: write “fr” for French.") % {"code": odd[0]}
+                _("“%(code)s” is not a language code: write “fr” for French.") % {"code": odd[0]}
             )
         return codes
 

@@ -78,7 +78,9 @@ class DeprecationForm(_EndForm):
     day_field = "retires_on"
     retires_on = forms.DateField(
         label=gettext_lazy("Day of its retirement"),
-        help_text=gettext_lazy("From the beginning of this day, in Paris, it is answered no more."),
+        help_text=gettext_lazy(
+            "From the beginning of this day, Paris time, it is no longer answered."
+        ),
         widget=DayInput,
     )
     note_fr = forms.CharField(
@@ -118,7 +120,7 @@ class AliasEndForm(_EndForm):
         required=False,
         label=gettext_lazy("Refused from"),
         help_text=gettext_lazy(
-            "From the beginning of this day, in Paris, it is answered no more. Empty: it stays."
+            "From the beginning of this day, Paris time, it is no longer answered. Empty: it stays."
         ),
         widget=DayInput,
     )
@@ -145,7 +147,7 @@ class ModelReasonForm(forms.Form):
         max_length=1000,
         widget=forms.Textarea(attrs={"rows": 3}),
         label=gettext_lazy("Reason"),
-        help_text=gettext_lazy("It is kept in the model's history, which everybody reads."),
+        help_text=gettext_lazy("It is kept in the model’s history, which everybody reads."),
     )
 
     def __init__(self, *args: Any, is_needed: bool = True, **kwargs: Any) -> None:

@@ -41,7 +41,7 @@ class RoutingForm(forms.Form):
         max_value=LONGEST_WAIT,
         label=gettext_lazy("Longest wait, in seconds"),
         help_text=gettext_lazy(
-            "Who has waited so long is told that all servers are full. Empty: as long as the router allows."
+            "A request that has waited so long is told that all servers are full. Empty: as long as the router allows."
         ),
     )
     forward_priority = forms.BooleanField(

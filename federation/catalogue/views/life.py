@@ -94,7 +94,6 @@ def put_to_the_vote(request: HttpRequest, pk: UUID) -> HttpResponse:
                 by=user,
                 kind=SubjectKind.MODEL,
                 subject_id=model.pk,
-                question=_("Shall the federation take %(model)s on trial?") % {"model": model},
                 closes_at=form.cleaned_data["closes_on"],
             )
         except ValidationError as refusal:
@@ -117,7 +116,12 @@ def adopt(request: HttpRequest, pk: UUID) -> HttpResponse:
         "such a decision, put the model to the vote."
     )
     return _with_reason(
-        request, pk, adopt_model, _("Record the committee’s decision"), text, _("Take it on trial")
+        request,
+        pk,
+        adopt_model,
+        _("Record the committee’s decision"),
+        text,
+        _("Take %(name)s on trial"),
     )
 
 
@@ -175,7 +179,7 @@ def restore(request: HttpRequest, pk: UUID) -> HttpResponse:
     text = _(
         "It is in production again, without a date. The people who use it are told that it stays."
     )
-    title = _("Keep it in production")
+    title = _("Keep %(name)s in production")
     return _with_reason(request, pk, restore_model, title, text, title)
 
 
@@ -187,7 +191,7 @@ def retire(request: HttpRequest, pk: UUID) -> HttpResponse:
         "Requests for it are refused within a second. For good: its name is not given to another model, and "
         "it does not come back into the catalogue."
     )
-    title = _("Retire it for good")
+    title = _("Retire %(name)s for good")
     return _with_reason(request, pk, retire_model, title, text, title, is_end=True)
 
 
@@ -213,7 +217,8 @@ def _with_reason(
         else:
             messages.success(request, _("It is in force."))
             return redirect("model_life", pk)
-    return _step(request, model, form, title, text, button, is_grave=is_end)
+    named = {"name": model.display_name}
+    return _step(request, model, form, title % named, text, button % named, is_grave=is_end)
 
 
 def _step(

@@ -56,4 +56,4 @@ def _say(request: HttpRequest, made: MinimumService, before: MinimumService) -> 
         text = _("Version %(number)s is in force within a second.")
         messages.success(request, text % {"number": made.number})
     else:
-        messages.success(request, _("The model is critical no more."))
+        messages.success(request, _("The model is no longer critical."))

@@ -28,7 +28,7 @@ class GuestRulesForm(forms.Form):
         coerce=lambda value: PriorityClass(int(value)),
         choices=[(level.value, f"P{level.value}") for level in PriorityClass],
         label=gettext_lazy("Lowest class"),
-        help_text=gettext_lazy("Other institutions' requests of lower classes are not served."),
+        help_text=gettext_lazy("Other institutions’ requests of lower classes are not served."),
     )
     blocked_institutions = forms.ModelMultipleChoiceField(
         Institution.objects.none(),

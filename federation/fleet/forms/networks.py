@@ -90,5 +90,5 @@ class AnswerForm(forms.Form):
     answer = forms.CharField(
         max_length=200,
         label=gettext_lazy("Reason"),
-        help_text=gettext_lazy("The institution’s IT department gets it by mail."),
+        help_text=gettext_lazy("The institution’s IT department gets it by e-mail."),
     )

@@ -68,8 +68,7 @@ class DeclarationForm(forms.Form):
         widget=forms.PasswordInput(attrs={**PLAIN, "autocomplete": "new-password"}),
         label=gettext_lazy("Access key"),
         help_text=gettext_lazy(
-            "What the router shows to the server (vLLM: --api-key). It is kept sealed and never shown "
-            "again; left empty, the one that is kept stays."
+            "What the router shows to the server (vLLM: --api-key). It is kept sealed and never shown again."
         ),
     )
     ca_bundle = authorities_field()
@@ -97,7 +96,7 @@ class DeclarationForm(forms.Form):
         widget=forms.TextInput(attrs=PLAIN),
         label=gettext_lazy("Name on the server"),
         help_text=gettext_lazy(
-            "As /v1/models of your server lists it (vLLM: --served-model-name)."
+            "As /v1/models of your server lists it (vLLM: <code>--served-model-name</code>)."
         ),
     )
     quantisation = forms.CharField(
@@ -112,7 +111,7 @@ class DeclarationForm(forms.Form):
         max_value=MOST_TOKENS,
         label=gettext_lazy("Context window, in tokens"),
         help_text=gettext_lazy(
-            "What the server really reads (vLLM: --max-model-len), not what the model could. A prompt "
+            "What the server really reads (vLLM: <code>--max-model-len</code>), not what the model could. A prompt "
             "nearly as long is tried."
         ),
     )
@@ -125,14 +124,14 @@ class DeclarationForm(forms.Form):
     )
     tools = forms.BooleanField(
         required=False,
-        label=gettext_lazy("Calls tools"),
+        label=gettext_lazy("Tool calls"),
         help_text=gettext_lazy(
             "Agents need it. vLLM: --enable-auto-tool-choice and the --tool-call-parser of the model."
         ),
     )
     json_schema = forms.BooleanField(
         required=False,
-        label=gettext_lazy("Answers after a JSON schema"),
+        label=gettext_lazy("Structured output, after a JSON schema"),
         help_text=gettext_lazy("“response_format” with a schema is followed to the letter."),
     )
     gpu_type = forms.CharField(

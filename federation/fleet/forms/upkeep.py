@@ -70,5 +70,5 @@ class DeclineForm(forms.Form):
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3}),
         label=gettext_lazy("Reason"),
-        help_text=gettext_lazy("The institution’s IT department gets it by mail."),
+        help_text=gettext_lazy("The institution’s IT department gets it by e-mail."),
     )

@@ -47,7 +47,7 @@ def _grantable(text: str) -> str:
     try:
         address = canonical(text)
     except ValueError:
-        raise ValidationError({"address": _("This is no IP address.")}) from None
+        raise ValidationError({"address": _("This is not an IP address.")}) from None
     reason = reason_against(address)
     if reason is not None and reason not in GRANTABLE:
         raise ValidationError(

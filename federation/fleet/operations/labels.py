@@ -25,7 +25,7 @@ def set_site_labels(*, by: Actor, site: Site, labels: Sequence[str]) -> Site:
     for word in words:
         if not is_label(word) or normal(word) == OWN:
             raise ValidationError(
-                _("“%(label)s” is no label such as HDS or SecNumCloud."),
+                _("“%(label)s” is not a label such as HDS or SecNumCloud."),
                 params={"label": word[:80]},
             )
     if len(words) > MAX_LABELS:

@@ -124,8 +124,8 @@ def _fault(fault: RangeFault) -> str:
     match fault:
         case RangeFault.NO_NETWORK:
             return _(
-                "This is no network such as 10.2.0.0/24: an address, a slash, and the number of its bits, "
-                "those after them zero."
+                "This is not a network such as 10.2.0.0/24: an address, a slash, and the number of its "
+                "bits, those after them zero."
             )
         case RangeFault.NOT_PRIVATE:
             return _(

@@ -189,7 +189,7 @@ def _addresses(server: InferenceServer, *, may_be_unknown: bool = False) -> list
         if may_be_unknown:
             return []
         raise ValidationError(
-            _("The host “%(host)s” is unknown here: check its name and this machine's DNS."),
+            _("The host “%(host)s” is unknown here: check its name and this machine’s DNS."),
             code="unknown_host",
             params={"host": target.host},
         ) from None

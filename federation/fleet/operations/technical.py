@@ -82,9 +82,7 @@ def save_draft(
         )
     else:
         draft = _locked(form, seen)
-        policies.check_edit_form(by, draft)
-        if draft.state != FormState.DRAFT:
-            raise ValidationError(_("This form is handed in already."), code="handed_in")
+        _check_draft(by, draft)
     _fill(draft, fields)
     if key:
         draft.sealed_key = seal(str(draft.pk), key, encryption_keys())
@@ -94,6 +92,15 @@ def save_draft(
     draft.save()
     record(by=by, verb="fleet.save_draft", obj=draft, institution=institution)
     return draft
+
+
+@transaction.atomic
+def discard_draft(*, by: Actor, form: TechnicalForm) -> None:
+    """Throw a draft away, and the secrets with it. Raises `ValidationError` when it is handed in."""
+    draft = _locked(form, None)
+    _check_draft(by, draft)
+    record(by=by, verb="fleet.discard_draft", obj=draft, institution=draft.institution)
+    draft.delete()
 
 
 @transaction.atomic
@@ -213,6 +220,12 @@ def decline_form(*, by: Actor, form: TechnicalForm, reason: str) -> TechnicalFor
     )
     mails.tell_declined(locked)
     return locked
+
+
+def _check_draft(by: Actor, form: TechnicalForm) -> None:
+    policies.check_edit_form(by, form)
+    if form.state != FormState.DRAFT:
+        raise ValidationError(_("This form is handed in already."), code="handed_in")
 
 
 def _locked(form: TechnicalForm, seen: int | None) -> TechnicalForm:

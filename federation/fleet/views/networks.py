@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from federation.fleet.enums import SiteGrantState
@@ -37,8 +38,11 @@ def networks(request: HttpRequest) -> HttpResponse:
     """What is asked for, what is in force, and what has ended."""
     user = _concerned(request)
     rows = SiteEgressGrant.objects.for_user(user).select_related("site__institution")
-    states = (SiteGrantState.ASKED, SiteGrantState.GRANTED)
-    groups = [(state, rows.filter(state=state)) for state in states]
+    states = {
+        SiteGrantState.ASKED: pgettext("networks", "asked for"),
+        SiteGrantState.GRANTED: _("in force"),
+    }
+    groups = [(heading, rows.filter(state=state)) for state, heading in states.items()]
     context = {
         "groups": groups,
         "ended": rows.exclude(state__in=states)[:MOST_SHOWN],
@@ -123,12 +127,12 @@ def _page(request: HttpRequest, grant: SiteEgressGrant, form: Form) -> HttpRespo
 def _said(grant: SiteEgressGrant) -> str:
     match grant.state:
         case SiteGrantState.ASKED:
-            return _("The federation has your wish, and answers by mail.")
+            return _("The federation has your request, and answers by e-mail.")
         case SiteGrantState.GRANTED:
             return _("The router is let in within a second. Run the checks of the servers again.")
         case SiteGrantState.DECLINED:
             return _("It is declined; the institution is told.")
-    return _("It is withdrawn: within a second the router connects there no more.")
+    return _("It is withdrawn: within a second the router no longer connects there.")
 
 
 def _concerned(request: HttpRequest) -> User:

@@ -180,6 +180,7 @@ def _may(user: User, server: InferenceServer, runs: list[ConformityRun]) -> dict
         "may_manage": can_manage_server(user, server),
         "may_edit": form is not None and can_edit_form(user, form),
         "may_decide": decides and server.state in (ServerState.SUBMITTED, ServerState.STAGING),
+        "is_to_accept": decides and server.state == ServerState.STAGING,
         "refused_in_network": refused is not None and lies_in_private_network(refused[0]),
         "refused": refused if decides and server.state != ServerState.RETIRED else None,
         **{

@@ -5,15 +5,16 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from federation.fleet.forms.technical import Declaration
 from federation.fleet.hints import firewall_hint, listed_ports
 from federation.fleet.models import InferenceServer, TechnicalForm
+from federation.fleet.operations.technical import discard_draft
 from federation.fleet.policies import check_edit_form, check_fill_form
 from federation.fleet.queries import drafts_of, lending_institutions
 from federation.members.models import Institution
@@ -65,6 +66,21 @@ def technical_form(request: HttpRequest, form_id: UUID) -> HttpResponse:
     if (answer := _written(request, declaration)) is not None:
         return answer
     return _page(request, declaration, form.institution, {})
+
+
+@require_POST
+@login_required
+def discard(request: HttpRequest, form_id: UUID) -> HttpResponse:
+    """Throw a draft away."""
+    user = signed_in(request)
+    form = get_object_or_404(TechnicalForm.objects.for_user(user), pk=form_id)
+    try:
+        discard_draft(by=user, form=form)
+    except ValidationError as refusal:
+        messages.error(request, " ".join(refusal.messages))
+    else:
+        messages.success(request, _("The draft is thrown away."))
+    return redirect("new_server")
 
 
 def _written(request: HttpRequest, declaration: Declaration) -> HttpResponse | None:

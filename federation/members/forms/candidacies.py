@@ -192,14 +192,14 @@ class RoleForm(PartForm):
     is_consumer = forms.BooleanField(
         required=False,
         label=gettext_lazy("Consumer"),
-        help_text=gettext_lazy("Uses the federation's models and shares their costs."),
+        help_text=gettext_lazy("Uses the federation’s models and shares their costs."),
     )
     contributions = forms.MultipleChoiceField(
         required=False,
         choices=Contribution.choices,
         widget=forms.CheckboxSelectMultiple,
         label=gettext_lazy("What it would contribute"),
-        help_text=gettext_lazy("Who ticks one of these takes part as a contributor."),
+        help_text=gettext_lazy("Whoever ticks one of these takes part as a contributor."),
     )
     motivation = forms.CharField(
         required=False,

@@ -69,7 +69,7 @@ class BallotForm(forms.Form):
 
 class VoteForm(forms.Form):
     choice = forms.ChoiceField(
-        choices=Choice.choices, widget=forms.RadioSelect, label=gettext_lazy("Your vote")
+        choices=Choice.choices, widget=forms.RadioSelect, label=gettext_lazy("Answer")
     )
     comment = forms.CharField(
         max_length=1000,
@@ -82,7 +82,7 @@ class VoteForm(forms.Form):
             "The committee and the auditors read it; the applicant does not."
         ),
         SubjectKind.MODEL: gettext_lazy(
-            "The committee and the auditors read it; who proposed the model does not."
+            "The committee and the auditors read it; whoever proposed the model does not."
         ),
     }
 
@@ -96,7 +96,7 @@ class ReasonForm(forms.Form):
         max_length=1000,
         widget=forms.Textarea(attrs={"rows": 3}),
         label=gettext_lazy("Reason"),
-        help_text=gettext_lazy("It is kept with the decision and sent to who applied."),
+        help_text=gettext_lazy("It is kept with the decision and sent to whoever applied."),
     )
 
 
@@ -113,11 +113,18 @@ class DecisionForm(ReasonForm):
         MembershipState.LEFT: gettext_lazy("End it for good"),
     }
 
-    def __init__(self, *args: Any, states: list[MembershipState], **kwargs: Any) -> None:
+    OF_A_CANDIDATE = {MembershipState.LEFT: gettext_lazy("Decline it: the candidacy is over")}
+
+    def __init__(
+        self, *args: Any, states: list[MembershipState], is_candidate: bool, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        labels = self.OF_A_CANDIDATE if is_candidate else self.LABELS
         field = self.fields["state"]
         assert isinstance(field, forms.ChoiceField)
-        field.choices = [(state.value, self.LABELS[state]) for state in states]
+        field.choices = [(state.value, labels[state]) for state in states]
+        if len(states) == 1:
+            field.initial = states[0].value
 
 
 class TextForm(forms.Form):

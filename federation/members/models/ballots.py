@@ -1,17 +1,24 @@
 """Ballots of the committee, and the votes cast in them."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from federation.base import Row
 from federation.members.enums import BallotState, Choice, Outcome, SubjectKind
 from federation.people.models import User
 from federation.people.scope import sees_everything
+
+QUESTIONS: Mapping[SubjectKind, str | Promise] = {
+    SubjectKind.MEMBERSHIP: _("Shall %(name)s become a member?"),
+    SubjectKind.MODEL: _("Shall the federation take %(name)s on trial?"),
+}
 
 
 class BallotQuerySet(models.QuerySet["Ballot"]):
@@ -24,11 +31,14 @@ class BallotQuerySet(models.QuerySet["Ballot"]):
 
 
 class Ballot(Row):
-    """A question put to the committee until a moment. `subject_id` is the row's that it is about."""
+    """A question put to the committee until a moment. `subject_id` is the row's that it is about.
+
+    Its name is kept as it was then; the question is put into words for who reads it.
+    """
 
     kind = models.CharField(_("about"), max_length=12, choices=SubjectKind)
     subject_id = models.UUIDField(_("subject"), db_index=True)
-    question = models.CharField(_("question"), max_length=300)
+    subject_name = models.CharField(_("name"), max_length=300)
     opened_by = models.ForeignKey(
         User, models.PROTECT, related_name="+", null=True, blank=True, verbose_name=_("opened by")
     )
@@ -68,6 +78,11 @@ class Ballot(Row):
 
     def __str__(self) -> str:
         return self.question
+
+    @property
+    def question(self) -> str:
+        """Return what is asked, in the language of the moment."""
+        return str(QUESTIONS[SubjectKind(self.kind)]) % {"name": self.subject_name}
 
     @property
     def takes_votes(self) -> bool:

@@ -18,15 +18,13 @@ from federation.transitions import check_transition
 
 
 @transaction.atomic
-def open_ballot(
-    *, by: Actor, kind: SubjectKind, subject_id: UUID, question: str, closes_at: datetime
-) -> Ballot:
+def open_ballot(*, by: Actor, kind: SubjectKind, subject_id: UUID, closes_at: datetime) -> Ballot:
     """Put a question to the committee until a moment. Raises `ValidationError` when none is due."""
     policies.check_open_ballot(by, kind, subject_id, closes_at)
     ballot = Ballot(
         kind=kind,
         subject_id=subject_id,
-        question=question.strip(),
+        subject_name=subject_of(kind).name(subject_id),
         opened_by=by if isinstance(by, User) else None,
         opens_at=timezone.now(),
         closes_at=closes_at,

@@ -6,9 +6,9 @@ from datetime import timedelta
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from federation.days import long_day
 from federation.journal.operations import record
 from federation.members import mails, policies
 from federation.members.enums import INVITATION_TRANSITIONS, InvitationState
@@ -107,8 +107,8 @@ def accept_invitation(*, by: User, token: str) -> Invitation:
     if invitation.email.lower() != by.email.lower():
         raise ValidationError(
             _(
-                "This invitation is for %(invited)s, and you are signed in as %(signed_in)s. Log "
-                "out, then open the link again."
+                "This invitation is for %(invited)s, and you are signed in as %(signed_in)s. Sign out, "
+                "then open the link again."
             ),
             code="other_address",
             params={"invited": invitation.email, "signed_in": by.email},
@@ -146,7 +146,7 @@ def check_is_usable(invitation: Invitation | None) -> None:
             ),
             code="expired_invitation",
             params={
-                "day": date_format(timezone.localtime(invitation.expires_at), "j F Y"),
+                "day": long_day(timezone.localtime(invitation.expires_at)),
                 "name": invitation.invited_by.name,
             },
         )
@@ -155,7 +155,7 @@ def check_is_usable(invitation: Invitation | None) -> None:
 def check_is_pending(invitation: Invitation) -> None:
     if invitation.state == InvitationState.ACCEPTED:
         raise ValidationError(
-            _("This invitation was accepted already: log in with your account."),
+            _("This invitation was accepted already: sign in with your account."),
             code="used_invitation",
         )
     if invitation.state == InvitationState.WITHDRAWN:
@@ -175,8 +175,8 @@ def _check_inviter(invitation: Invitation) -> None:
     except PermissionDenied:
         raise ValidationError(
             _(
-                "%(name)s, who invited you, may not do so any more. Ask your institution's IT "
-                "department for another invitation."
+                "%(name)s, who invited you, may not do so any more. Ask your institution’s IT department "
+                "for another invitation."
             ),
             code="inviter_without_right",
             params={"name": invitation.invited_by.name},

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from federation.members.enums import AgreementState
 from federation.members.forms import tell_refusal
 from federation.members.forms.committee import ReasonForm, SignatureForm, UploadForm
 from federation.members.models import Agreement, StoredFile
@@ -43,6 +44,11 @@ def sign(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Hand in the signed copy; the form stands on the candidacy's page, and here when it was refused."""
     user, agreement = signed_in(request), _seen(request, pk)
     check_sign(user, agreement)
+    if agreement.state != AgreementState.DRAWN_UP:
+        messages.info(
+            request, _("A signed copy is in. To replace it, ask the federation to send it back.")
+        )
+        return redirect("candidacy", agreement.membership.candidacy.pk)
     form = SignatureForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         try:

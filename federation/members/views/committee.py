@@ -92,8 +92,6 @@ def put_to_the_vote(request: HttpRequest, pk: UUID) -> HttpResponse:
                 by=user,
                 kind=SubjectKind.MEMBERSHIP,
                 subject_id=membership.pk,
-                question=_("Shall %(institution)s become a member?")
-                % {"institution": membership.institution.name},
                 closes_at=form.cleaned_data["closes_on"],
             )
         except ValidationError as refusal:
@@ -109,7 +107,11 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Suspend, lift the suspension, or end, with the reason."""
     user, membership = _overseer(request), _seen(request, pk)
     check_decide_membership(user)
-    form = DecisionForm(request.POST or None, states=_states(membership))
+    form = DecisionForm(
+        request.POST or None,
+        states=_states(membership),
+        is_candidate=membership.state == MembershipState.CANDIDATE,
+    )
     if request.method == "POST" and form.is_valid():
         try:
             change_membership_state(

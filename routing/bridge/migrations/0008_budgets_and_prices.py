@@ -14,7 +14,7 @@ DROP = "DROP TRIGGER routing_notes_a_change ON {table};"
 class Migration(migrations.Migration):
     dependencies = [
         ("routing", "0007_networks_and_certificates"),
-        ("billing", "0009_budgets"),
+        ("billing", "0010_budgets"),
     ]
     operations = [
         migrations.RunSQL(TRIGGER.format(table=table, section=section), DROP.format(table=table))

@@ -7,16 +7,19 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import override
 
 from federation.access.keys import KEY_PATTERN, is_well_formed
 from federation.access.models import ApiKey, Application
 from federation.access.policies import LONGEST_LIFE
+from federation.days import long_day
 from federation.fleet.models import Deployment
 from federation.people.enums import Role
 from federation.people.models import User
 from federation.people.operations import grant_role
 from routing.core.enums import LifecycleStage, PriorityClass, RoutingMode
 from tests.support.factories import OPERATOR, Cast, make_application, make_key, make_model
+from tests.support.lifecycle import deprecate
 from tests.support.pages import signed_in_as
 
 PAGE = "/keys/new/"
@@ -236,8 +239,9 @@ def test_the_earliest_and_the_latest_day_are_told_as_the_reader_writes_days(cast
     past = send(cast.rennes_user, expires_on="2020-01-01").content.decode()
     far = send(cast.rennes_user, expires_on="9999-12-31").content.decode()
 
-    assert f"Au plus tôt aujourd’hui, le {today:%d/%m/%Y}." in past
-    assert f"Au plus tard le {today + LONGEST_LIFE:%d/%m/%Y}." in far
+    with override("fr"):
+        assert f"Au plus tôt aujourd’hui, le {long_day(today)}." in past
+        assert f"Au plus tard le {long_day(today + LONGEST_LIFE)}." in far
 
 
 def test_both_missing_names_are_told_at_once(cast: Cast) -> None:
@@ -260,3 +264,14 @@ def test_a_key_for_own_servers_only_is_not_shown_a_model_served_elsewhere(
     page = send(cast.orleans_user, routing_mode="private-only")
 
     assert deployment.version.model.slug not in re.sub(r"<form.*</form>", "", page.content.decode())
+
+
+def test_a_model_that_goes_says_until_when(cast: Cast, deployment: Deployment) -> None:
+    leaving = deprecate(deployment.version.model, days=90)
+    assert leaving.retires_on is not None
+
+    html = signed_in_as(cast.rennes_user).get(PAGE, headers={"accept-language": "en"})
+
+    with override("en"):
+        day = long_day(leaving.retires_on)
+    assert f"{leaving} (deprecated, refused from {day} on)" in html.content.decode()

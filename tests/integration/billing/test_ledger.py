@@ -1,12 +1,9 @@
 """What requests cost, and who owes it to whom: exact for every history, and never changed."""
 
-import random
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from threading import Thread
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -22,7 +19,6 @@ from billing.enums import AccountKind, PeriodState, PriceKind
 from billing.ledger import balances, findings
 from billing.models import (
     AccountingPeriod,
-    FeeVersion,
     PriceVersion,
     Transfer,
     UsageCharge,
@@ -32,88 +28,21 @@ from billing.models import (
 from billing.operations.ledger import grant, month_to_book, reverse, reverse_request
 from billing.operations.prices import Units, set_fee, set_price, withdraw_price
 from billing.periods import paris_today
-from federation.fleet.models import Deployment
 from federation.journal.actors import CommandActor
 from federation.members.models import Institution
 from federation.people.enums import Role
 from routing.core.accounting import Closed
 from routing.core.enums import RequestStatus
-from tests.integration.billing.conftest import id_at
+from tests.integration.billing.market import HISTORY, Market, price_from
 from tests.support.factories import OPERATOR, make_cast, make_institution, make_user, serve_model
-from tests.support.records import closed, opened
 
 pytestmark = pytest.mark.django_db
-HISTORY = datetime(2026, 3, 10, 12, tzinfo=UTC)
+CLOSED = {
+    "state": PeriodState.CLOSED,
+    "closed_at": timezone.now(),
+    "statements_hash": "0",
+}
 THIS_MONTH = paris_today().replace(day=1)
-
-
-def price_from(moment: datetime, deployment: Deployment, **units: int) -> PriceVersion:
-    """A price with its beginning in the past, as only time can make one."""
-    return PriceVersion.objects.create(
-        model=deployment.version.model, valid_from=moment, **{"prompt_nano": 100, **units}
-    )
-
-
-@dataclass
-class Market:
-    """Rennes and Reims serve one model each; they and Orléans ask. Prices and fees have changed once."""
-
-    rennes: Institution = field(default_factory=lambda: make_institution("rennes"))
-    reims: Institution = field(default_factory=lambda: make_institution("reims"))
-    orleans: Institution = field(default_factory=lambda: make_institution("orleans"))
-
-    def __post_init__(self) -> None:
-        self.served = [serve_model(self.rennes, "llama"), serve_model(self.reims, "qwen")]
-        self.turn = HISTORY + timedelta(days=3)
-        for served in self.served:
-            price_from(HISTORY - timedelta(days=100), served, completion_nano=333, cached_nano=7)
-            price_from(self.turn, served, prompt_nano=17, completion_nano=1001)
-        begun = HISTORY - timedelta(days=100)
-        FeeVersion.objects.create(basis_points=333, valid_from=begun)
-        FeeVersion.objects.create(basis_points=500, valid_from=self.turn)
-        FeeVersion.objects.create(institution=self.orleans, basis_points=0, valid_from=begun)
-
-    def request(self, n: int) -> Closed:
-        """The nth of many: around the change of prices, by anybody, with any outcome."""
-        draw = random.Random(n)
-        asking = draw.choice([self.rennes, self.reims, self.orleans])
-        served = draw.choice(self.served)
-        at = self.turn + timedelta(minutes=draw.randrange(-3000, 3000))
-        status = draw.choice([RequestStatus.OK] * 4 + list(RequestStatus))
-        return self.asked(
-            asking,
-            served,
-            at,
-            prompt_tokens=draw.randrange(5000),
-            cached_tokens=draw.randrange(6000),
-            completion_tokens=draw.randrange(3000),
-            status=status,
-            http_status=200 if status == RequestStatus.OK else draw.choice([0, 200, 503]),
-            endpoint=draw.choice(["chat/completions", "chat/completions", "embeddings"]),
-        )
-
-    def asked(
-        self,
-        asking: Institution,
-        served: Deployment,
-        at: datetime = HISTORY,
-        *,
-        endpoint: str = "chat/completions",
-        **facts: Any,
-    ) -> Closed:
-        asked = opened(
-            id=str(id_at(at)),
-            institution_id=str(asking.pk),
-            model_id=str(served.version.model_id),
-            received_at=at.timestamp(),
-            endpoint=endpoint,
-        )
-        told = {
-            "server_id": str(served.server_id),
-            "deployment_id": str(served.pk),
-            "finished_at": at.timestamp(),
-        }
-        return closed(asked, **told | facts)
 
 
 @pytest.fixture
@@ -284,7 +213,7 @@ def test_a_new_price_changes_nothing_that_is_past(market: Market) -> None:
 
 
 def test_what_comes_late_is_booked_in_the_month_that_is_open(market: Market) -> None:
-    AccountingPeriod.objects.create(month=date(2026, 3, 1), state=PeriodState.CLOSED)
+    AccountingPeriod.objects.create(month=date(2026, 3, 1), **CLOSED)
     store([market.asked(market.orleans, market.served[0])])
 
     charge = UsageCharge.objects.get()
@@ -394,7 +323,7 @@ def test_a_price_is_withdrawn_until_it_begins(market: Market) -> None:
 
 def test_what_is_booked_now_lies_in_the_first_month_that_is_not_closed() -> None:
     assert month_to_book() == THIS_MONTH
-    AccountingPeriod.objects.create(month=THIS_MONTH, state=PeriodState.CLOSED)
+    AccountingPeriod.objects.create(month=THIS_MONTH, **CLOSED)
     assert month_to_book() > THIS_MONTH
 
 

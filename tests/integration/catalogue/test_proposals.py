@@ -55,7 +55,6 @@ def vote(cast: Cast, proposal: Proposal, choice: Choice) -> Ballot:
         by=cast.admin,
         kind=SubjectKind.MODEL,
         subject_id=proposal.model_id,
-        question="Shall we?",
         closes_at=timezone.now() + timedelta(days=7),
     )
     cast_vote(by=cast.admin, ballot=ballot, choice=choice)
@@ -187,7 +186,6 @@ def test_while_the_committee_votes_nothing_else_decides(cast: Cast, proposal: Pr
         by=cast.admin,
         kind=SubjectKind.MODEL,
         subject_id=proposal.model_id,
-        question="Shall we?",
         closes_at=timezone.now() + timedelta(days=7),
     )
 
@@ -251,7 +249,6 @@ def test_who_may_puts_it_to_the_vote_on_its_page_and_finds_the_open_ballot_there
         by=cast.admin,
         kind=SubjectKind.MODEL,
         subject_id=proposal.model_id,
-        question="Shall we?",
         closes_at=timezone.now() + timedelta(days=7),
     )
 
@@ -283,7 +280,6 @@ def test_who_has_to_act_on_a_proposal_is_told_so_and_nobody_else_is(
         by=cast.admin,
         kind=SubjectKind.MODEL,
         subject_id=proposal.model_id,
-        question="Shall we?",
         closes_at=timezone.now() + timedelta(days=7),
     )
     cast_vote(by=cast.admin, ballot=opened, choice=Choice.NO)
@@ -313,7 +309,6 @@ def test_a_proposal_is_not_withdrawn_while_it_is_put_to_the_vote() -> None:
             by=cast.admin,
             kind=SubjectKind.MODEL,
             subject_id=made.model_id,
-            question="Shall we?",
             closes_at=closes_at,
         )
 
@@ -334,7 +329,6 @@ def test_a_yes_to_what_nobody_stands_by_takes_nothing_on_trial(
         by=cast.admin,
         kind=SubjectKind.MODEL,
         subject_id=proposal.model_id,
-        question="Shall we?",
         closes_at=timezone.now() + timedelta(days=7),
     )
     cast_vote(by=cast.admin, ballot=opened, choice=Choice.YES)

@@ -68,7 +68,7 @@ def test_a_test_counts_for_the_servers_on_which_it_was_made(
     told = ability(cast.orleans_user)
     assert (told.standing, told.short) == (Standing.WELL, "1/2")
     assert "jamais testé sur 1" in told.sentence
-    assert "28 nov. 2026" in told.sentence
+    assert "28\u00a0nov.\u00a02026" in told.sentence
 
     make_report(at_reims, {Check.TOOLS: WELL})
     assert ability(cast.orleans_user).short == "2/2"

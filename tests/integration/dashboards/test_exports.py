@@ -16,10 +16,10 @@ from django.db import connection
 from django.http import StreamingHttpResponse
 from django.test.utils import CaptureQueriesContext
 
-from dashboards.exports import BYTE_ORDER_MARK
 from federation.access.models import ApiKey
 from federation.fleet.models import Deployment
 from federation.people.models import User
+from federation.sheets import BYTE_ORDER_MARK
 from tests.support.calls import store_calls
 from tests.support.factories import Cast, make_application, make_key
 from tests.support.pages import signed_in_as

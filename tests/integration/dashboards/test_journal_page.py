@@ -144,13 +144,19 @@ def event(object_type: str, **diff: Any) -> AuditEvent:
             {"kinds": ["totp", "recovery_codes"]},
             (None, "application d’authentification, codes de secours"),
         ),
-        ("members.ballot", {"subject": "0193d5b2-0000-7000-8000-000000000001"}, (None, "0193d5b2")),
+        ("members.ballot", {"subject": "0193d5b2-0000-7000-8000-000000000001"}, (None, "00000001")),
         ("unknown.table", {"odd": "2026-13-45T99:99"}, (None, "2026-13-45T99:99")),
         (
             "access.apikey",
             {"expires_at": [None, "2026-11-28T12:00:00Z"]},
-            ("–", "28/11/2026 13:00"),
+            ("–", "28\u00a0nov.\u00a02026, 13:00"),
         ),
+        (
+            "fleet.siteegressgrant",
+            {"until": "2027-03-01"},
+            (None, "1er\u00a0mars\u00a02027"),
+        ),
+        ("fleet.guestrules", {"lowest_class": 1}, (None, "P1")),
     ],
 )
 def test_each_kind_of_value_reads_as_words(

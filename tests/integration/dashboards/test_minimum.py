@@ -182,7 +182,7 @@ def test_two_tabs_do_not_undo_each_other(cast: Cast, model: AIModel) -> None:
 def test_a_minimum_is_given_up_and_the_history_stays(cast: Cast, critical: AIModel) -> None:
     _status, text = post(cast.admin, critical, act="give_up", seen=1)
 
-    assert "critical no more" in text
+    assert "no longer critical" in text
     assert not minimum(critical).is_critical
     assert "no minimum" in text
     assert not MinimumService.objects.in_force().exists()

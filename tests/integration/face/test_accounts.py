@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.core import mail
 from django.test import Client
@@ -174,3 +175,51 @@ def test_a_used_reset_link_is_told_clearly(client: Client) -> None:
 
     assert response.status_code == 200
     check_design(response.content.decode())
+
+
+def test_a_sole_address_that_is_proved_has_no_button(signed_in: Client) -> None:
+    html = signed_in.get("/account/email/").content.decode()
+
+    assert "yann@example.org" in html
+    assert re.findall(r'name="(action_\w+)"', html) == ["action_add"]
+
+
+def test_a_second_address_can_be_proved_be_the_first_or_go(signed_in: Client) -> None:
+    user = User.objects.get(name="yann")
+    EmailAddress.objects.create(user=user, email="other@example.org", verified=False)
+
+    html = signed_in.get("/account/email/").content.decode()
+
+    assert re.findall(r'name="(action_\w+)"', html) == [
+        "action_primary",
+        "action_remove",
+        "action_send",
+        "action_add",
+    ]
+
+
+def test_the_present_session_is_listed(signed_in: Client) -> None:
+    html = signed_in.get("/account/sessions/").content.decode()
+
+    assert "127.0.0.1" in html
+    assert "Actuelle" in html
+
+
+def test_no_session_is_no_table(client: Client) -> None:
+    client.force_login(make_user("yann"))
+
+    html = client.get("/account/sessions/").content.decode()
+
+    assert "<table" not in html
+
+
+def test_who_waits_for_the_letter_of_a_new_password_finds_the_ways_on(
+    client: Client, settings: Settings
+) -> None:
+    settings.SITE_CONTACT = "contact@example.org"
+
+    html = client.get("/account/password/reset/done/").content.decode()
+
+    main = html[html.index("<main") : html.index("</main")]
+    for address in ("/account/login/", "/account/password/reset/", "mailto:contact@example.org"):
+        assert f'href="{address}"' in main

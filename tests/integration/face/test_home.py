@@ -5,6 +5,7 @@ from django.core.cache import caches
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from dashboards.navigation import main_entries
 from federation.access.operations import revoke_key
 from federation.catalogue.operations.minimum import set_minimum
 from federation.people.enums import Role
@@ -12,6 +13,7 @@ from federation.people.operations import grant_role
 from routing.core.enums import LifecycleStage
 from routing.dispatch.messages import MinimumLoad, ModelLoad
 from tests.support.calls import store_calls
+from tests.support.candidates import make_candidate
 from tests.support.factories import (
     OPERATOR,
     Cast,
@@ -304,3 +306,40 @@ def test_a_page_that_lies_elsewhere_marks_its_entry(cast: Cast, address: str, en
     html = " ".join(signed_in_as(cast.admin).get(address).content.decode().split())
 
     assert f'href="{entry}" aria-current="page"' in html
+
+
+def test_who_looks_after_keys_that_are_at_work_is_not_told_to_make_the_first(cast: Cast) -> None:
+    deployment = serve_model(cast.rennes)
+    key, _text = make_key(make_application(cast.rennes, cast.rennes_user))
+    before = page(signed_in_as(cast.rennes_dsi))
+    store_calls(key, deployment)
+
+    after = page(signed_in_as(cast.rennes_dsi))
+
+    assert ("Make the first call" in before, "Make the first call" in after) == (True, False)
+    assert "Keys are at work" in after
+    assert 'href="/keys/new/"' in after
+
+
+def test_an_applicant_reads_where_the_candidacy_stands(cast: Cast) -> None:
+    candidacy, _agreement = make_candidate(cast.intruder)
+
+    html = page(signed_in_as(cast.intruder))
+
+    assert "Signed. The committee decides." in html
+    assert f'href="/membership/{candidacy.pk}/"' in html
+    assert "Ask for a role" not in html
+
+
+def test_pages_of_the_account_menu_mark_it(cast: Cast) -> None:
+    browser = signed_in_as(cast.rennes_user)
+
+    assert "data-current" in browser.get("/journal/").content.decode()
+    assert "data-current" in browser.get("/membership/").content.decode()
+    assert "data-current" not in browser.get("/models/", follow=True).content.decode()
+
+
+def test_the_keys_of_a_trial_belong_to_the_models() -> None:
+    entries = main_entries(make_cast().rennes_user, "/keys/trials/0/")
+
+    assert [shown.entry.name for shown in entries if shown.is_current] == ["models"]

@@ -1,15 +1,16 @@
 """Every route of the portal that holds a row, with rows of every institution, and who may know of each.
 
-What is expected is written down here and not asked of the product: its own filters are what the sweep tries.
+What is expected is written down here, not asked of the product: its own filters are what the sweep tries.
 """
 
 from collections.abc import Callable, Iterable
+from datetime import date
 from typing import Any, NamedTuple
 
 from allauth.mfa.models import Authenticator
 from django.db.models import QuerySet
 
-from billing.models import Budget, UsageRecord
+from billing.models import Budget, FeeVersion, PriceVersion, Transfer, UsageRecord
 from federation.access.clients import CLIENTS
 from federation.access.models import ApiKey, Application, Trial
 from federation.catalogue.models import AIModel, Alias, Proposal
@@ -34,7 +35,7 @@ from federation.members.models import (
 )
 from federation.members.queries import Part
 from federation.people.models import RoleGrant, User
-from routing.core.enums import BudgetScope, LifecycleStage
+from routing.core.enums import LifecycleStage
 from tests.integration.federation.world import World
 
 FEDERATION = frozenset({"admin", "auditor"})
@@ -50,6 +51,8 @@ DEPARTMENTS = {
     "orleans": frozenset[str](),
     "nantes": frozenset[str](),
 }
+ACCOUNTANTS = frozenset({"rennes_dsi", "reims_dsi"})
+A_MONTH = date(2026, 1, 1)
 EVERYBODY = frozenset().union(*MEMBERS.values(), {"intruder"})
 NOBODY = frozenset[str]()
 
@@ -151,14 +154,13 @@ def of_requests(world: World) -> list[Target]:
 
 
 def of_budgets(world: World) -> list[Target]:
-    """Whom it bounds sees it, whose it is changes it; those of models and of all are the federation's."""
     targets = []
     for budget in Budget.objects.all():
         readers = writers = NOBODY
-        match budget.scope, budget.owner:
-            case BudgetScope.INSTITUTION, Institution(slug=slug):
+        match budget.owner:
+            case Institution(slug=slug):
                 readers, writers = MEMBERS[slug], DEPARTMENTS[slug]
-            case BudgetScope.KEY, ApiKey(application=application):
+            case ApiKey(application=application):
                 owner = {application.owner.name} if application.owner else set()
                 readers = writers = DEPARTMENTS[application.institution.slug] | owner
         targets.append(Target({"budget_id": budget.pk}, readers, writers))
@@ -249,6 +251,14 @@ def of_models(world: World) -> list[Target]:
     ]
 
 
+def of_statements(world: World) -> list[Target]:
+    """An IT department reads its institution's; the federation writes them."""
+    return [
+        Target({"month": A_MONTH, "slug": each.slug}, DEPARTMENTS[each.slug], NOBODY)
+        for each in Institution.objects.exclude(slug="nantes")
+    ]
+
+
 def of_keys_of_institutions(world: World) -> list[Target]:
     places = Institution.objects.exclude(slug="nantes")
     return [
@@ -288,8 +298,9 @@ RECIPES: dict[str, Recipe] = {
     "cancel_maintenance": of_institutions(
         Maintenance.objects.all, "maintenance_id", lambda row: row.server.institution.slug
     ),
-    "technical_form": of_departments(
-        TechnicalForm.objects.all, "form_id", lambda row: row.institution.slug
+    **dict.fromkeys(
+        ["technical_form", "discard_draft"],
+        of_departments(TechnicalForm.objects.all, "form_id", lambda row: row.institution.slug),
     ),
     **dict.fromkeys(
         [
@@ -310,7 +321,17 @@ RECIPES: dict[str, Recipe] = {
     "institution_keys": of_keys_of_institutions,
     "request": of_requests,
     **dict.fromkeys(["budget", "stop_budget"], of_budgets),
-    **dict.fromkeys(["model", "routing", "compare"], of_models),
+    **dict.fromkeys(["model", "routing", "compare", "price"], of_models),
+    **dict.fromkeys(
+        ["statement", "statement_pdf", "statement_csv", "statement_xlsx"], of_statements
+    ),
+    "month_statements": lambda world: [Target({"month": A_MONTH}, ACCOUNTANTS, NOBODY)],
+    **dict.fromkeys(
+        ["draft_month", "close_month"], lambda world: [Target({"month": A_MONTH}, NOBODY, NOBODY)]
+    ),
+    "take_price_back": of_the_committee(PriceVersion.objects.all, "price_id"),
+    "take_fee_back": of_the_committee(FeeVersion.objects.all, "fee_id"),
+    "reverse_transfer": of_the_committee(Transfer.objects.all, "transfer_id"),
     **dict.fromkeys(
         ["card_facts", "minimum_service"], of_the_committee(AIModel.objects.all, "name", "slug")
     ),

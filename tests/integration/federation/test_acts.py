@@ -6,6 +6,7 @@ from types import ModuleType
 import pytest
 from django.core.exceptions import PermissionDenied
 
+from billing.operations import ledger, months, prices
 from federation.access import keyring, trials
 from federation.access import operations as access
 from federation.catalogue.operations import (
@@ -134,6 +135,7 @@ def test_nobody_writes_in_a_candidacy_of_others(world: World) -> None:
 
 
 MODULES: tuple[ModuleType, ...] = (
+    *(ledger, months, prices),
     *(access, keyring, trials, members, people),
     *(registering, proposals, life, notices, aliases, minimum, routing, facts),
     *(agreements, ballots, candidacies, invitations, teams, texts),

@@ -133,7 +133,7 @@ REFUSALS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "a consumer's server": (
         ("register_server", *SERVER[:2], "orleans", *SERVER[3:], *MODEL),
-        "no approved contributor",
+        "not an approved contributor",
     ),
     "a bad address": (("register_server", "gpu:8000", *SERVER[1:], *MODEL), "base_url"),
     "an address with a password": (

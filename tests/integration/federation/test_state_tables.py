@@ -6,6 +6,7 @@ it is named here. The database itself takes no state that its table does not kno
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import date
 from enum import Enum
 from itertools import product
 from typing import Any
@@ -14,7 +15,11 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Model
+from django.utils import timezone
 
+from billing.enums import PERIOD_TRANSITIONS, PeriodState
+from billing.models import AccountingPeriod
+from billing.operations.months import close_month, draft_month
 from dashboards.states import Table, tables
 from federation.catalogue.models import AIModel
 from federation.fleet.enums import (
@@ -166,6 +171,23 @@ def test_a_deployment_moves_along_its_table_only(world: World) -> None:
     assert tried == allowed(DEPLOYMENT_TRANSITIONS)
 
 
+def test_a_month_moves_along_its_table_only(world: World) -> None:
+    rows = AccountingPeriod.objects.filter(month=date(2025, 1, 1))
+    closed = {"closed_at": timezone.now(), "statements_hash": "0"}
+
+    def prepare(state: PeriodState) -> None:
+        facts = closed if state == PeriodState.CLOSED else {}
+        AccountingPeriod.objects.create(month=date(2025, 1, 1), state=state, **facts)
+
+    acts = {PeriodState.GRACE: draft_month, PeriodState.CLOSED: close_month}
+
+    def act(state: PeriodState) -> None:
+        if state in acts:
+            acts[state](by=OPERATOR, month=date(2025, 1, 1))
+
+    assert moves(rows, PERIOD_TRANSITIONS, prepare, act) == allowed(PERIOD_TRANSITIONS)
+
+
 TRIED: dict[str, tuple[type[Model], str, Callable[[World], None]]] = {
     "Membership": (Membership, "state", test_states.test_a_membership_moves_along_its_table_only),
     "Agreement": (Agreement, "state", test_states.test_an_agreement_moves_along_its_table_only),
@@ -177,6 +199,7 @@ TRIED: dict[str, tuple[type[Model], str, Callable[[World], None]]] = {
     "Site grant": (SiteEgressGrant, "state", test_states.test_a_network_moves_along_its_table_only),
     "Form": (TechnicalForm, "state", test_a_technical_form_moves_along_its_table_only),
     "Run": (ConformityRun, "state", test_a_run_moves_along_its_table_only),
+    "Period": (AccountingPeriod, "state", test_a_month_moves_along_its_table_only),
     "Deployment": (Deployment, "state", test_a_deployment_moves_along_its_table_only),
 }
 """Where a table's states are kept, and the test that tries its pairs."""

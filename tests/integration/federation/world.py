@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
 from billing.enums import BudgetWindow
-from billing.models import Budget
+from billing.models import AccountingPeriod, Budget, FeeVersion, PriceVersion, Transfer
 from billing.operations.budgets import set_budget
+from billing.operations.ledger import grant
+from billing.operations.prices import Units, set_fee, set_price
 from federation.access.models import ApiKey, Application, Limit, Trial
 from federation.access.operations import set_limit
 from federation.access.trials import name_for_trial
@@ -103,6 +105,10 @@ class World:
     """Of the proposed model, by the user at Rennes."""
     budget: Budget
     """Of the institution; others are of Reims, of a key, of the model and of all."""
+    price: PriceVersion
+    fee: FeeVersion
+    contribution: Transfer
+    """Of Rennes: what it is granted."""
     trial: Trial
     """Of the user's key at Rennes, for a model on trial that Rennes serves."""
 
@@ -148,7 +154,6 @@ def make_ballot(cast: Cast) -> tuple[Ballot, Agreement, Candidacy]:
         by=cast.admin,
         kind=SubjectKind.MEMBERSHIP,
         subject_id=agreement.membership_id,
-        question="Shall Nantes become a member?",
         closes_at=timezone.now() + timedelta(days=7),
     )
     return ballot, agreement, candidate
@@ -221,6 +226,26 @@ def make_certificates(*deployments: Deployment) -> ClientCertificate:
     return shown[0]
 
 
+def make_maintenances(*deployments: Deployment) -> Maintenance:
+    """One of the server of each, tomorrow; return that of the first."""
+    later = timezone.now() + timedelta(days=1)
+    planned = [plan_maintenance(by=OPERATOR, server=e.server, starts_at=later) for e in deployments]
+    return planned[0]
+
+
+def make_accounts(cast: Cast, model: AIModel) -> tuple[PriceVersion, FeeVersion, Transfer]:
+    """A price and a fee that are ahead, and a contribution of Rennes; Reims has a fee and a contribution, too."""
+    ahead = timezone.now() + timedelta(days=7)
+    price = set_price(by=OPERATOR, model=model, units=Units(prompt_nano=150), valid_from=ahead)
+    places = (cast.reims, cast.rennes)
+    fees = [set_fee(by=OPERATOR, institution=place, basis_points=250) for place in places]
+    grants = [
+        grant(by=OPERATOR, institution=place, amount_nano=10**12, reason="code") for place in places
+    ]
+    AccountingPeriod.objects.create(month=date(2024, 12, 1))
+    return price, fees[-1], grants[-1]
+
+
 def make_world() -> World:
     """What is named is Rennes's; Reims serves and asks as well, Orléans asks."""
     cast = make_cast()
@@ -258,10 +283,12 @@ def make_world() -> World:
     request_run(by=OPERATOR, server=at_reims.server).lines.create(
         check_name="dns", verdict="ok", finding="resolved", milliseconds=1
     )
-    later = timezone.now() + timedelta(days=1)
-    maintenance = plan_maintenance(by=OPERATOR, server=deployment.server, starts_at=later)
-    plan_maintenance(by=OPERATOR, server=at_reims.server, starts_at=later)
+    price, fee, contribution = make_accounts(cast, model)
+    maintenance = make_maintenances(deployment, at_reims)
     return World(
+        price=price,
+        fee=fee,
+        contribution=contribution,
         draft=draft,
         form=form,
         run=run,

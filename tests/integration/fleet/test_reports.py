@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.urls import reverse
 from django.utils import timezone
 
 from federation.catalogue.models import AIModel, StageChange
@@ -379,3 +380,15 @@ def test_no_line_breaks_over_figures_that_are_missing(submitted: InferenceServer
         )
 
     assert len(report_lines(run)) == len(CHECKS[RunKind.CONFORMITY])
+
+
+def test_a_report_without_a_line_claims_nothing(cast: Cast, submitted: InferenceServer) -> None:
+    ConformityRun.objects.filter(server=submitted).update(
+        state=RunState.PASSED, ended_at=timezone.now()
+    )
+    run = ConformityRun.objects.get(server=submitted)
+
+    html = signed_in_as(cast.rennes_dsi).get(reverse("run", args=[run.pk]))
+
+    assert "<table" not in html.content.decode()
+    assert "Rien n’a été vérifié" in html.content.decode()

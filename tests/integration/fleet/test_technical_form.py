@@ -385,3 +385,18 @@ def test_certificates_of_the_form_are_the_servers(
     assert server.ca_bundle == authority.pem
     assert ClientCertificate.objects.get(server=server).chain == identity.chain
     assert TechnicalForm.objects.get().sealed_client_key == ""
+
+
+def test_a_draft_is_thrown_away_and_what_is_handed_in_is_not(cast: Cast) -> None:
+    draft = make_form(cast.rennes, make_site(cast.rennes), make_model())
+    handed_in = make_form(cast.rennes, make_site(cast.rennes, name="b"), make_model("b"))
+    submit_form(by=cast.rennes_dsi, form=handed_in)
+    browser = signed_in_as(cast.rennes_dsi)
+
+    page = browser.get(f"/servers/forms/{draft.pk}/").content.decode()
+    for form in (draft, handed_in):
+        browser.post(f"/servers/forms/{form.pk}/discard/")
+
+    assert f'action="/servers/forms/{draft.pk}/discard/"' in page
+    assert list(TechnicalForm.objects.all()) == [handed_in]
+    assert AuditEvent.objects.filter(verb="fleet.discard_draft").count() == 1

@@ -51,7 +51,6 @@ def ask(by: User, agreement: Agreement, *, days: float = 7) -> Ballot:
         by=by,
         kind=SubjectKind.MEMBERSHIP,
         subject_id=agreement.membership_id,
-        question="Shall Nantes become a member?",
         closes_at=timezone.now() + timedelta(days=days),
     )
 

@@ -3,11 +3,11 @@
 import pytest
 from django.test import Client
 
-from federation.members.models import Ballot, StoredFile
+from federation.members.models import Ballot, Membership, StoredFile
 from federation.members.operations.candidacies import begin_candidacy, describe_part
 from federation.members.queries import Part, seen_of
 from tests.integration.federation.world import World, make_world
-from tests.support.candidates import NANTES, PART
+from tests.support.candidates import ANGERS, NANTES, PART
 from tests.support.factories import Cast
 from tests.support.pages import signed_in_as
 
@@ -133,3 +133,60 @@ def test_a_draft_says_what_comes_next_from_its_first_part_on(cast: Cast) -> None
 
     assert f"/membership/{draft.pk}/contacts/" in page
     assert f"/membership/{draft.pk}/submit/" not in page
+
+
+def test_a_signed_copy_that_is_in_is_not_asked_for_again(world: World) -> None:
+    response = signed_in_as(world.candidacy.applicant).get(
+        f"/agreements/{world.agreement.pk}/sign/", follow=True
+    )
+
+    assert response.redirect_chain == [(f"/membership/{world.candidacy.pk}/", 302)]
+    assert [str(each) for each in response.context["messages"]]
+
+
+def test_a_candidate_is_declined_and_a_member_suspended(world: World) -> None:
+    admin = signed_in_as(world.cast.admin)
+    rennes = Membership.objects.get(institution=world.cast.rennes)
+
+    def told(membership: object, page: str = "") -> str:
+        address = f"/members/{membership}/{page}"
+        return admin.get(address, headers={"accept-language": "en"}).content.decode()
+
+    candidate = world.agreement.membership_id
+    assert "Decline the candidacy" in told(candidate)
+    assert "Suspend or end" not in told(candidate)
+    assert "Suspend or end" in told(rennes.pk)
+    assert "Decline it: the candidacy is over" in told(candidate, "decide/")
+    assert "End it for good" in told(rennes.pk, "decide/")
+
+
+def test_no_membership_has_ended(world: World) -> None:
+    html = signed_in_as(world.cast.admin).get("/members/?ended=1").content.decode()
+
+    assert "Aucune adhésion terminée" in html
+
+
+def test_a_draft_is_told_to_the_federation_as_what_it_is(world: World) -> None:
+    begin_candidacy(by=world.cast.intruder, facts=ANGERS)
+
+    html = signed_in_as(world.cast.admin).get("/membership/", headers={"accept-language": "en"})
+
+    assert "only its writers and the federation see it" in html.content.decode()
+    assert f"/members/{world.agreement.membership_id}/" in html.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("language", "question"),
+    [
+        ("fr", "Admettre comme membre\u00a0: Nantes Université\u202f?"),
+        ("en", "Shall Nantes Université become a member?"),
+    ],
+)
+def test_a_ballot_asks_its_reader_in_their_language(
+    world: World, language: str, question: str
+) -> None:
+    client = signed_in_as(world.cast.admin)
+    client.cookies["django_language"] = language
+
+    assert question in client.get("/ballots/").content.decode()
+    assert question in client.get(f"/ballots/{world.ballot.pk}/").content.decode()

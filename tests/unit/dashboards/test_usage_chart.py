@@ -49,7 +49,9 @@ def test_the_sentence_names_the_first_model_and_the_busiest_day() -> None:
     with override("en"):
         reading = usage_chart(usages, DAYS, of_tokens=True).reading()
 
-    assert reading == ("a makes 90% of the tokens; the busiest day is 2 March 2026, with 1,200.")
+    assert reading == (
+        "a makes 90% of the tokens; the busiest day is 2\u00a0March\u00a02026, with 1,200."
+    )
 
 
 def test_a_chart_of_nothing_has_no_sentence_and_no_bar() -> None:

@@ -56,6 +56,7 @@ def _resume_paused(world: World, by: Actor) -> object:
 
 
 ACTS: Acts = {
+    "discard_draft": (RENNES_DSI, lambda w, by: technical.discard_draft(by=by, form=w.draft)),
     "reseal_everything": (NOBODY, lambda w, by: _seal_anew(w, by)),
     "add_site": (
         ADMIN,

@@ -45,7 +45,6 @@ def _ask_again(world: World, by: Actor) -> object:
         by=by,
         kind=SubjectKind.MEMBERSHIP,
         subject_id=world.ballot.subject_id,
-        question="Shall Nantes become a member?",
         closes_at=timezone.now() + timedelta(days=1),
     )
 

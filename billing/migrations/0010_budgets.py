@@ -10,7 +10,7 @@ import routing.core.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0008_prices_and_ledger"),
+        ("billing", "0009_statements"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,155 @@
+"""Writes about months: a draft for everybody to read, then the close, after which nothing of it changes."""
+
+import hashlib
+from datetime import date
+
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from billing import posting
+from billing.enums import OWED_LINES, PERIOD_TRANSITIONS, AccountKind, PeriodState, TransferReason
+from billing.models import AccountingPeriod, Statement, StatementLine, Transfer, UsageCharge
+from billing.operations.ledger import account
+from billing.periods import paris_today
+from billing.policies import check_keep_accounts
+from billing.statements import NANO_PER_CENT, Draft, drafts
+from federation.journal.actors import Actor
+from federation.journal.operations import record
+from federation.people.models import User
+from federation.transitions import check_transition
+
+
+@transaction.atomic
+def draft_month(*, by: Actor, month: date) -> AccountingPeriod:
+    """Put a month that is over into draft: late requests still count in it. Twice changes nothing."""
+    check_keep_accounts(by)
+    period = _locked(month)
+    if period.state == PeriodState.GRACE:
+        return period
+    _check_over(month)
+    check_transition(PERIOD_TRANSITIONS, PeriodState(period.state), PeriodState.GRACE)
+    period.state, period.drafted_at = PeriodState.GRACE, timezone.now()
+    period.save()
+    record(by=by, verb="billing.draft_month", obj=period)
+    return period
+
+
+@transaction.atomic
+def close_month(*, by: Actor, month: date) -> AccountingPeriod:
+    """Keep everybody's statement of a month in draft, for good; twice changes nothing.
+
+    Batches of requests wait meanwhile; what comes later is booked in the next month. Raises `ValidationError` when it
+    is not in draft, or when an earlier month is not closed.
+    """
+    check_keep_accounts(by)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [posting.LOCK])
+    period = _locked(month)
+    if period.state == PeriodState.CLOSED:
+        return period
+    check_transition(PERIOD_TRANSITIONS, PeriodState(period.state), PeriodState.CLOSED)
+    _check_in_order(month)
+    hashes = [_keep(period, draft) for draft in drafts(month)]
+    period.state, period.closed_at = PeriodState.CLOSED, timezone.now()
+    period.closed_by = by if isinstance(by, User) else None
+    period.statements_hash = hashlib.sha256("".join(hashes).encode()).hexdigest()
+    period.save()
+    record(
+        by=by,
+        verb="billing.close_month",
+        obj=period,
+        diff={"statements": len(hashes), "hash": period.statements_hash},
+    )
+    return period
+
+
+def _locked(month: date) -> AccountingPeriod:
+    """Return the month's row, made when it is the first word about it. Raises `ValidationError` on no month."""
+    if month.day != 1:
+        raise ValidationError(
+            _("A month of the accounts begins on its first day."), code="no_month"
+        )
+    AccountingPeriod.objects.get_or_create(month=month)
+    return AccountingPeriod.objects.select_for_update().get(month=month)
+
+
+def _check_over(month: date) -> None:
+    if month >= paris_today().replace(day=1):
+        raise ValidationError(
+            _("%(month)s is not over yet.") % {"month": date_format(month, "F Y")}, code="not_over"
+        )
+
+
+def _check_in_order(month: date) -> None:
+    charged = UsageCharge.objects.filter(booked_month__lt=month).values("booked_month")
+    moved = Transfer.objects.filter(booked_month__lt=month).values("booked_month")
+    closed = AccountingPeriod.objects.filter(state=PeriodState.CLOSED).values("month")
+    left = charged.union(moved).values_list("booked_month", flat=True)
+    open_months = sorted(set(left) - set(closed.values_list("month", flat=True)))
+    if open_months:
+        raise ValidationError(
+            _("Close %(month)s first: months are closed in their order.")
+            % {"month": date_format(open_months[0], "F Y")},
+            code="earlier_month",
+        )
+
+
+def _keep(period: AccountingPeriod, draft: Draft) -> str:
+    """Write a statement with its lines, and move what rounding and grants make of it; return its hash."""
+    statement = Statement.objects.create(
+        period=period,
+        institution=draft.institution,
+        used_cents=draft.used_cents,
+        served_cents=draft.served_cents,
+        granted_cents=draft.granted_cents,
+        net_cents=draft.net_cents,
+        lines_hash=draft.lines_hash,
+    )
+    StatementLine.objects.bulk_create(
+        StatementLine(
+            statement=statement,
+            position=position,
+            kind=line.kind,
+            other_name=line.other_name,
+            model_name=line.model_name,
+            origin_month=line.origin_month,
+            unit=line.unit or "",
+            quantity=line.quantity,
+            unit_nano=line.unit_nano,
+            exact_nano=line.exact_nano,
+            cents=line.cents,
+        )
+        for position, line in enumerate(draft.lines, start=1)
+    )
+    owed = sum(line.exact_nano for line in draft.lines if line.kind in OWED_LINES)
+    earned = sum(line.exact_nano for line in draft.lines if line.kind not in OWED_LINES)
+    _settle(period, draft, AccountKind.CONSUMER, owed - draft.used_cents * NANO_PER_CENT)
+    _settle(period, draft, AccountKind.HOST, draft.served_cents * NANO_PER_CENT - earned)
+    if draft.granted_cents:
+        Transfer.objects.create(
+            key=f"grant_used:{period}:{draft.institution.pk}",
+            debit=account(AccountKind.ALLOCATION, draft.institution),
+            credit=account(AccountKind.CONSUMER, draft.institution),
+            amount_nano=draft.granted_cents * NANO_PER_CENT,
+            booked_month=period.month,
+            reason=TransferReason.GRANT_USED,
+        )
+    return statement.lines_hash
+
+
+def _settle(period: AccountingPeriod, draft: Draft, kind: AccountKind, nano: int) -> None:
+    """Move what rounding adds to an account, or takes from it: the ledger then says what the statement does."""
+    if not nano:
+        return
+    own, rest = account(kind, draft.institution), account(AccountKind.ROUNDING)
+    Transfer.objects.create(
+        key=f"rounding:{period}:{draft.institution.pk}:{kind.value}",
+        debit=rest if nano > 0 else own,
+        credit=own if nano > 0 else rest,
+        amount_nano=abs(nano),
+        booked_month=period.month,
+        reason=TransferReason.ROUNDING,
+    )

@@ -1,0 +1,177 @@
+"""A statement as a file: PDF to read and sign off, CSV and a workbook to count on. The same lines in each.
+
+Drafts say that they are drafts, on every page.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from io import BytesIO
+from typing import Any
+from xml.sax.saxutils import escape
+
+from django.conf import settings
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext as _
+from reportlab.lib import colors
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table
+from xlsxwriter import Workbook
+
+from billing.enums import OWED_LINES
+from billing.money import euros
+from billing.statements import Draft, Line
+from federation.members.pdf import BOLD, MARGIN, PLAIN, foot, register_fonts
+from federation.sheets import table_lines
+
+COLUMNS = (
+    "kind",
+    "other_institution",
+    "model",
+    "month_of_requests",
+    "unit",
+    "quantity",
+    "unit_price_eur",
+    "exact_eur",
+    "amount_eur",
+)
+HUNDRED = 100
+_CELL = ParagraphStyle("cell", fontName=PLAIN, fontSize=7.5, leading=9.5)
+_NUMBER = ParagraphStyle("number", parent=_CELL, alignment=2)
+_HEAD = ParagraphStyle("head", parent=_CELL, fontName=BOLD)
+_TEXT = ParagraphStyle("text", fontName=PLAIN, fontSize=9, leading=13, spaceAfter=4)
+_TITLE = ParagraphStyle("title", fontName=BOLD, fontSize=15, leading=20, spaceAfter=8)
+_WIDTHS = tuple(width * mm for width in (20, 38, 32, 20, 24, 18, 18))
+
+
+def rows(draft: Draft) -> Iterator[dict[str, Any]]:
+    """Yield a line of the file per line: amounts are owed where they are below nothing, else received."""
+    for line in draft.lines:
+        sign = -1 if line.kind in OWED_LINES else 1
+        yield {
+            "kind": line.kind.value,
+            "other_institution": line.other_name,
+            "model": line.model_name,
+            "month_of_requests": f"{line.origin_month:%Y-%m}" if line.origin_month else "",
+            "unit": line.unit.value if line.unit else "",
+            "quantity": line.quantity,
+            "unit_price_eur": euros(line.unit_nano),
+            "exact_eur": sign * euros(line.exact_nano),
+            "amount_eur": sign * Decimal(line.cents) / HUNDRED,
+        }
+    if draft.granted_cents:
+        paid = Decimal(draft.granted_cents) / HUNDRED
+        nothing = dict.fromkeys(COLUMNS, "") | {"quantity": 0, "unit_price_eur": Decimal(0)}
+        yield {**nothing, "kind": "granted", "exact_eur": paid, "amount_eur": paid}
+
+
+def csv(draft: Draft, language: str) -> bytes:
+    """Return the lines as the usage's CSV is written: a spreadsheet in the reader's language opens it."""
+    return "".join(table_lines(COLUMNS, rows(draft), language)).encode()
+
+
+def workbook(draft: Draft) -> bytes:
+    """Return an .xlsx file: amounts are numbers, and no text is a formula."""
+    out = BytesIO()
+    with Workbook(out, {"in_memory": True, "strings_to_formulas": False}) as book:
+        sheet = book.add_worksheet("statement")
+        exact = book.add_format({"num_format": "0.000000000"})
+        sheet.write_row(0, 0, COLUMNS, book.add_format({"bold": True}))
+        for place, row in enumerate(rows(draft), start=1):
+            for column, value in enumerate(row.values()):
+                is_exact = COLUMNS[column] in ("unit_price_eur", "exact_eur")
+                sheet.write(place, column, value, exact if is_exact else None)
+    return out.getvalue()
+
+
+def pdf(draft: Draft, month: date, *, is_draft: bool, language: str) -> bytes:
+    """Return the statement on A4, in the language that is active."""
+    register_fonts()
+    name = date_format(month, "F Y")
+    reference = f"{settings.SITE_NAME} · {draft.institution.name} · {month:%Y-%m}"
+    if is_draft:
+        reference = f"{reference} · {_('draft')}"
+    story: list[Flowable] = [
+        Paragraph(escape(_("Statement of %(month)s") % {"month": name}), _TITLE),
+        Paragraph(escape(draft.institution.name), _TEXT),
+        *(Paragraph(escape(text), _TEXT) for text in _identity(draft, is_draft=is_draft)),
+        Spacer(0, 4 * mm),
+        _table(draft),
+        Spacer(0, 5 * mm),
+        *(Paragraph(escape(text), _TEXT) for text in _sums(draft)),
+    ]
+    out = BytesIO()
+    SimpleDocTemplate(
+        out,
+        pagesize=A4,
+        leftMargin=MARGIN / 1.2,
+        rightMargin=MARGIN / 1.2,
+        topMargin=MARGIN,
+        bottomMargin=MARGIN,
+        title=reference,
+        author=settings.SITE_NAME,
+        lang=language,
+    ).build(story, onFirstPage=foot(reference), onLaterPages=foot(reference))
+    return out.getvalue()
+
+
+def _identity(draft: Draft, *, is_draft: bool) -> Iterator[str]:
+    if draft.institution.siret:
+        yield f"SIRET {draft.institution.siret}"
+    if is_draft:
+        yield _("Draft: requests that arrive late still count, until the month is closed.")
+    else:
+        yield _("Closed. SHA-256 of its lines: %(hash)s") % {"hash": draft.lines_hash}
+    yield _("Amounts in euros, without VAT.")
+
+
+def _table(draft: Draft) -> Table:
+    head = (
+        _("What for"),
+        _("Institution"),
+        _("Model"),
+        _("Month"),
+        _("Quantity"),
+        _("Per million"),
+        _("Amount"),
+    )
+    cells = [[Paragraph(escape(text), _HEAD) for text in head]]
+    cells += [_cells(line) for line in draft.lines]
+    table = Table(cells, colWidths=_WIDTHS, repeatRows=1)
+    table.setStyle([
+        ("LINEBELOW", (0, 0), (-1, -1), 0.25, colors.lightgrey),
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("LEFTPADDING", (0, 0), (-1, -1), 2),
+        ("RIGHTPADDING", (0, 0), (-1, -1), 2),
+    ])  # fmt: skip
+    return table
+
+
+def _cells(line: Line) -> list[Paragraph]:
+    what = f"{line.kind.label}, {line.unit.label}" if line.unit else str(line.kind.label)
+    month = date_format(line.origin_month, "m/Y") if line.origin_month else ""
+    quantity = number_format(line.quantity, 0, force_grouping=True) if line.unit else ""
+    price = number_format(Decimal(line.unit_nano) / 1000, 3) if line.unit else ""
+    cents = -line.cents if line.kind in OWED_LINES else line.cents
+    texts = (what, line.other_name, line.model_name, month)
+    return [
+        *(Paragraph(escape(text), _CELL) for text in texts),
+        *(Paragraph(text, _NUMBER) for text in (quantity, price, amount(cents))),
+    ]
+
+
+def _sums(draft: Draft) -> Iterator[str]:
+    yield _("Used at others’: %(amount)s €") % {"amount": amount(draft.used_cents)}
+    yield _("Served to others, less the fee: %(amount)s €") % {"amount": amount(draft.served_cents)}
+    if draft.granted_cents:
+        yield _("Paid by what was granted: %(amount)s €") % {"amount": amount(draft.granted_cents)}
+    if draft.net_cents < 0:
+        yield _("To pay: %(amount)s €") % {"amount": amount(-draft.net_cents)}
+    else:
+        yield _("To receive: %(amount)s €") % {"amount": amount(draft.net_cents)}
+
+
+def amount(cents: int) -> str:
+    return number_format(Decimal(cents) / HUNDRED, 2, force_grouping=True)

@@ -1,0 +1,206 @@
+"""A month's statement of an institution, worked out from what was charged: the draft, and what closing keeps.
+
+Lines are what each model of each other institution cost, by price and unit; fees; and corrections. Each is rounded
+half up to the cent, once. What an institution's own servers answered to its own people is no line.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass
+from datetime import date
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db.models import Sum
+
+from billing.enums import OWED_LINES, AccountKind, LineKind, LineUnit, TransferReason
+from billing.models import PriceVersion, Statement, StatementLine, Transfer, UsageCharge
+from federation.catalogue.models import AIModel
+from federation.members.models import Institution
+
+NANO_PER_CENT = 10**7
+
+
+@dataclass(frozen=True)
+class Line:
+    """As `billing.models.StatementLine`, without its place."""
+
+    kind: LineKind
+    other_name: str
+    model_name: str
+    origin_month: date | None
+    unit: LineUnit | None
+    quantity: int
+    unit_nano: int
+    exact_nano: int
+
+    @property
+    def cents(self) -> int:
+        return rounded(self.exact_nano)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What an institution owes and earns for a month, as it stands."""
+
+    institution: Institution
+    lines: tuple[Line, ...]
+    granted_cents: int
+    """What its grants pay of what it owes."""
+
+    @property
+    def used_cents(self) -> int:
+        return sum(line.cents for line in self.lines if line.kind in OWED_LINES)
+
+    @property
+    def served_cents(self) -> int:
+        return sum(line.cents for line in self.lines if line.kind not in OWED_LINES)
+
+    @property
+    def net_cents(self) -> int:
+        return self.served_cents - self.used_cents + self.granted_cents
+
+    @property
+    def lines_hash(self) -> str:
+        """Return the SHA-256 of whose it is, of its lines in their order, and of what grants pay."""
+        told = repr(
+            (str(self.institution.pk), self.granted_cents, [astuple(line) for line in self.lines])
+        )
+        return hashlib.sha256(told.encode()).hexdigest()
+
+
+class _Named(NamedTuple):
+    """Names of institutions and models, and the prices that charges were made at."""
+
+    institutions: Mapping[UUID, str]
+    models: Mapping[UUID, str]
+    prices: Mapping[UUID, PriceVersion]
+
+
+def rounded(nano: int) -> int:
+    """Return whole cents, halves away from nothing."""
+    cents = (2 * abs(nano) + NANO_PER_CENT) // (2 * NANO_PER_CENT)
+    return cents if nano >= 0 else -cents
+
+
+def drafts(month: date) -> list[Draft]:
+    """Return everybody's for a month, by name; of whom nothing was charged has none."""
+    charges = list(UsageCharge.objects.filter(booked_month=month, cost_nano__gt=0).order_by(
+        "serving_institution_id", "asking_institution_id", "model_id", "origin_month", "price_id"
+    ))  # fmt: skip
+    named = _names(charges)
+    corrections = _corrections(month)
+    concerned = {charge.asking_institution_id for charge in charges}
+    concerned |= {
+        charge.serving_institution_id for charge in charges if charge.serving_institution_id
+    }
+    concerned |= corrections.keys()
+    grants = _grants()
+    found = []
+    for institution in Institution.objects.filter(pk__in=concerned).order_by("name", "pk"):
+        lines = (*_lines(institution.pk, charges, named), *corrections.get(institution.pk, ()))
+        if lines:
+            draft = Draft(institution, lines, 0)
+            paid = max(0, min(draft.used_cents, grants.get(institution.pk, 0) // NANO_PER_CENT))
+            found.append(Draft(institution, lines, paid))
+    return found
+
+
+def draft_of(institution: Institution, month: date) -> Draft:
+    """Return one institution's, without lines when nothing was charged."""
+    every = {draft.institution: draft for draft in drafts(month)}
+    return every.get(institution, Draft(institution, (), 0))
+
+
+def kept(statement: Statement) -> Draft:
+    """Return a closed statement as what it was worked out as."""
+    lines = tuple(_line(row) for row in statement.lines.order_by("position"))
+    return Draft(statement.institution, lines, statement.granted_cents)
+
+
+def _line(row: StatementLine) -> Line:
+    return Line(
+        kind=LineKind(row.kind),
+        other_name=row.other_name,
+        model_name=row.model_name,
+        origin_month=row.origin_month,
+        unit=LineUnit(row.unit) if row.unit else None,
+        quantity=row.quantity,
+        unit_nano=row.unit_nano,
+        exact_nano=row.exact_nano,
+    )
+
+
+def _lines(own: UUID, charges: list[UsageCharge], named: _Named) -> Iterator[Line]:
+    between = [c for c in charges if c.asking_institution_id != c.serving_institution_id]
+    for charge in between:
+        if charge.asking_institution_id == own:
+            other = named.institutions.get(charge.serving_institution_id or own, "")
+            yield from _units(charge, LineKind.USED, other, named)
+    fee = 0
+    for charge in between:
+        if charge.serving_institution_id == own:
+            other = named.institutions.get(charge.asking_institution_id, "")
+            yield from _units(charge, LineKind.SERVED, other, named)
+            fee += charge.fee_nano
+    if fee:
+        yield Line(LineKind.FEE, "", "", None, None, 0, 0, -fee)
+
+
+def _units(charge: UsageCharge, kind: LineKind, other: str, named: _Named) -> Iterator[Line]:
+    """Return a line for each unit that cost something: together they are the charge, exactly."""
+    assert charge.price_id is not None  # it cost something
+    price = named.prices[charge.price_id]
+    cached = price.prompt_nano if price.cached_nano is None else price.cached_nano
+    for unit, quantity, nano in (
+        (LineUnit.PROMPT, charge.prompt_tokens, price.prompt_nano),
+        (LineUnit.CACHED, charge.cached_tokens, cached),
+        (LineUnit.COMPLETION, charge.completion_tokens, price.completion_nano),
+        (LineUnit.EMBEDDING, charge.embedding_tokens, price.embedding_nano),
+    ):
+        if quantity and nano:
+            model = named.models.get(charge.model_id, str(charge.model_id))
+            yield Line(
+                kind, other, model, charge.origin_month, unit, quantity, nano, quantity * nano
+            )
+
+
+def _names(charges: list[UsageCharge]) -> _Named:
+    institutions = {c.asking_institution_id for c in charges}
+    institutions |= {c.serving_institution_id for c in charges if c.serving_institution_id}
+    models = {c.model_id for c in charges}
+    prices = {c.price_id for c in charges if c.price_id}
+    return _Named(
+        dict(Institution.objects.filter(pk__in=institutions).values_list("pk", "name")),
+        dict(AIModel.objects.filter(pk__in=models).values_list("pk", "slug")),
+        PriceVersion.objects.in_bulk(prices),
+    )
+
+
+def _corrections(month: date) -> dict[UUID, tuple[Line, ...]]:
+    """Return what was taken back in a month of what institutions used and served, by institution."""
+    found: dict[UUID, tuple[Line, ...]] = {}
+    reversals = Transfer.objects.filter(booked_month=month, reason=TransferReason.REVERSAL)
+    for account, kind, is_owed in (
+        (AccountKind.CONSUMER, LineKind.CORRECTION_USED, True),
+        (AccountKind.HOST, LineKind.CORRECTION_SERVED, False),
+    ):
+        for side, sign in (("credit", 1), ("debit", -1)):
+            rows = reversals.filter(**{f"{side}__kind": account}).order_by(f"{side}__institution")
+            sums = rows.values_list(f"{side}__institution").annotate(total=Sum("amount_nano"))
+            for institution, total in sums:
+                amount = -sign * total if is_owed else sign * total
+                line = Line(kind, "", "", None, None, 0, 0, amount)
+                found[institution] = (*found.get(institution, ()), line)
+    return found
+
+
+def _grants() -> dict[UUID, int]:
+    """Return what each institution has left of what it was granted, in nano-euros."""
+    found: dict[UUID, int] = {}
+    for side, sign in (("credit", 1), ("debit", -1)):
+        rows = Transfer.objects.filter(**{f"{side}__kind": AccountKind.ALLOCATION}).order_by()
+        sums = rows.values_list(f"{side}__institution").annotate(total=Sum("amount_nano"))
+        for institution, total in sums:
+            found[institution] = found.get(institution, 0) + sign * total
+    return found

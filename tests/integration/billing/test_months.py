@@ -1,0 +1,297 @@
+"""Months are drafted, closed in their order, and then stand: whatever comes later, or at the same moment."""
+
+import random
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from billing import intake, statements
+from billing.enums import AccountKind, PeriodState
+from billing.ledger import balances, findings
+from billing.models import (
+    AccountingPeriod,
+    Statement,
+    StatementLine,
+    Transfer,
+    UsageCharge,
+    UsageRecord,
+)
+from billing.operations.ledger import grant, reverse_request
+from billing.operations.months import close_month, draft_month
+from billing.periods import paris_today
+from billing.statements import NANO_PER_CENT, draft_of, drafts, kept, rounded
+from federation.people.enums import Role
+from tests.integration.billing.market import HISTORY, Market
+from tests.integration.federation.crowd import at_once
+from tests.support.factories import OPERATOR, make_user
+
+pytestmark = pytest.mark.django_db
+MARCH, APRIL = date(2026, 3, 1), date(2026, 4, 1)
+
+
+@pytest.fixture
+def market() -> Market:
+    return Market()
+
+
+def close(month: date) -> AccountingPeriod:
+    draft_month(by=OPERATOR, month=month)
+    return close_month(by=OPERATOR, month=month)
+
+
+def filled(market: Market, count: int = 60) -> None:
+    intake.store([market.request(n) for n in range(count)])
+
+
+def balance_of(kind: AccountKind, statement: Statement) -> int:
+    return balances().get(f"{kind.value}:{statement.institution_id}", 0)
+
+
+@pytest.mark.parametrize(
+    ("nano", "cents"),
+    [(0, 0), (4_999_999, 0), (5_000_000, 1), (-4_999_999, 0), (-5_000_000, -1), (15_000_000, 2)],
+)
+def test_halves_are_rounded_away_from_nothing(nano: int, cents: int) -> None:
+    assert rounded(nano) == cents
+
+
+def test_a_closed_statement_is_the_draft_and_the_ledger_says_the_same(market: Market) -> None:
+    filled(market)
+    before = {draft.institution: draft for draft in drafts(MARCH)}
+
+    close(MARCH)
+
+    assert {each.institution for each in Statement.objects.all()} == set(before)
+    for statement in Statement.objects.all():
+        assert kept(statement) == before[statement.institution]
+        assert statement.lines_hash == kept(statement).lines_hash
+        assert balance_of(AccountKind.CONSUMER, statement) == -statement.used_cents * NANO_PER_CENT
+        assert balance_of(AccountKind.HOST, statement) == statement.served_cents * NANO_PER_CENT
+    assert sum(balances().values()) == 0
+    assert findings() == []
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(seed=st.integers(0, 10_000), late=st.lists(st.integers(100, 160), max_size=20))
+def test_every_month_is_exact_and_stays_so(market: Market, seed: int, late: list[int]) -> None:
+    """I7, I8, I9: rounding is within half a cent a line; closed stays; what is late lies in the next month."""
+    draw = random.Random(seed)
+    with transaction.atomic():
+        intake.store([market.request(draw.randrange(100)) for _ in range(40)])
+        period = close(MARCH)
+        closed = [kept(statement) for statement in Statement.objects.all()]
+        for line in StatementLine.objects.all():
+            assert abs(line.cents * NANO_PER_CENT - line.exact_nano) * 2 <= NANO_PER_CENT
+            if line.unit:
+                assert line.exact_nano == line.quantity * line.unit_nano
+        charged = sum(
+            charge.cost_nano
+            for charge in UsageCharge.objects.filter(booked_month=MARCH)
+            if charge.asking_institution_id != charge.serving_institution_id
+        )
+        owed = sum(
+            line.exact_nano for draft in closed for line in draft.lines if line.kind == "used"
+        )
+        assert owed == charged
+
+        intake.store([market.request(n) for n in late])
+        assert close_month(by=OPERATOR, month=MARCH).statements_hash == period.statements_hash
+        assert [kept(statement) for statement in Statement.objects.all()] == closed
+        assert not Transfer.objects.filter(
+            booked_month=MARCH, created_at__gt=timezone.now() + timedelta(days=1)
+        ).exists()
+        assert findings() == []
+        if late:
+            assert UsageCharge.objects.filter(
+                origin_month=MARCH, booked_month=APRIL
+            ).exists() or not (UsageCharge.objects.filter(booked_month=APRIL).exists())
+        transaction.set_rollback(True)
+
+
+def test_what_comes_late_names_its_month_in_the_next_statement(market: Market) -> None:
+    intake.store([market.asked(market.orleans, market.served[0])])
+    close(MARCH)
+    later = HISTORY + timedelta(hours=1)
+    intake.store([market.asked(market.orleans, market.served[0], later)])
+
+    lines = draft_of(market.orleans, APRIL).lines
+
+    assert {line.origin_month for line in lines} == {MARCH}
+
+
+def test_a_grant_pays_before_the_institution_does(market: Market) -> None:
+    big = market.asked(
+        market.orleans,
+        market.served[0],
+        prompt_tokens=1_000_000,
+        cached_tokens=0,
+        completion_tokens=0,
+    )
+    intake.store([big])  # 10 cents
+    grant(by=OPERATOR, institution=market.orleans, amount_nano=6 * NANO_PER_CENT, reason="code")
+
+    close(MARCH)
+
+    statement = Statement.objects.get(institution=market.orleans)
+    assert (statement.used_cents, statement.granted_cents, statement.net_cents) == (10, 6, -4)
+    assert balance_of(AccountKind.CONSUMER, statement) == -4 * NANO_PER_CENT
+    assert balance_of(AccountKind.ALLOCATION, statement) == 0
+
+
+def test_a_correction_stands_in_the_month_that_is_open(market: Market) -> None:
+    intake.store([market.asked(market.orleans, market.served[0])])
+    close(MARCH)
+    record = UsageRecord.objects.get()
+    reverse_request(by=OPERATOR, request=record, reason="nonsense")
+    this_month = paris_today().replace(day=1)
+
+    consumer, host = (draft_of(who, this_month) for who in (market.orleans, market.rennes))
+
+    assert [line.exact_nano for line in consumer.lines] == [-record.cost_nano]
+    assert [line.exact_nano for line in host.lines] == [-record.cost_nano]
+
+
+def test_a_month_that_is_not_over_is_not_drafted(market: Market) -> None:
+    with pytest.raises(ValidationError, match="not over"):
+        draft_month(by=OPERATOR, month=paris_today().replace(day=1))
+    with pytest.raises(ValidationError, match="first day"):
+        draft_month(by=OPERATOR, month=date(2026, 3, 2))
+
+
+def test_a_month_is_closed_from_its_draft_and_in_its_order(market: Market) -> None:
+    filled(market)
+    intake.store([market.asked(market.orleans, market.served[0], datetime(2026, 2, 3, tzinfo=UTC))])
+    with pytest.raises(ValidationError):
+        close_month(by=OPERATOR, month=MARCH)
+    draft_month(by=OPERATOR, month=MARCH)
+
+    with pytest.raises(ValidationError, match="in their order"):
+        close_month(by=OPERATOR, month=MARCH)
+
+    close(date(2026, 2, 1))
+    close(MARCH)
+    assert set(AccountingPeriod.objects.values_list("state", flat=True)) == {PeriodState.CLOSED}
+
+
+def test_only_the_federations_finance_closes(market: Market) -> None:
+    for person in (make_user("aud", Role.AUDITOR), make_user("nobody")):
+        with pytest.raises(PermissionDenied):
+            draft_month(by=person, month=MARCH)
+        with pytest.raises(PermissionDenied):
+            close_month(by=person, month=MARCH)
+    draft_month(by=make_user("fin", Role.FINANCE), month=MARCH)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE billing_statement SET used_cents = used_cents + 1, net_cents = net_cents - 1",
+        "DELETE FROM billing_statementline",
+        "UPDATE billing_statementline SET cents = 0",
+        "UPDATE billing_accountingperiod SET state = 'open', closed_at = NULL, statements_hash = ''",
+        "DELETE FROM billing_accountingperiod",
+    ],
+)
+def test_what_is_closed_is_never_changed(market: Market, change: str) -> None:
+    filled(market, 20)
+    close(MARCH)
+
+    with (
+        pytest.raises(IntegrityError, match=r"append-only|stays closed"),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(change)
+
+
+def test_a_close_that_breaks_off_leaves_nothing(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(market)
+    draft_month(by=OPERATOR, month=MARCH)
+    before = balances()
+    _break_off_at_the_second_statement(monkeypatch)
+
+    with pytest.raises(OperationalError), transaction.atomic():
+        close_month(by=OPERATOR, month=MARCH)
+
+    assert not Statement.objects.exists()
+    assert balances() == before
+    monkeypatch.undo()
+    close_month(by=OPERATOR, month=MARCH)
+    assert findings() == []
+
+
+def _break_off_at_the_second_statement(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, made = statements.Draft.lines_hash, list[str]()
+
+    def lines_hash(draft: statements.Draft) -> str:
+        made.append("")
+        if len(made) == 2:
+            raise OperationalError("the database goes away")
+        found: Callable[[statements.Draft], str] = real.fget  # type: ignore[attr-defined]
+        return found(draft)
+
+    monkeypatch.setattr(statements.Draft, "lines_hash", property(lines_hash))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_closings_and_late_requests_at_once_make_one(transactional_db: None) -> None:
+    market = Market()
+    filled(market, 40)
+    draft_month(by=OPERATOR, month=MARCH)
+    late = [market.request(n) for n in range(40, 80)]
+
+    def arrive() -> None:
+        for request in late:
+            intake.store([request])
+
+    def finish() -> None:
+        close_month(by=OPERATOR, month=MARCH)
+
+    at_once([finish, arrive, finish])
+
+    assert AccountingPeriod.objects.get().state == PeriodState.CLOSED
+    assert findings() == []
+    for statement in Statement.objects.all():
+        consumer = {MARCH: 0} | month_of(statement, AccountKind.CONSUMER)
+        assert consumer[MARCH] == -statement.used_cents * NANO_PER_CENT
+        host = {MARCH: 0} | month_of(statement, AccountKind.HOST)
+        assert host[MARCH] == statement.served_cents * NANO_PER_CENT
+
+
+def month_of(statement: Statement, kind: AccountKind) -> dict[date, int]:
+    code = f"{kind.value}:{statement.institution_id}"
+    return {MARCH: balances(month=MARCH).get(code, 0)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_killed_connection_closes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    market = Market()
+    filled(market, 40)
+    draft_month(by=OPERATOR, month=MARCH)
+    before = balances()
+    real = statements.Draft.lines_hash
+
+    def lines_hash(draft: statements.Draft) -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return "never"
+
+    monkeypatch.setattr(statements.Draft, "lines_hash", property(lines_hash))
+    with pytest.raises(OperationalError):
+        close_month(by=OPERATOR, month=MARCH)
+    connection.close()
+    monkeypatch.setattr(statements.Draft, "lines_hash", real)
+
+    assert not Statement.objects.exists()
+    assert balances() == before
+    close_month(by=OPERATOR, month=MARCH)
+    assert findings() == []

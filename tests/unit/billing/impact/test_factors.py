@@ -1,0 +1,175 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.impact.energy import Tokens, estimate
+from billing.impact.factors import (
+    FRANCE,
+    MJ_PER_KWH,
+    SHIPPED,
+    Embodied,
+    Lifetime,
+    embodied,
+    impact,
+)
+from billing.impact.hardware import H100
+from billing.impact.interval import Interval
+from tests.unit.billing.impact.cases import LLAMA_70B, at, llama
+
+ONE_KWH = Interval.exactly(MJ_PER_KWH)
+
+
+def test_a_kilowatt_hour_in_france() -> None:
+    told = impact(ONE_KWH, 1000, FRANCE)
+
+    assert told.energy_kwh == Interval(1, 1, 1)
+    assert told.co2e_use_g.low == pytest.approx(21.7)
+    assert told.co2e_use_g.central == pytest.approx(41.44)
+    assert told.co2e_use_g.high == pytest.approx(80)
+    assert told.adpe_mg.central == pytest.approx(0.04858)
+    assert told.primary_mj.central == pytest.approx(9.3135)
+    assert told.water_ml.central == pytest.approx(3673.7)
+
+
+@given(st.integers(0, 10**15), st.integers(1000, 3000))
+def test_kilowatt_hours_times_the_factor_are_the_use(mj: int, pue_milli: int) -> None:
+    told = impact(Interval.exactly(mj), pue_milli, FRANCE)
+
+    assert told.energy_kwh.central == pytest.approx(mj / 3.6e9 * pue_milli / 1000)
+    assert told.co2e_use_g.central == pytest.approx(told.energy_kwh.central * 41.44)
+    assert told.co2e_g == told.co2e_use_g
+
+
+@given(st.integers(0, 10**12), st.integers(1000, 2999))
+def test_a_worse_site_never_costs_less(mj: int, pue_milli: int) -> None:
+    here = impact(Interval.exactly(mj), pue_milli, FRANCE, wue_ml_per_kwh=500)
+    worse = impact(Interval.exactly(mj), pue_milli + 1, FRANCE, wue_ml_per_kwh=500)
+
+    assert worse.energy_kwh.central >= here.energy_kwh.central
+    assert worse.co2e_g.high >= here.co2e_g.high
+    assert worse.water_ml.central >= here.water_ml.central
+
+
+def test_the_water_of_cooling_is_counted_on_it_and_that_of_the_grid_on_the_site() -> None:
+    told = impact(ONE_KWH, 1500, FRANCE, wue_ml_per_kwh=400)
+
+    assert told.water_ml.central == pytest.approx(400 + 1.5 * 3673.7)
+
+
+def test_low_energy_on_a_low_factor_is_the_least() -> None:
+    told = impact(Interval(1e9, 2e9, 4e9), 1000, FRANCE)
+
+    assert told.co2e_use_g.low == pytest.approx(1 / 3.6 * 21.7)
+    assert told.co2e_use_g.high == pytest.approx(4 / 3.6 * 80)
+
+
+def test_two_impacts_add_up_in_every_figure() -> None:
+    one = impact(ONE_KWH, 1500, FRANCE, wue_ml_per_kwh=100, machines=embodied(H100, 3600))
+    other = impact(ONE_KWH, 1200, SHIPPED["DEU"])
+
+    both = one + other
+
+    for name in both.__slots__:
+        assert getattr(both, name) == getattr(one, name) + getattr(other, name)
+    assert both.co2e_g.central == pytest.approx(one.co2e_g.central + other.co2e_g.central)
+
+
+def test_a_second_of_an_h100_uses_up_its_part_of_a_server() -> None:
+    told = embodied(H100, 1)
+
+    assert told.co2e_g.central == pytest.approx((273 + 5700 / 8) * 1000 / (5 * 365 * 86400))
+    assert told.adpe_mg.central == pytest.approx((0.00895 + 0.37 / 8) * 1e6 / (5 * 365 * 86400))
+    assert told.primary_mj.central == pytest.approx((3721 + 70000 / 8) / (5 * 365 * 86400))
+    assert told.co2e_g.low == pytest.approx(told.co2e_g.central * 5 / 7)
+    assert told.co2e_g.high == pytest.approx(told.co2e_g.central * 5 / 3)
+
+
+def test_a_server_that_stood_idle_for_its_life_is_used_up_as_a_whole() -> None:
+    told = embodied(H100, 8 * 5 * 365 * 86400)
+
+    assert told.co2e_g.central == pytest.approx(1e3 * (8 * 273 + 5700))
+
+
+@given(st.lists(st.integers(1, 10**9), min_size=1, max_size=20), st.floats(0, 1e9))
+def test_the_parts_of_making_sum_to_the_whole(work: list[int], gpu_seconds: float) -> None:
+    whole = embodied(H100, gpu_seconds)
+
+    parts = [whole.part(weight / sum(work)) for weight in work]
+
+    assert sum(part.co2e_g.central for part in parts) == pytest.approx(whole.co2e_g.central)
+    assert sum(part.primary_mj.high for part in parts) == pytest.approx(whole.primary_mj.high)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_part_is_some_of_the_whole(share: float) -> None:
+    with pytest.raises(ValueError, match="share"):
+        Embodied().part(share)
+
+
+@pytest.mark.parametrize("years", [(0, 5, 7), (5, 3, 7), (3, 7, 5), (-1, -1, -1)])
+def test_a_lifetime_that_cannot_be_is_refused(years: tuple[float, float, float]) -> None:
+    with pytest.raises(ValueError, match="lifetime"):
+        Lifetime(*years)
+
+
+@pytest.mark.parametrize("code", SHIPPED)
+def test_every_shipped_set_tells_its_source(code: str) -> None:
+    grid = SHIPPED[code]
+
+    assert grid.name == f"{code}-1"
+    assert grid.source
+    assert grid.url.startswith("https://")
+
+
+def test_the_grids_that_we_ship_are_in_the_order_that_people_expect() -> None:
+    factors = {code: grid.gwp_mg_per_kwh for code, grid in SHIPPED.items()}
+
+    assert sorted(factors, key=lambda code: factors[code]) == [
+        *("SWE", "FRA", "BEL"),
+        *("DEU", "USA", "WOR"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"gwp_low_mg_per_kwh": 50_000},
+        {"gwp_high_mg_per_kwh": 1},
+        {"gwp_low_mg_per_kwh": -1},
+        {"water_ul_per_kwh": -1},
+        {"adpe_ng_per_kwh": -1},
+        {"pe_j_per_kwh": -1},
+    ],
+)
+def test_a_factor_set_that_cannot_be_is_refused(wrong: dict) -> None:
+    with pytest.raises(ValueError, match=r"order|negative"):
+        replace(FRANCE, **wrong)
+
+
+def test_the_example_of_the_documentation() -> None:
+    """Llama 3.3 70B on four H100, 16 requests at a time, 500 tokens read and 500 written, in France."""
+    told = estimate(LLAMA_70B, Tokens(prompt=500, completion=500), at(16))
+    cost = impact(told.energy, told.pue_milli, FRANCE)
+
+    assert (told.gpu_mj, told.energy_mj) == (1_351_273, 1_824_219)
+    assert (cost.energy_kwh.scaled(1000)).rounded(2) == Interval(0.38, 0.76, 1.6)
+    assert cost.co2e_use_g.scaled(1000).rounded(2) == Interval(8.2, 31, 120)
+
+
+def test_our_answer_for_a_large_model_lies_below_the_assessment_that_the_documentation_quotes() -> (
+    None
+):
+    """Mistral Large 2, 400 tokens: 1.14 g in its maker's life-cycle assessment."""
+    large = llama(123, n_gpu=4)
+    seconds = 400 * 0.03
+    told = impact(
+        estimate(large, Tokens(completion=400), at(32)).energy,
+        1500,
+        FRANCE,
+        machines=embodied(H100, seconds * 4 / 32),
+    )
+
+    assert told.co2e_g.central == pytest.approx(0.031, abs=0.001)
+    assert told.energy_kwh.central * 1000 == pytest.approx(0.53, abs=0.01)
