@@ -85,6 +85,7 @@ class Decider:
     def _admit(self, ticket: Ticket, now: float) -> list[Decision]:
         room = self._fleet.rooms.get(ticket.model_id)
         if room is None:
+            self.budgets.give_back(ticket.id)
             return [Refusal(id=ticket.id, code=RefusalCode.NO_SERVER, retry_after_ms=0)]
         if (lack := self.budgets.admit(ticket, self._fleet.table, now)) is not None:
             return [lack] if isinstance(lack, Refusal) else []
@@ -169,9 +170,9 @@ class Decider:
         before = self._fleet.table
         if table.names is before.names and table.servers is before.servers:
             self._fleet.table = table
-            return []
+            return self._admit_again(now)
         self._fleet.replace(table, now)
-        decisions = self._serve_all(now, recheck=True)
+        decisions = [*self._serve_all(now, recheck=True), *self._admit_again(now)]
         self._fleet.drop_empty_rooms()
         return decisions
 
@@ -196,9 +197,8 @@ class Decider:
         self._fleet.look_at_minimums(now)
         decisions = self._serve_all(now, recheck=True)
         if not ok and was_away and harm in _IS_GONE:
-            decisions += recalls(
-                self._requests, to_move(self._requests, host, now), Failure.TIMEOUT
-            )
+            gone = to_move(self._requests, host, now)
+            decisions += recalls(self._requests, gone, Failure.TIMEOUT)
         return decisions
 
     # Time.

@@ -138,6 +138,7 @@ class Budgets:
 
     def admit(self, ticket: Ticket, table: Table, now: float) -> Refusal | Waiting | None:
         """Reserve what a request may use of all budgets that count it. Else nothing: say why, or let it wait."""
+        known = self._waiting.pop(ticket.id, None) if self._waiting else None
         if not self._of:
             return None
         wanted = [
@@ -145,7 +146,6 @@ class Budgets:
             for purse in self._concerned(ticket)
             if (amount := estimate(purse.budget.unit, ticket, table))
         ]
-        known = self._waiting.pop(ticket.id, None)
         lacks = tuple(
             Lack(purse, amount, why) for purse, amount in wanted if (why := purse.lacks(amount))
         )
@@ -164,7 +164,7 @@ class Budgets:
         for lack in lacks:
             if lack.why is RefusalCode.BUDGET:
                 return _refusal(ticket, lack)
-        until = known.until if known else now + WAIT_SECONDS
+        until = known.until if known else now + min(WAIT_SECONDS, ticket.deadline_in_ms / 1000)
         if until <= now or len(self._waiting) >= MOST_WAITING:
             return _refusal(ticket, lacks[0])
         # Nothing was heard: once is asked, then the accounts say it as soon as they can.
@@ -177,7 +177,8 @@ class Budgets:
 
     def give_back(self, ticket_id: str) -> None:
         """A request uses nothing, or no longer waits: nothing of it stays reserved."""
-        self._waiting.pop(ticket_id, None)
+        if self._waiting:
+            self._waiting.pop(ticket_id, None)
         for purse, amount in self._held.pop(ticket_id, ()):
             purse.reserved -= amount
 
@@ -203,7 +204,7 @@ class Budgets:
     @property
     def waiting(self) -> tuple[Ticket, ...]:
         """Those who wait, in the order in which they began to."""
-        return tuple(each.ticket for each in self._waiting.values())
+        return tuple(each.ticket for each in self._waiting.values()) if self._waiting else ()
 
     def earliest(self) -> float | None:
         """Return when the first of them has waited long enough."""

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import invariant
 
 from routing.core.budgets import START, WAIT_SECONDS, Budgets
 from routing.core.enums import BudgetScope, BudgetUnit, RequestStatus, RoutingMode
@@ -13,6 +14,7 @@ from routing.core.pricing import Accounted, Price, Standing, Standings
 from routing.core.request import Grant, Refusal, RefusalCode
 from routing.core.table import FEDERATION, Budget, PrincipalsSection, Table
 from tests.support.decisions import MODEL, House, a_model, a_server, a_table, a_ticket
+from tests.unit.core.test_assignment_properties import Traffic
 
 PRICE = Price(prompt=2, cached=1, completion=10)
 
@@ -148,6 +150,14 @@ def test_who_waits_for_what_others_hold_is_let_in_when_they_have_used_less() -> 
     assert grant.id == "b"
 
 
+def test_nobody_waits_beyond_a_deadline_of_their_own() -> None:
+    desk = Desk(a_budget())
+
+    assert desk.refusal("a", deadline_in_ms=0).code is RefusalCode.BUDGET_UNKNOWN
+    assert desk.offer("b", deadline_in_ms=500) is None
+    assert [each.id for each in desk.pass_time(0.5)] == ["b"]
+
+
 def test_who_waits_in_vain_for_what_others_hold_is_told_so() -> None:
     desk = Desk(a_budget(BudgetUnit.TOKENS))
     desk.hear(told(100, 100))
@@ -249,6 +259,29 @@ def test_without_budgets_nothing_is_kept_of_a_request() -> None:
     assert budgets.admit(a_ticket("b"), Table(), 0.0) is None
 
 
+class BudgetedTraffic(Traffic):
+    """All that `Decider` promises holds with budgets of which there is enough; closing lines are not told here."""
+
+    def furnish(self, table: Table) -> Table:
+        section = PrincipalsSection(version=1, by_digest={}, budgets={"orleans": (a_budget(),)})
+        self.decider.budgets.replace(section.budgets)
+        self.decider.report(Standings("i", START, (told(10**6, 10**6),)), self.now)
+        return table.replaced(section)
+
+    @invariant()
+    def who_is_open_holds_and_who_was_refused_or_left_does_not(self) -> None:
+        held = self.decider.budgets._held.keys()
+        open_ones = {
+            ticket_id
+            for ticket_id in (*self.waiting, *self.running)
+            if self.tickets[ticket_id].institution_id == "orleans"
+        }
+        assert open_ones <= held
+        assert held - open_ones <= {grant.id for grant in self.finished}
+
+
+BudgetedTraffic.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
+TestBudgetedTraffic = BudgetedTraffic.TestCase
 EVENTS = st.lists(
     st.tuples(
         st.sampled_from(["offer", "end", "leave", "store", "wait"]),
@@ -323,6 +356,33 @@ def test_it_is_passed_by_one_request_at_most_and_all_is_released(
 def test_frames_about_budgets_are_read_as_they_were_written() -> None:
     standings = Standings("i", (3, 4), (told(1, 2),))
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(standings), type=Standings) == standings
+
+
+def test_who_waits_for_a_budget_that_ends_is_let_in_once() -> None:
+    desk = Desk(a_budget())
+    assert desk.offer("a") is None
+
+    (grant,) = desk.decider.replace_table(a_priced_table(), desk.clock())
+
+    assert isinstance(grant, Grant)
+    assert (desk.decider.budgets.waiting, desk.hear(told(9, 9)), desk.pass_time(9.0)) == (
+        (),
+        [],
+        [],
+    )
+
+
+def test_who_waits_for_a_budget_of_a_model_that_goes_is_refused_once() -> None:
+    desk = Desk(a_budget())
+    assert desk.offer("a") is None
+
+    principals = a_priced_table(a_budget()).principals
+    desk.decider.replace_table(Table(principals=principals), desk.clock())
+    (refusal,) = desk.hear(told(9, 9))
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.code is RefusalCode.NO_SERVER
+    assert (desk.decider.budgets.waiting, desk.pass_time(9.0)) == ((), [])
 
 
 def test_nobody_is_kept_by_budgets_that_are_gone() -> None:
