@@ -23,7 +23,7 @@ from billing.enums import BudgetWindow
 from billing.models import Budget, BudgetGrant, PriceVersion
 from billing.windows import window_end, window_start
 from routing.bridge.models import RoutingChange, SpoolCheckpoint, SpoolOpen
-from routing.bridge.segments import find_segments, number_of
+from routing.bridge.segments import find_segments, number_of, size_of
 from routing.core.pricing import Position, Standing, Standings
 from routing.dispatch.frames import AskBudgets
 
@@ -35,6 +35,8 @@ INSIST_SECONDS = 3.0
 LOOK_BACK_SECONDS = 60.0
 """What was used before a window is read again at the latest after this: records come late."""
 ALERT_SECONDS = 60.0
+OPEN_SECONDS = 30.0
+"""After which requests that a dead router left open are not waited for: the accounts cannot take them, or will."""
 _STANDS = f"""
 SELECT budget_id, spent, granted, incarnation, place.segment, place."offset"
 FROM {BudgetGrant._meta.db_table} JOIN {Budget._meta.db_table} budget ON budget.id = budget_id
@@ -76,6 +78,7 @@ class Grants:
         self._told: dict[str, Standing] = {}
         self._told_to: Linked | None = None
         self._alone = ""
+        self._left_since: float | None = None
         self._before: Mapping[UUID, int] = {}
         self._before_is_of: tuple[float, frozenset[object]] = (0.0, frozenset())
         self._prices_until = timezone.now()
@@ -134,13 +137,27 @@ class Grants:
             self._insists[budget_id] = now + INSIST_SECONDS
 
     def _is_alone(self, incarnation: str) -> bool:
-        """Say whether all that other routers wrote is stored, and what they left open accounted."""
-        if self._alone != incarnation:
-            written = {segment.incarnation for segment in find_segments(self._spool)}
-            is_open = SpoolOpen.objects.exclude(incarnation=incarnation).exists()
-            if written <= {incarnation} and not is_open:
-                self._alone = incarnation
-        return self._alone == incarnation
+        """Say whether all that other routers wrote is stored, and what they left open is accounted if it can be."""
+        if self._alone == incarnation:
+            return True
+        if self._has_unread(incarnation):
+            self._left_since = None
+            return False
+        if SpoolOpen.objects.exclude(incarnation=incarnation).exists():
+            self._left_since = self._left_since or time.monotonic()
+            if time.monotonic() < self._left_since + OPEN_SECONDS:
+                return False
+        self._alone, self._left_since = incarnation, None
+        return True
+
+    def _has_unread(self, incarnation: str) -> bool:
+        """Say whether a segment of another router has lines that are not stored."""
+        others = [each for each in find_segments(self._spool) if each.incarnation != incarnation]
+        names = [segment.name for segment in others]
+        read = dict(
+            SpoolCheckpoint.objects.filter(segment__in=names).values_list("segment", "offset")
+        )
+        return any(size_of(each) > read.get(each.name, 0) for each in others)
 
     def _grant(self, incarnation: str, needs: Mapping[str, int]) -> Standings:
         """Raise grants in the database, and return how budgets stand then."""

@@ -12,12 +12,14 @@ from billing.operations.budgets import change_budget, end_budget, set_budget
 from billing.windows import HOUR
 from federation.access.models import ApiKey
 from routing.bridge.budgets import SLICES, Grants, Linked, grant_for, publish_begun_prices
-from routing.bridge.models import RoutingChange
+from routing.bridge.models import RoutingChange, SpoolOpen
+from routing.bridge.segments import held
 from routing.bridge.spool import Drain
 from routing.bridge.table import build_names, build_principals
 from routing.core.accounting import Closed, Opened
 from routing.core.budgets import Budgets
 from routing.core.enums import BudgetUnit
+from routing.core.ids import uuid7
 from routing.core.pricing import Standing, Standings
 from routing.core.table import FEDERATION
 from routing.dispatch.frames import AskBudgets
@@ -175,6 +177,34 @@ def test_a_new_router_hears_nothing_before_the_dead_ones_end_is_stored(
     assert standing.spent == 6, "what was open when it died counts as one, too"
     assert standing.granted == 6 + -(-74 // SLICES) == granted(budget), "nothing stays reserved"
     assert told.heard[-1].position == (0, 0)
+
+
+def test_what_the_accounts_can_never_take_keeps_nobody_for_ever(
+    told: Told, key: ApiKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_budget(key)
+    SpoolOpen.objects.create(id=uuid7(), incarnation=OLD, opened=b"nothing that can be read")
+    told.linked = Linked("c2", NEW)
+    assert told.step() == []
+
+    monkeypatch.setattr("routing.bridge.budgets.OPEN_SECONDS", 0.0)
+
+    assert len(told.step()) == 1
+
+
+def test_a_dead_routers_segment_that_is_stored_but_held_for_a_backup_is_not_waited_for(
+    told: Told, key: ApiKey
+) -> None:
+    a_budget(key)
+    told.spool.write(OLD, *requests(key, 5))
+    told.linked = Linked("c2", NEW)
+    with held(told.spool.folder):
+        told.drain(NEW)
+        assert told.spool.files
+
+        (standing,) = told.step()
+
+    assert standing.spent == 5
 
 
 def test_a_window_that_has_passed_is_granted_again(told: Told, key: ApiKey) -> None:
