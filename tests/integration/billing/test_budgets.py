@@ -146,12 +146,12 @@ def test_one_that_is_below_what_is_used_is_refused_unless_it_is_meant(cast: Cast
     key = a_key(make_application(cast.orleans))
     intake.store([used(key) for _ in range(3)])
 
-    with pytest.raises(ValidationError, match="3 requests") as refused:
+    with pytest.raises(ValidationError, match="requêtes") as refused:
         a_budget(key, most=3)
     assert refused.value.code == "below_spent"
     budget = a_budget(key, most=3, knowingly=True)
     change_budget(by=OPERATOR, budget=budget, most=10, hard=True)
-    with pytest.raises(ValidationError, match="3 requests"):
+    with pytest.raises(ValidationError, match="requêtes"):
         change_budget(by=OPERATOR, budget=budget, most=2, hard=True)
 
 

@@ -1,7 +1,7 @@
 """What requests cost, and who owes it to whom: exact for every history, and never changed."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from threading import Thread
 from uuid import UUID
@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Sum
 from django.utils import timezone
+from django.utils.translation import override
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -43,6 +44,13 @@ CLOSED = {
     "statements_hash": "0",
 }
 THIS_MONTH = paris_today().replace(day=1)
+
+
+@pytest.fixture(autouse=True)
+def in_english() -> Iterator[None]:
+    """Refusals are looked for in the words of the code."""
+    with override("en"):
+        yield
 
 
 @pytest.fixture
