@@ -1,9 +1,9 @@
 """What pages and exports read of the accounts: sums of a period by day, month, model and key; and its requests.
 
-Everything starts from `for_user` and takes a constant number of queries. What is a sum comes from the roll-ups;
-requests narrow their ids first, so that only the period's partitions are read. Models, servers and institutions are
-named whoever reads: the catalogue and who serves are common. Keys and applications are named only to those who may
-see them.
+Everything starts from what the reader sees (`seen_by`) and takes a constant number of queries. What is a sum comes from
+the roll-ups; requests narrow their ids first, so that only the period's partitions are read. Models, servers and
+institutions are named whoever reads: the catalogue and who serves are common. Keys and applications are named only to
+those who may see them.
 """
 
 from collections import defaultdict
@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import accumulate
-from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack
+from typing import Any, NamedTuple, TypedDict, Unpack
 from uuid import UUID
 
 from django.db.models import Model, Q, Sum
@@ -26,6 +26,7 @@ from billing.models import (
     UsageRecordQuerySet,
     UsageSumQuerySet,
 )
+from billing.models.scopes import of_keys, seen_by, within
 from billing.periods import Period
 from billing.usage import NOTHING, Counts, DayUsage, KeyUsage, Latency, Request, Totals
 from federation.access.models import OVERSEERS, ApiKey
@@ -38,7 +39,6 @@ from federation.people.models import User
 CHUNK = 2000
 """Rows of an export that are fetched, and named, at once."""
 MILLISECOND = timedelta(milliseconds=1)
-Rows = TypeVar("Rows", UsageRecordQuerySet, UsageSumQuerySet)
 
 
 class Narrowing(TypedDict, total=False):
@@ -79,8 +79,7 @@ def scopes(user: User) -> list[Scope]:
 
 def usage_by_day(user: User, period: Period, **narrow: Unpack[Narrowing]) -> list[DayUsage]:
     """Return the use of each model on each day in Paris on which it was used, in the days' order."""
-    days = _selected(UsageDay.objects.for_user(user), user, narrow).between(period)
-    return _by_time(days)
+    return _by_time(UsageDay.objects.filter(_where(user, narrow)).between(period))
 
 
 def usage_by_month(user: User, period: Period, **narrow: Unpack[Narrowing]) -> list[DayUsage]:
@@ -118,6 +117,19 @@ def usage_by_key(user: User, period: Period, **narrow: Unpack[Narrowing]) -> lis
         for (asking, key), counts in found.items()
     ]
     return sorted(usages, key=lambda usage: (-usage.counts.tokens, usage.institution, usage.key))
+
+
+def usage_of_key(key: ApiKey, period: Period) -> list[tuple[str, Counts]]:
+    """Return what a key has used of each model, by the models' names. For whoever holds the key."""
+    months, days = period.in_months()
+    own = [UsageMonth.objects.filter(key_id=key.pk).between(months)] if months else []
+    own += [UsageDay.objects.filter(key_id=key.pk).between(rest) for rest in days]
+    found: dict[UUID, Counts] = defaultdict(lambda: NOTHING)
+    for sums in own:
+        for model, *counts in _grouped(sums, "model_id"):
+            found[model] += Counts(*counts)
+    names = _names(AIModel, "slug", set(found))
+    return sorted((names.get(model, str(model)), counts) for model, counts in found.items())
 
 
 def totals(user: User, period: Period, **narrow: Unpack[Narrowing]) -> Totals:
@@ -159,30 +171,29 @@ def csv_rows(user: User, period: Period, **narrow: Unpack[Narrowing]) -> Iterato
         chunk = list(records.filter(id__gt=chunk[-1].id)[:CHUNK])
 
 
-def _selected(rows: Rows, user: User, narrow: Narrowing) -> Rows:
+def _where(user: User, narrow: Narrowing) -> Q:
+    """Return which rows of the accounts are asked for, out of those that `user` sees."""
+    where, keys = seen_by(user), ApiKey.objects.for_user(user)
     if scope := narrow.get("scope"):
-        rows = rows.in_scope(user, scope)
+        where &= within(user, scope)
     if model := narrow.get("model"):
-        rows = rows.filter(model_id=model)
+        where &= Q(model_id=model)
     if key := narrow.get("key"):
-        rows = rows.of_keys(ApiKey.objects.for_user(user).filter(pk=key))
+        where &= of_keys(keys.filter(pk=key))
     if application := narrow.get("application"):
-        rows = rows.of_keys(ApiKey.objects.for_user(user).filter(application=application))
-    return rows
+        where &= of_keys(keys.filter(application=application))
+    return where
 
 
 def _ended_in(user: User, period: Period, narrow: Narrowing) -> UsageRecordQuerySet:
-    return _selected(UsageRecord.objects.for_user(user), user, narrow).ended_in(period)
+    return UsageRecord.objects.filter(_where(user, narrow)).ended_in(period)
 
 
 def _covering(user: User, period: Period, narrow: Narrowing) -> list[UsageSumQuerySet]:
     """Return what together is the period: its whole months, and the days before and behind them."""
-    months, days = period.in_months()
-    of = [
-        (UsageMonth.objects.for_user(user), months),
-        *((UsageDay.objects.for_user(user), rest) for rest in days),
-    ]
-    return [_selected(sums, user, narrow).between(part) for sums, part in of if part]
+    where, (months, days) = _where(user, narrow), period.in_months()
+    found = [UsageMonth.objects.filter(where).between(months)] if months else []
+    return found + [UsageDay.objects.filter(where).between(rest) for rest in days]
 
 
 def _by_time(sums: UsageSumQuerySet) -> list[DayUsage]:

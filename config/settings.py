@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "dashboards.errors.WrongMethodPage",
     "federation.people.gate.SecondFactorGate",
 ]
 
@@ -171,6 +172,7 @@ ACCOUNT_RATE_LIMITS = {
     "passkey_begun": "30/m/ip",  # each asks for a session of its own
     "doctor": "10/m/ip",
     "leak": "10/m/ip",
+    "wrong_key": "20/m/ip",
 }
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_MAX_ATTEMPTS = 3
 MFA_RATE_LIMITS = {"webauthn_login": "10/m/ip"}

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from config.api import api
 from federation.catalogue.views.facts import facts
 from federation.catalogue.views.minimum import minimum_service
 from federation.people.views import choose_language
@@ -23,6 +24,7 @@ urlpatterns = [
     path("servers/", include("federation.fleet.urls")),
     path("", include("federation.members.urls")),
     path("", include("billing.urls")),
+    path("manage/api/", api.urls),
     path("people/", include("federation.people.urls")),
     path("demo/", include("config.demo.urls")),
     path("account/", include("federation.people.account_urls")),

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from federation.catalogue.models import AIModel
+from federation.catalogue.models import AIModel, Proposal
 from federation.fleet.queries import networks_to_decide, servers_to_decide
 from federation.members.enums import (
     AgreementState,
@@ -64,9 +64,10 @@ def _signed(user: User) -> int:
 
 def _proposed(user: User) -> int:
     """Count those that wait for a ballot, withdrawn ones apart."""
-    stands = Q(proposals=None) | Q(proposals__withdrawn_at__isnull=True)
+    named = Proposal.objects.standing().values("model")
+    stands = Q(pk__in=named) | Q(pk__in=AIModel.objects.unnamed().values("pk"))
     rows = AIModel.objects.for_user(user).filter(stands, stage=LifecycleStage.PROPOSED)
-    return rows.exclude(pk__in=_decided_or_open(SubjectKind.MODEL)).distinct().count()
+    return rows.exclude(pk__in=_decided_or_open(SubjectKind.MODEL)).count()
 
 
 def _decided_or_open(kind: SubjectKind) -> QuerySet[Ballot, UUID]:

@@ -6,6 +6,7 @@ the key, so what the router would tell them is told; who owns it is not.
 
 import ipaddress
 import json
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -17,8 +18,7 @@ from django.utils.translation import gettext as _
 from federation.access.enums import ENDPOINT_LABELS, in_words
 from federation.access.keys import BRAND, KEY_PATTERN, is_well_formed
 from federation.access.models import ApiKey
-from federation.access.offer import Usable, usable_models
-from federation.catalogue.enums import Capability
+from federation.access.offer import Usable, first_way, usable_models
 from federation.days import long_day
 from federation.members.enums import MembershipState
 from federation.members.models import Membership
@@ -26,6 +26,10 @@ from routing.core.enums import Endpoint
 from routing.core.keys import MAX_KEY_LENGTH, digest
 
 SHOWN_MODELS = 12
+_PASTED = re.compile(
+    r"""["']?(authorization:\s*)?(bearer\s+)?(?P<key>.*?)["']?""", re.IGNORECASE | re.DOTALL
+)
+"""`static/js/doctor.js` reads a key in the same way."""
 SHORT = 16
 """Tokens of the answer that is asked for: enough to see it stream."""
 
@@ -64,7 +68,7 @@ class Examination:
 
 def examine(pasted: str, address: str) -> Examination:
     """Return what there is to say about a text that should be a key, used from `address`."""
-    found, text = Examination(), pasted.strip()
+    found, text = Examination(), bare(pasted)
     _look_at_form(found, text)
     key = _known(found, text)
     if key is not None and _is_in_force(found, key):
@@ -73,8 +77,14 @@ def examine(pasted: str, address: str) -> Examination:
         models = usable_models(key)
         _look_at_scopes(found, key)
         _look_at_models(found, models)
-        found.call = _call(key, models) if is_allowed else None
+        found.call = _call(found, models) if is_allowed else None
     return found
+
+
+def bare(pasted: str) -> str:
+    """Return a key without what is often copied with it: the header’s name, “Bearer”, quotation marks."""
+    found = _PASTED.fullmatch(pasted.strip())
+    return found["key"] if found else ""
 
 
 def _look_at_form(found: Examination, text: str) -> None:
@@ -178,19 +188,23 @@ def _look_at_models(found: Examination, models: list[Usable]) -> None:
     found.say(Verdict.OK, title, ", ".join(names))
 
 
-def _call(key: ApiKey, models: list[Usable]) -> Call | None:
+def _call(found: Examination, models: list[Usable]) -> Call | None:
     """Return the shortest call that shows whether all works: a stream wherever the key may ask for one."""
-    for endpoint, capability, body in _CALLS:
-        model = next((model for model in models if model.can(capability)), None)
-        allowed = not key.endpoints or endpoint.value in key.endpoints
-        if allowed and model and _is_spoken(endpoint, model):
-            told = json.dumps({"model": model.slug, **body}, ensure_ascii=False)
-            return Call(f"/v1/{endpoint.value}", told, model.slug)
+    if way := first_way(models, _CALLS):
+        model, endpoint = way
+        told = json.dumps({"model": model.slug, **_CALLS[endpoint]}, ensure_ascii=False)
+        return Call(f"/v1/{endpoint.value}", told, model.slug)
+    title = _("Can it be tried here?")
+    if first_way(models):
+        told = _("Not from this page, which has no sound to send. The key’s own page shows a call.")
+        found.say(Verdict.WARNING, title, told)
+    elif models:
+        told = _(
+            "No: none of these models answers by the interfaces that the key is bound to. Change its models "
+            "or its interfaces on its page."
+        )
+        found.say(Verdict.FAILED, title, told)
     return None
-
-
-def _is_spoken(endpoint: Endpoint, model: Usable) -> bool:
-    return endpoint not in (Endpoint.RESPONSES, Endpoint.MESSAGES) or endpoint in model.agents
 
 
 def _day(moment: Any) -> str:
@@ -199,23 +213,11 @@ def _day(moment: Any) -> str:
 
 _WORD = "Bonjour"
 _TALK = [{"role": "user", "content": _WORD}]
-_CALLS: tuple[tuple[Endpoint, Capability, dict[str, Any]], ...] = (
-    (
-        Endpoint.CHAT,
-        Capability.CHAT,
-        {"messages": _TALK, "max_tokens": SHORT, "stream": True},
-    ),
-    (
-        Endpoint.RESPONSES,
-        Capability.CHAT,
-        {"input": _WORD, "max_output_tokens": SHORT, "stream": True},
-    ),
-    (
-        Endpoint.MESSAGES,
-        Capability.CHAT,
-        {"messages": _TALK, "max_tokens": SHORT, "stream": True},
-    ),
-    (Endpoint.COMPLETIONS, Capability.CHAT, {"prompt": _WORD, "max_tokens": SHORT, "stream": True}),
-    (Endpoint.EMBEDDINGS, Capability.EMBEDDINGS, {"input": [_WORD]}),
-    (Endpoint.RERANK, Capability.RERANK, {"query": _WORD, "documents": [_WORD]}),
-)
+_CALLS: dict[Endpoint, dict[str, Any]] = {
+    Endpoint.CHAT: {"messages": _TALK, "max_tokens": SHORT, "stream": True},
+    Endpoint.RESPONSES: {"input": _WORD, "max_output_tokens": SHORT, "stream": True},
+    Endpoint.MESSAGES: {"messages": _TALK, "max_tokens": SHORT, "stream": True},
+    Endpoint.COMPLETIONS: {"prompt": _WORD, "max_tokens": SHORT, "stream": True},
+    Endpoint.EMBEDDINGS: {"input": [_WORD]},
+    Endpoint.RERANK: {"query": _WORD, "documents": [_WORD]},
+}

@@ -15,7 +15,7 @@ from xlsxwriter import Workbook
 
 from billing.money import euros
 from billing.periods import PARIS
-from billing.usage import Request
+from billing.usage import KeyUsage, Request
 from federation.sheets import table_lines
 
 LINES_AT_ONCE = 500
@@ -54,6 +54,32 @@ _COLUMNS = (
     "stood_in_for",
     "cost_eur",
 )
+
+
+KEY_COLUMNS = (
+    "institution",
+    "application",
+    "key",
+    "requests",
+    "errors",
+    "prompt_tokens",
+    "cached_tokens",
+    "completion_tokens",
+    "reasoning_tokens",
+    "cost_eur",
+)
+"""Of the sums of keys. Those that the reader may not see are one line per institution, without a name."""
+
+
+def key_row(usage: KeyUsage) -> dict[str, Any]:
+    counts = usage.counts
+    return {
+        "institution": usage.institution,
+        "application": usage.application,
+        "key": usage.key,
+        **{column: getattr(counts, column) for column in KEY_COLUMNS[3:-1]},
+        "cost_eur": euros(counts.cost_nano),
+    }
 
 
 def csv_lines(requests: Iterable[Request], language: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Pages to read: home, servers, models, usage."""
+"""Pages to read: home, servers, models, usage, environmental impact."""
 
 from django.urls import path
 
@@ -7,6 +7,13 @@ from dashboards.views.affected import affected
 from dashboards.views.doctor import doctor
 from dashboards.views.health import portal
 from dashboards.views.home import home
+from dashboards.views.impact import (
+    accelerators_csv,
+    calculation_csv,
+    factors_csv,
+    impact,
+    measurements_csv,
+)
 from dashboards.views.journal import chain, journal, journal_csv
 from dashboards.views.limits import quotas
 from dashboards.views.models import compare, model, models
@@ -14,7 +21,7 @@ from dashboards.views.requests import find, request_page
 from dashboards.views.servers import servers
 from dashboards.views.stops import stops
 from dashboards.views.style import style
-from dashboards.views.usage import first_call, usage, usage_csv, usage_jsonl, usage_xlsx
+from dashboards.views.usage import first_call, keys_csv, usage, usage_csv, usage_jsonl, usage_xlsx
 
 urlpatterns = [
     path("", home, name="home"),
@@ -29,6 +36,11 @@ urlpatterns = [
     path("catalogue/", models, name="models"),
     path("catalogue/<path:name>/", model, name="model"),
     path("compare/<path:name>/", compare, name="compare"),
+    path("impact/", impact, name="impact"),
+    path("impact/csv/", calculation_csv, name="impact_calculation_csv"),
+    path("impact/factors/csv/", factors_csv, name="impact_factors_csv"),
+    path("impact/accelerators/csv/", accelerators_csv, name="impact_accelerators_csv"),
+    path("impact/measurements/csv/", measurements_csv, name="impact_measurements_csv"),
     path("journal/", journal, name="journal"),
     path("journal/csv/", journal_csv, name="journal_csv"),
     path("journal/chain/", chain, name="journal_chain"),
@@ -36,6 +48,7 @@ urlpatterns = [
     path("usage/requests/", find, name="find_request"),
     path("usage/requests/<uuid:request_id>/", request_page, name="request"),
     path("usage/csv/", usage_csv, name="usage_csv"),
+    path("usage/keys/csv/", keys_csv, name="usage_keys_csv"),
     path("usage/jsonl/", usage_jsonl, name="usage_jsonl"),
     path("usage/xlsx/", usage_xlsx, name="usage_xlsx"),
     path("usage/limits/<uuid:key_id>/", quotas, name="key_quotas"),

@@ -1,4 +1,4 @@
-"""What every test needs: pages that find their static files uncollected, and properties that are not timed."""
+"""What every test needs: static files uncollected, no timed properties, a database that may be emptied."""
 
 from pathlib import Path
 
@@ -18,4 +18,6 @@ def pytest_configure() -> None:
     settings.STORAGES["staticfiles"]["BACKEND"] = (
         "django.contrib.staticfiles.storage.StaticFilesStorage"
     )
+    # Tables that only grow refuse TRUNCATE to everybody else.
+    settings.DATABASES["default"]["OPTIONS"]["options"] = "-c ilaas.may_truncate=on"
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)

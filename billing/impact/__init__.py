@@ -12,6 +12,8 @@ meters       readings of a power or energy meter → energy of a stretch of time
 windows      a stretch's energy shared out among requests; calibration of the model by it
 factors      energy → CO2e, water, primary energy, metals; the share of making the machines
 equivalents  CO2e and energy in things that people know
+single       one request told beforehand, for a calculator
 carbon       the same as fields of an answer's `usage`
 ecologits    another library's formula, to compare with; no figure of ours comes from it
+validation   published measurements and answers, which ours is held against
 """

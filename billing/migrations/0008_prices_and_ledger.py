@@ -24,6 +24,12 @@ END
 $$;
 CREATE TRIGGER transfers_are_append_only BEFORE UPDATE OR DELETE ON billing_transfer
     FOR EACH ROW EXECUTE FUNCTION billing_refuse_change();
+CREATE TRIGGER transfers_are_never_emptied BEFORE TRUNCATE ON billing_transfer
+    FOR EACH STATEMENT EXECUTE FUNCTION journal_refuse_truncation();
+CREATE TRIGGER prices_are_never_emptied BEFORE TRUNCATE ON billing_priceversion
+    FOR EACH STATEMENT EXECUTE FUNCTION journal_refuse_truncation();
+CREATE TRIGGER fees_are_never_emptied BEFORE TRUNCATE ON billing_feeversion
+    FOR EACH STATEMENT EXECUTE FUNCTION journal_refuse_truncation();
 CREATE TRIGGER prices_stay BEFORE UPDATE OR DELETE ON billing_priceversion
     FOR EACH ROW EXECUTE FUNCTION billing_refuse_begun();
 CREATE TRIGGER fees_stay BEFORE UPDATE OR DELETE ON billing_feeversion
@@ -31,6 +37,9 @@ CREATE TRIGGER fees_stay BEFORE UPDATE OR DELETE ON billing_feeversion
 ALTER TABLE billing_usagecharge SET (fillfactor = 70);
 """
 NO_TRIGGERS = """
+DROP TRIGGER fees_are_never_emptied ON billing_feeversion;
+DROP TRIGGER prices_are_never_emptied ON billing_priceversion;
+DROP TRIGGER transfers_are_never_emptied ON billing_transfer;
 DROP TRIGGER fees_stay ON billing_feeversion;
 DROP TRIGGER prices_stay ON billing_priceversion;
 DROP TRIGGER transfers_are_append_only ON billing_transfer;
@@ -43,6 +52,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("billing", "0007_rollups"),
         ("catalogue", "0008_categories"),
+        ("journal", "0004_no_truncation"),
         ("members", "0002_committee"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -12,6 +12,12 @@ CREATE TRIGGER statements_stay BEFORE UPDATE OR DELETE ON billing_statement
     FOR EACH ROW EXECUTE FUNCTION billing_refuse_change();
 CREATE TRIGGER lines_of_statements_stay BEFORE UPDATE OR DELETE ON billing_statementline
     FOR EACH ROW EXECUTE FUNCTION billing_refuse_change();
+CREATE TRIGGER statements_are_never_emptied BEFORE TRUNCATE ON billing_statement
+    FOR EACH STATEMENT EXECUTE FUNCTION journal_refuse_truncation();
+CREATE TRIGGER lines_of_statements_are_never_emptied BEFORE TRUNCATE ON billing_statementline
+    FOR EACH STATEMENT EXECUTE FUNCTION journal_refuse_truncation();
+CREATE TRIGGER closed_months_are_never_emptied BEFORE TRUNCATE ON billing_accountingperiod
+    FOR EACH STATEMENT EXECUTE FUNCTION journal_refuse_truncation();
 CREATE FUNCTION billing_refuse_closed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'a closed month stays closed' USING ERRCODE = 'integrity_constraint_violation';
@@ -21,6 +27,9 @@ CREATE TRIGGER closed_months_stay BEFORE UPDATE OR DELETE ON billing_accountingp
     FOR EACH ROW WHEN (OLD.state = 'closed') EXECUTE FUNCTION billing_refuse_closed();
 """
 NO_TRIGGERS = """
+DROP TRIGGER closed_months_are_never_emptied ON billing_accountingperiod;
+DROP TRIGGER lines_of_statements_are_never_emptied ON billing_statementline;
+DROP TRIGGER statements_are_never_emptied ON billing_statement;
 DROP TRIGGER closed_months_stay ON billing_accountingperiod;
 DROP FUNCTION billing_refuse_closed();
 DROP TRIGGER lines_of_statements_stay ON billing_statementline;

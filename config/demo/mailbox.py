@@ -2,7 +2,7 @@
 
 import email
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import default
 from email.utils import parsedate_to_datetime
@@ -44,6 +44,12 @@ def _read(message: EmailMessage) -> Mail:
     return Mail(
         to=str(message["To"] or ""),
         subject=str(message["Subject"] or ""),
-        sent_at=parsedate_to_datetime(sent) if sent else None,
+        sent_at=_moment(sent) if sent else None,
         text=str(body.get_content()).strip() if body else "",
     )
+
+
+def _moment(sent: str) -> datetime:
+    """Read a date of an e-mail: one “-0000”, as Django writes it, is UTC and would be of no zone."""
+    moment = parsedate_to_datetime(sent)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

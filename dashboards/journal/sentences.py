@@ -28,6 +28,7 @@ SENTENCES: dict[str, Text] = {
     "access.change_key": _("%(actor)s changed what a key may do"),
     "access.replace_key": _("%(actor)s replaced a key by a new one"),
     "access.revoke_key": _("%(actor)s revoked a key"),
+    "access.revoke_leaked_key": _("%(actor)s revoked a key that was reported as leaked"),
     "access.set_limit": _("%(actor)s set a limit"),
     "access.remove_limit": _("%(actor)s removed a limit"),
     "access.set_threshold": _(
@@ -72,6 +73,7 @@ SENTENCES: dict[str, Text] = {
     "fleet.change_engine": _("%(actor)s changed the engine of a server"),
     "fleet.limit_server": _("%(actor)s changed how many requests a server takes at once"),
     "fleet.move_server": _("%(actor)s gave a server another address"),
+    "fleet.change_access_key": _("%(actor)s has another access key of a server tried"),
     "fleet.rotate_credential": _("%(actor)s replaced the access key of a server"),
     "fleet.grant_egress": _("%(actor)s allowed the router a private address"),
     "fleet.revoke_egress": _("%(actor)s took back leave for a private address"),

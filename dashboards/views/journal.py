@@ -16,6 +16,7 @@ from dashboards.journal.entries import COLUMNS, entries_of, rows
 from dashboards.journal.forms import JournalForm
 from federation.journal.chain import BrokenChainError, verify
 from federation.journal.models import FIRST_PREVIOUS_HASH, AuditEvent
+from federation.journal.queries import check_not_emptied
 from federation.people.guards import signed_in
 from federation.sheets import table_lines
 
@@ -64,6 +65,7 @@ def chain(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"at": timezone.now()}
     events = AuditEvent.objects.filter(seq__gt=after[0]).order_by("seq")
     try:
+        check_not_emptied()
         count, head = verify(events[:STEP], after)
     except BrokenChainError as fault:
         context["fault"] = fault.number

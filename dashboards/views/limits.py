@@ -45,6 +45,12 @@ def quotas(request: HttpRequest, key_id: UUID) -> HttpResponse:
 
 def what_is_left(key: ApiKey, among: LimitQuerySet) -> dict[str, object]:
     """Return what `_quotas.html` shows of the limits that bound a key, those of `among`."""
+    rows, is_away = rows_left(key, among)
+    return {"rows": rows, "router_is_away": is_away}
+
+
+def rows_left(key: ApiKey, among: LimitQuerySet) -> tuple[list[Row], bool]:
+    """Return the limits that bound a key with what is left of each, and whether no router could say."""
     bounding = Q(key=key) | Q(application=key.application)
     bounding |= Q(institution=key.application.institution_id)
     limits = among.in_force().filter(bounding)
@@ -54,7 +60,7 @@ def what_is_left(key: ApiKey, among: LimitQuerySet) -> dict[str, object]:
         Row(limit, (left or {}).get(str(limit.owner.pk), {}).get(Measure(limit.measure)))
         for limit in sorted(limits, key=_order)
     ]
-    return {"rows": rows, "router_is_away": left is None}
+    return rows, left is None
 
 
 def _order(limit: Limit) -> tuple[bool, bool, int]:

@@ -16,7 +16,7 @@ from dashboards.critical import critical_models
 from dashboards.observed import ServerRow, health_texts, is_stopped, observed
 from dashboards.queries import ModelCard, Serving, model_card, model_cards, other_names
 from federation.access.policies import can_see_trials
-from federation.access.snippets import base_url, snippets
+from federation.access.snippets import base_url, snippets, usual_endpoint
 from federation.catalogue.enums import SETTING_TEXTS
 from federation.catalogue.models import PUBLIC_NAME, AIModel, Alias, RoutingPolicy, StageChange
 from federation.catalogue.models.names import OPEN_TO_ALL
@@ -81,7 +81,7 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
         "may_see_trials": found.stage == LifecycleStage.STAGING and can_see_trials(user, found),
         "is_callable": _is_callable(card),
         "base_url": base_url(),
-        "snippets": snippets(found.slug, found.capabilities, _("YOUR_KEY")),
+        "snippets": snippets(found.slug, usual_endpoint(found.capabilities), _("YOUR_KEY")),
     }
     return render(request, "dashboards/model.html", context)
 

@@ -29,10 +29,12 @@ from billing.queries import (
 from billing.usage import Request
 from dashboards.exports import (
     JSON_LINES,
+    KEY_COLUMNS,
     MOST_ROWS,
     WORKBOOK,
     csv_lines,
     json_lines,
+    key_row,
     streamed,
     workbook,
 )
@@ -41,8 +43,11 @@ from dashboards.forms import UsageForm
 from federation.access.models import ApiKey
 from federation.access.queries import issuing_institutions
 from federation.people.guards import signed_in
+from federation.sheets import table_lines
 
 LATEST = 20
+MOST_KEYS = 50
+"""Shown on the page, the most used first; all of them are in the file."""
 MOST_DAYS_CHARTED = 100
 """A longer period is charted by month."""
 LISTEN_FOR = timedelta(hours=1)
@@ -61,6 +66,7 @@ def usage(request: HttpRequest) -> HttpResponse:
         of_tokens=form.counts_tokens,
         is_monthly=is_monthly,
     )
+    keys = usage_by_key(user, period, **narrow)
     context = {
         "form": form,
         "period": period,
@@ -68,7 +74,8 @@ def usage(request: HttpRequest) -> HttpResponse:
         "may_issue": bool(issuing_institutions(user)),
         "has_keys": ApiKey.objects.for_user(user).exists(),
         "chart": chart,
-        "keys": usage_by_key(user, period, **narrow),
+        "keys": keys[:MOST_KEYS],
+        "other_keys": max(0, len(keys) - MOST_KEYS),
         "reads_accounts": reads_accounts(user),
         "latest": latest_requests(user, period, LATEST, **narrow),
     }
@@ -81,6 +88,16 @@ def usage_csv(request: HttpRequest) -> StreamingHttpResponse:
     """Every request of the chosen period, as it comes from the database."""
     lines = csv_lines(_requests(request), get_language() or "")
     return streamed(lines, _file_name(request, "csv"))
+
+
+@require_safe
+@login_required
+def keys_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """The sums of every key in the chosen period."""
+    form = _form(request)
+    keys = usage_by_key(signed_in(request), form.period, **form.narrowing)
+    lines = table_lines(KEY_COLUMNS, map(key_row, keys), get_language() or "")
+    return streamed(lines, _file_name(request, "keys.csv"))
 
 
 @require_safe

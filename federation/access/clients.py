@@ -212,12 +212,14 @@ def _yaml(content: Mapping[str, Any]) -> str:
     return text
 
 
-def _any(model: Usable) -> bool:
-    return True
+def _usual(model: Usable) -> bool:
+    """By the interfaces that every software asks."""
+    usual = (Endpoint.CHAT, Endpoint.EMBEDDINGS, Endpoint.RERANK)
+    return any(model.answers(endpoint) for endpoint in usual)
 
 
 def _speaks(endpoint: Endpoint) -> Callable[[Usable], bool]:
-    return lambda model: endpoint.value in model.agents
+    return lambda model: model.answers(endpoint)
 
 
 CLIENTS = (
@@ -227,22 +229,22 @@ CLIENTS = (
             "Start Open WebUI with it, such as by docker run --env-file open-webui.env. "
             "It holds the key: keep it to yourself."
         ),
-        _open_webui, _any, holds_key=True,
+        _open_webui, _usual, holds_key=True,
     ),
     _Client(
         "librechat", "LibreChat", "librechat.yaml",
         _("Put it beside LibreChat’s .env, and the key into that, as ILAAS_API_KEY."),
-        _librechat, _any,
+        _librechat, _usual,
     ),
     _Client(
         "continue", "Continue", "config.yaml",
         _("Save it as ~/.continue/config.yaml, and the key in ~/.continue/.env as ILAAS_API_KEY."),
-        _continue, _any,
+        _continue, _usual,
     ),
     _Client(
         "opencode", "opencode", "opencode.json",
         _("Save it in the project’s folder, and start opencode with the key in the variable ILAAS_API_KEY."),
-        _opencode, _any,
+        _opencode, _usual,
     ),
     _Client(
         "codex", "Codex", "config.toml",

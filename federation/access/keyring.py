@@ -15,7 +15,12 @@ from federation.access import policies
 from federation.access.keys import KEY_PATTERN
 from federation.access.mails import tell_of_leak
 from federation.access.models import ApiKey, Limit
-from federation.access.operations import issue_key, revoke_key, set_limit
+from federation.access.operations import (
+    issue_key,
+    revoke_key,
+    revoke_leaked_key,
+    set_limit,
+)
 from federation.access.trials import carry_over
 from federation.journal.actors import SYSTEM, Actor
 from federation.journal.operations import record
@@ -115,7 +120,7 @@ def _end_leaked(by: Actor, key: ApiKey) -> ApiKey | None:
         reason = _("reported as found in public on %(day)s")
         reason %= {"day": timezone.localdate().isoformat()}
     try:
-        ended = revoke_key(by=by, key=key, reason=reason)
+        ended = revoke_leaked_key(by=by, key=key, reason=reason)
     except ValidationError:
         return None
     tell_of_leak(ended)

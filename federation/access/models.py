@@ -11,7 +11,12 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from federation.access.enums import MEASURE_LABELS, PRIORITY_LABELS, ROUTING_MODE_LABELS
+from federation.access.enums import (
+    MEASURE_LABELS,
+    PRIORITY_LABELS,
+    ROUTING_MODE_LABELS,
+    in_words,
+)
 from federation.base import Row
 from federation.catalogue.models import AIModel
 from federation.members.models import Institution, Team, TeamPlace
@@ -210,6 +215,12 @@ class ApiKey(Row):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def bounds(self) -> list[str]:
+        """Return what it is bound to besides its models and servers, as lists show it."""
+        bounds = [in_words(self.labels), *self.endpoints, *self.networks, *self.origins]
+        return [bound for bound in bounds if bound]
 
     @property
     def is_usable(self) -> bool:

@@ -1,6 +1,7 @@
 """What a key can be used for now: its models that are served at sites where it may go, and how they are spoken to."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -19,6 +20,18 @@ AGENTS = frozenset({Endpoint.RESPONSES.value, Endpoint.MESSAGES.value})
 """Interfaces of agents. vLLM has both; of other engines it is believed when it was declared."""
 
 
+SUITED = {
+    Endpoint.CHAT: Capability.CHAT,
+    Endpoint.RESPONSES: Capability.CHAT,
+    Endpoint.MESSAGES: Capability.CHAT,
+    Endpoint.COMPLETIONS: Capability.CHAT,
+    Endpoint.EMBEDDINGS: Capability.EMBEDDINGS,
+    Endpoint.RERANK: Capability.RERANK,
+    Endpoint.TRANSCRIPTIONS: Capability.TRANSCRIPTION,
+}
+"""What a model must be able to do to be asked by an interface; the first interfaces are shown first."""
+
+
 @dataclass(frozen=True)
 class Usable:
     """A model that a key may ask and that is served to it. `context`: tokens, None when unknown."""
@@ -29,11 +42,30 @@ class Usable:
     context: int | None
     agents: frozenset[str]
     """Of `AGENTS`, those that the model's servers speak and the key may ask."""
+    bound_to: tuple[str, ...] = ()
+    """The interfaces that the key is bound to; empty when it may use all."""
 
     def can(self, capability: Capability) -> bool:
         """Say whether it can; of a model about which nothing is known, conversations are believed."""
         known = self.capabilities or (Capability.CHAT,)
         return capability in known
+
+    def answers(self, endpoint: Endpoint) -> bool:
+        """Say whether the key may ask it by this interface, and it can answer there."""
+        if self.bound_to and endpoint not in self.bound_to:
+            return False
+        if endpoint in AGENTS and endpoint not in self.agents:
+            return False
+        return self.can(SUITED[endpoint])
+
+
+def first_way(
+    models: Iterable[Usable], endpoints: Iterable[Endpoint] = tuple(SUITED)
+) -> tuple[Usable, Endpoint] | None:
+    """Return the model and the first of these interfaces by which a key can ask anything, None when it can nothing."""
+    known = tuple(models)
+    ways = ((model, endpoint) for endpoint in endpoints for model in known)
+    return next((way for way in ways if way[0].answers(way[1])), None)
 
 
 def usable_models(key: ApiKey) -> list[Usable]:
@@ -53,6 +85,7 @@ def usable_models(key: ApiKey) -> list[Usable]:
             capabilities=tuple(model.capabilities),
             context=contexts.get(model.pk),
             agents=spoken[model.pk],
+            bound_to=tuple(key.endpoints),
         )
         for model in rows
         if model.pk in spoken

@@ -170,22 +170,19 @@ def change_key(*, by: Actor, key: ApiKey, **facts: Unpack[KeyFacts]) -> ApiKey:
 @transaction.atomic
 def revoke_key(*, by: Actor, key: ApiKey, reason: str) -> ApiKey:
     """End a key for good; routers refuse it within a second. Raises `ValidationError` without a reason."""
-    locked = ApiKey.objects.select_for_update().get(pk=key.pk)
-    policies.check_revoke_key(by, locked)
-    locked.revoked_at = timezone.now()
-    locked.revoked_reason = reason.strip()
-    if not locked.revoked_reason:
-        raise ValidationError({"revoked_reason": _("Say why.")})
-    locked.full_clean()
-    locked.save(update_fields=["revoked_at", "revoked_reason"])
-    record(
-        by=by,
-        verb="access.revoke_key",
-        obj=locked,
-        institution=locked.application.institution,
-        diff={"revoked": True},
-    )
-    return locked
+    ended = _ended(by, key, reason)
+    institution, diff = ended.application.institution, {"revoked": True}
+    record(by=by, verb="access.revoke_key", obj=ended, institution=institution, diff=diff)
+    return ended
+
+
+@transaction.atomic
+def revoke_leaked_key(*, by: Actor, key: ApiKey, reason: str) -> ApiKey:
+    """End a key that somebody has found in public, which the journal tells. Raises `ValidationError`."""
+    ended = _ended(by, key, reason)
+    institution, diff = ended.application.institution, {"revoked": True}
+    record(by=by, verb="access.revoke_leaked_key", obj=ended, institution=institution, diff=diff)
+    return ended
 
 
 @transaction.atomic
@@ -245,6 +242,18 @@ def remove_limit(*, by: Actor, limit: Limit) -> Limit:
         institution=_institution_of(owner),
         diff={"owner": owner.pk, "measure": locked.measure, "most": [locked.most, None]},
     )
+    return locked
+
+
+def _ended(by: Actor, key: ApiKey, reason: str) -> ApiKey:
+    locked = ApiKey.objects.select_for_update().get(pk=key.pk)
+    policies.check_revoke_key(by, locked)
+    locked.revoked_at = timezone.now()
+    locked.revoked_reason = reason.strip()
+    if not locked.revoked_reason:
+        raise ValidationError({"revoked_reason": _("Say why.")})
+    locked.full_clean()
+    locked.save(update_fields=["revoked_at", "revoked_reason"])
     return locked
 
 

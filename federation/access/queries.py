@@ -52,6 +52,14 @@ def issuing_institutions(by: User) -> dict[Institution, PriorityClass]:
     return {institution: top for institution, top in highest.items() if top is not None}
 
 
+def suspended_institutions(user: User) -> list[Institution]:
+    """Return the institutions at which `user` has a role and whose membership is suspended: no key is issued there."""
+    ids = Membership.objects.filter(
+        state=MembershipState.SUSPENDED, institution__in=user.institution_ids()
+    )
+    return list(Institution.objects.for_user(user).filter(pk__in=ids.values("institution")))
+
+
 def applications_to_manage(by: User) -> list[Application]:
     """Return the applications whose keys `by` may issue and revoke. Two queries."""
     seen = Application.objects.for_user(by).select_related("institution", "owner")

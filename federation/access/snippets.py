@@ -6,7 +6,8 @@ from typing import NamedTuple
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from federation.catalogue.enums import Capability
+from federation.access.offer import SUITED
+from routing.core.enums import Endpoint
 
 _CURL = """\
 curl {base}/{path} \\
@@ -71,6 +72,37 @@ const answer = await client.chat.completions.create({{
 }});
 console.log(answer.choices[0].message.content);""",
 )
+_RESPONSES = _Call(
+    path="responses",
+    body='{{"model": "{model}", "input": "Bonjour !"}}',
+    python="""\
+answer = client.responses.create(model="{model}", input="Bonjour !")
+print(answer.output_text)""",
+    javascript="""\
+const answer = await client.responses.create({{ model: "{model}", input: "Bonjour !" }});
+console.log(answer.output_text);""",
+)
+_MESSAGES = _Call(
+    path="messages",
+    body=(
+        '{{"model": "{model}", "max_tokens": 200, '
+        '"messages": [{{"role": "user", "content": "Bonjour !"}}]}}'
+    ),
+)
+_COMPLETIONS = _Call(
+    path="completions",
+    body='{{"model": "{model}", "prompt": "Bonjour", "max_tokens": 50}}',
+    python="""\
+answer = client.completions.create(model="{model}", prompt="Bonjour", max_tokens=50)
+print(answer.choices[0].text)""",
+    javascript="""\
+const answer = await client.completions.create({{
+  model: "{model}",
+  prompt: "Bonjour",
+  max_tokens: 50,
+}});
+console.log(answer.choices[0].text);""",
+)
 _EMBEDDINGS = _Call(
     path="embeddings",
     body='{{"model": "{model}", "input": ["{hello}"]}}',
@@ -109,9 +141,26 @@ def base_url() -> str:
     return f"{settings.PUBLIC_URL}/v1"
 
 
-def snippets(model: str, capabilities: Collection[str], key: str) -> list[Snippet]:
-    """Return the calls that suit what the model can do; `key` stands in them as it is."""
-    call = _call_for(capabilities)
+_CALLS = {
+    Endpoint.CHAT: _CHAT,
+    Endpoint.RESPONSES: _RESPONSES,
+    Endpoint.MESSAGES: _MESSAGES,
+    Endpoint.COMPLETIONS: _COMPLETIONS,
+    Endpoint.EMBEDDINGS: _EMBEDDINGS,
+    Endpoint.RERANK: _RERANK,
+    Endpoint.TRANSCRIPTIONS: _TRANSCRIPTION,
+}
+
+
+def usual_endpoint(capabilities: Collection[str]) -> Endpoint:
+    """Return the interface by which a model is asked that can do this."""
+    order = (Endpoint.CHAT, Endpoint.EMBEDDINGS, Endpoint.TRANSCRIPTIONS, Endpoint.RERANK)
+    return next((each for each in order if SUITED[each] in capabilities), Endpoint.CHAT)
+
+
+def snippets(model: str, endpoint: Endpoint, key: str) -> list[Snippet]:
+    """Return the calls of an interface; `key` stands in them as it is."""
+    call = _CALLS[endpoint]
     known = {"base": base_url(), "key": key, "path": call.path}
     said = {"model": model, "hello": _("Hello"), "bye": _("Goodbye")}
     templates = (
@@ -128,13 +177,3 @@ def snippets(model: str, capabilities: Collection[str], key: str) -> list[Snippe
         for language, title, template, text in templates
         if text
     ]
-
-
-def _call_for(capabilities: Collection[str]) -> _Call:
-    if Capability.CHAT in capabilities:
-        return _CHAT
-    if Capability.EMBEDDINGS in capabilities:
-        return _EMBEDDINGS
-    if Capability.TRANSCRIPTION in capabilities:
-        return _TRANSCRIPTION
-    return _RERANK if Capability.RERANK in capabilities else _CHAT

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -27,7 +28,7 @@ from federation.access.queries import colleagues
 from federation.catalogue.models import AIModel
 from federation.members.models import Team
 from federation.people.models import User
-from federation.seen import SeenField, changed_meanwhile
+from federation.seen import SeenField, show_saved, shown_beside
 from federation.widgets import DayInput
 from routing.core.enums import PriorityClass
 from routing.upstream.credentials import Secret
@@ -106,6 +107,7 @@ class KeyChangeForm(KeyFields):
         }
         super().__init__(*args, initial=present, **kwargs)
         self._by, self._key = by, key
+        self._saved = {**present, "origins": key.origins, "networks": key.networks}
         self._seen = SeenField({**present, "models": sorted(model.slug for model in chosen)})
         self.fields["seen"] = self._seen
         self.fields["expires_on"].help_text = (
@@ -123,7 +125,12 @@ class KeyChangeForm(KeyFields):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if not self._seen.is_current(cleaned.get("seen", "")):
-            raise changed_meanwhile()
+            self.add_error(None, shown_beside())
+            show_saved(self, self._saved)
+            # Sent again, this form replaces what it shows now.
+            sent = cast(QueryDict, self.data).copy()
+            sent["seen"] = self._seen.initial
+            self.data = sent
         return cleaned
 
     def change(self) -> ApiKey | None:

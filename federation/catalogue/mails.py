@@ -142,6 +142,7 @@ def _what_to_do(successor: AIModel | None) -> str:
         return _("There is no successor: the catalogue shows what else there is.")
     text = _(
         "Use “%(name)s” instead: write this name where your software has the old one, as “model”. The "
-        "address and the keys stay. A key that is bound to certain models needs a new one that names it."
+        "address and the keys stay. To a key that is bound to certain models, add it under “Change” on the "
+        "key’s page."
     )
     return text % {"name": successor.slug}

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from federation.catalogue.enums import TRANSITIONS
+from federation.catalogue.enums import STAGE_LABELS, TRANSITIONS
 from federation.catalogue.models import AIModel, Alias, Proposal
 from federation.catalogue.readiness import what_is_missing
 from federation.days import long_day
@@ -95,6 +95,11 @@ def check_propose(by: Actor, institution: Institution | None) -> None:
         )
 
 
+def check_step(model: AIModel, stage: LifecycleStage) -> None:
+    """Raise `ForbiddenTransitionError` unless the model's life may go on with this stage."""
+    check_transition(TRANSITIONS, LifecycleStage(model.stage), stage, STAGE_LABELS)
+
+
 def may_be_proposed(model: AIModel) -> bool:
     """Whether this name is of a proposal that was withdrawn."""
     is_proposed = model.stage == LifecycleStage.PROPOSED
@@ -130,7 +135,7 @@ def check_withdraw_proposal(by: Actor, proposal: Proposal) -> None:
 def check_adopt(by: Actor, model: AIModel, reason: str) -> None:
     """An administrator who says where the committee has decided, as long as no ballot asks it."""
     check_write_catalogue(by)
-    check_transition(TRANSITIONS, LifecycleStage(model.stage), LifecycleStage.STAGING)
+    check_step(model, LifecycleStage.STAGING)
     check_reason(reason)
     _check_no_open_ballot(model)
 
@@ -170,7 +175,7 @@ def check_put_into_production(by: Actor, model: AIModel) -> None:
         raise ValidationError(
             _("A deprecated model is kept with a reason, which its users are told."), code="keep"
         )
-    check_transition(TRANSITIONS, LifecycleStage(model.stage), LifecycleStage.PRODUCTION)
+    check_step(model, LifecycleStage.PRODUCTION)
     if missing := what_is_missing(model):
         raise ValidationError(missing, code="not_ready")
 
@@ -211,7 +216,7 @@ def _followed_by(model: AIModel) -> AIModel | Alias | None:
 def check_retire(by: Actor, model: AIModel, reason: str) -> None:
     """A deprecated model at its date, by anybody in charge or by the clock; another with a reason."""
     check_write_catalogue(by)
-    check_transition(TRANSITIONS, LifecycleStage(model.stage), LifecycleStage.RETIRED)
+    check_step(model, LifecycleStage.RETIRED)
     if model.stage != LifecycleStage.DEPRECATED:
         check_reason(reason)
         _check_no_open_ballot(model)

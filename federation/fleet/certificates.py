@@ -33,6 +33,7 @@ SHORTEST_RSA = 2048
 """Below it, OpenSSL refuses a certificate as too weak."""
 Kind = TypeVar("Kind", bound=x509.ExtensionType)
 _KEY = "PRIVATE KEY-----"
+_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 Certificates = Sequence[x509.Certificate]
 
 
@@ -109,6 +110,7 @@ def _read(text: str) -> Certificates:
         )
     if len(text) > MOST_CHARACTERS:
         raise ValidationError(_("This is too long for certificates."), code="long")
+    _check_is_undamaged(text)
     try:
         certificates = x509.load_pem_x509_certificates(text.encode())
         for each in certificates:
@@ -128,6 +130,34 @@ def _read(text: str) -> Certificates:
             params={"count": MOST_CERTIFICATES},
         )
     return certificates
+
+
+def _check_is_undamaged(text: str) -> None:
+    """Raise `ValidationError` that says which of the certificates is cut off or changed, and what to do."""
+    parts = text.split(_BEGIN)[1:]
+    for number, part in enumerate(parts, start=1):
+        body, end, _rest = part.partition(_END)
+        told = None
+        if not end:
+            told = _(
+                "Certificate no. %(number)s is cut off: its line “-----END CERTIFICATE-----” is missing. Copy the "
+                "file again, whole."
+            )
+        elif not _is_readable(_BEGIN + body + _END):
+            told = _(
+                "Certificate no. %(number)s is damaged: between its first and its last line characters are missing "
+                "or changed. Copy the file again, whole."
+            )
+        if told:
+            raise ValidationError(told, code="damaged", params={"number": number})
+
+
+def _is_readable(text: str) -> bool:
+    try:
+        x509.load_pem_x509_certificate(text.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def _check_time(certificate: x509.Certificate) -> None:
@@ -176,8 +206,12 @@ def _read_key(text: str, certificate: x509.Certificate) -> str:
     except TypeError:
         refusal = _("The key is protected by a password: give it without one (openssl pkey).")
     except (ValueError, UnsupportedAlgorithm):
-        refusal = _(
-            "This is not a private key in PEM: it begins with “-----BEGIN PRIVATE KEY-----”."
+        refusal = (
+            _("The key is damaged: characters are missing or changed. Copy the file again, whole.")
+            if _KEY in text
+            else _(
+                "This is not a private key in PEM: it begins with “-----BEGIN PRIVATE KEY-----”."
+            )
         )
     else:
         if _public(key.public_key()) != _public(certificate.public_key()):

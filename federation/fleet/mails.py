@@ -16,6 +16,7 @@ from federation.fleet.models import (
     SiteEgressGrant,
     TechnicalForm,
 )
+from federation.fleet.policies import is_not_own
 from federation.fleet.reports import ReportLine, red_lines
 from federation.members.models import Institution
 from federation.members.queries import committee
@@ -65,7 +66,7 @@ def _red(line: ReportLine) -> str:
 
 def tell_checked(server: InferenceServer) -> None:
     """Its reports are green: an administrator who has not registered it may put it into service."""
-    post_each(_others_than_its_registrar(server), partial(_checked, server))
+    post_each(_who_may_decide(server), partial(_checked, server))
 
 
 def _checked(server: InferenceServer) -> Letter:
@@ -86,7 +87,7 @@ def _checked(server: InferenceServer) -> Letter:
 
 def tell_private(server: InferenceServer) -> None:
     """Its address is private: without the federation's leave nothing more is tried."""
-    post_each(_others_than_its_registrar(server), partial(_private, server))
+    post_each(_who_may_decide(server), partial(_private, server))
 
 
 def _private(server: InferenceServer) -> Letter:
@@ -105,8 +106,8 @@ def _private(server: InferenceServer) -> Letter:
     )
 
 
-def _others_than_its_registrar(server: InferenceServer) -> Iterable[User]:
-    return [reader for reader in committee() if reader.pk != server.registered_by_id]
+def _who_may_decide(server: InferenceServer) -> Iterable[User]:
+    return [reader for reader in committee() if is_not_own(reader, server)]
 
 
 def tell_accepted(form: TechnicalForm) -> None:

@@ -3,7 +3,12 @@
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from federation.fleet.enums import SERVER_TRANSITIONS, FormState, RunState
+from federation.fleet.enums import (
+    SERVER_STATE_LABELS,
+    SERVER_TRANSITIONS,
+    FormState,
+    RunState,
+)
 from federation.fleet.models import (
     ConformityRun,
     InferenceServer,
@@ -61,19 +66,34 @@ def check_change_server_state(by: Actor, server: InferenceServer, state: ServerS
     check_manage_server(by, server)
     step = (ServerState(server.state), state)
     refuse_unless(step not in FEDERATION_DECIDES or is_federation_admin(by))
-    check_transition(SERVER_TRANSITIONS, *step)
+    check_transition(SERVER_TRANSITIONS, *step, labels=SERVER_STATE_LABELS)
     if step == (ServerState.STAGING, ServerState.LIVE):
         check_not_own(by, server)
         check_reports(server)
 
 
 def check_not_own(by: Actor, server: InferenceServer) -> None:
-    """Four eyes: who has registered a server does not put it into service."""
-    if isinstance(by, User) and by.pk == server.registered_by_id:
+    """Four eyes: who has registered a server, or changed what is declared of it, does not put it into service."""
+    form = TechnicalForm.objects.filter(server=server).first()
+    has_registered = isinstance(by, User) and by.pk == server.registered_by_id
+    if has_registered or (form is not None and has_declared(by, form)):
         raise ValidationError(
-            _("You have registered this server: somebody else puts it into service."),
+            _(
+                "You have registered this server or changed what is declared of it: another "
+                "administrator of the federation puts it into service."
+            ),
             code="own_server",
         )
+
+
+is_not_own = asking(check_not_own)
+
+
+def has_declared(by: Actor, form: TechnicalForm) -> bool:
+    """Say whether `by` has begun the form, or written something of it since it was last accepted."""
+    if not isinstance(by, User):
+        return False
+    return by.pk == form.filled_by_id or form.declared_by.filter(pk=by.pk).exists()
 
 
 def check_reports(server: InferenceServer) -> None:
@@ -132,11 +152,15 @@ can_edit_form = asking(check_edit_form)
 
 
 def check_decide_form(by: Actor, form: TechnicalForm) -> None:
-    """The federation decides, and not who has filled the form in."""
+    """The federation decides, and not who has filled the form in or changed it."""
     refuse_unless(is_federation_admin(by))
-    if isinstance(by, User) and by.pk == form.filled_by_id:
+    if has_declared(by, form):
         raise ValidationError(
-            _("You have filled this form in: somebody else decides about it."), code="own_server"
+            _(
+                "You have filled in this form or changed it: another administrator of the "
+                "federation decides about it."
+            ),
+            code="own_server",
         )
 
 

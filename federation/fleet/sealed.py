@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from allauth.mfa.models import Authenticator
 from django.db import models
 
-from federation.fleet.models import ClientCertificate, TechnicalForm, UpstreamCredential
+from federation.fleet.models import (
+    ClientCertificate,
+    ConformityRun,
+    TechnicalForm,
+    UpstreamCredential,
+)
 from federation.people.models import Mail
 
 Change = Callable[[str], str]
@@ -45,6 +50,7 @@ def _secrets_of(row: models.Model, change: Change) -> Mapping[str, object]:
 PLACES = (
     column("servers' access keys", UpstreamCredential, "ciphertext"),
     column("access keys in drafts", TechnicalForm, "sealed_key"),
+    column("access keys that are being tried", ConformityRun, "sealed_key"),
     column("client certificates' keys", ClientCertificate, "ciphertext"),
     column("client certificates' keys in drafts", TechnicalForm, "sealed_client_key"),
     column("e-mails that wait", Mail, "sealed"),

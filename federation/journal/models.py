@@ -1,7 +1,7 @@
 """The journal: one event per act, append-only, each chained to the one before by its hash.
 
 It holds pseudonymous ids only, so that erasing a person empties a row elsewhere and the chain stays whole.
-A trigger refuses UPDATE and DELETE; `operations.record` is the only writer.
+Triggers refuse UPDATE, DELETE and TRUNCATE; `operations.record` is the only writer.
 """
 
 from collections.abc import Collection

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from federation.journal.actors import Actor
-from federation.members.models import StoredFile
+from federation.members.models import Agreement, StoredFile
 from federation.members.models.documents import MOST_BYTES
 from federation.people.models import User
 
@@ -43,6 +43,30 @@ def check_pdf(upload: Upload) -> None:
         raise ValidationError(
             _("This PDF file is cut off: its end is missing. Save it and send it again."),
             code="cut_off",
+        )
+
+
+def check_is_signed_copy(upload: Upload, drawn_up: StoredFile) -> None:
+    if digest_of(upload.content) == drawn_up.sha256:
+        raise ValidationError(
+            _(
+                "This is the document as it was drawn up, without a signature. Send the signed "
+                "copy."
+            ),
+            code="unsigned",
+        )
+
+
+def check_is_countersigned_copy(upload: Upload, agreement: Agreement) -> None:
+    """Raise unless it is another file than both that the institution has handed in and that it was given."""
+    check_is_signed_copy(upload, agreement.drawn_up)
+    if agreement.signed is not None and digest_of(upload.content) == agreement.signed.sha256:
+        raise ValidationError(
+            _(
+                "This is the institution’s own copy: the federation’s signature is missing. Sign it, "
+                "then send the copy with both signatures."
+            ),
+            code="not_countersigned",
         )
 
 

@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 SIRET_DIGITS = 14
 LA_POSTE = "356000000"
 """The SIREN of La Poste, which has more sites than Luhn's sum leaves room for: theirs add up to a multiple of 5."""
+NO_SIREN = "000000000"
+"""Luhn's sum of zeros is right, too, and nobody has that number."""
 LUHN, PLAIN = 10, 5
 UAI_LENGTH = 8
 UAI_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
@@ -23,12 +25,20 @@ def plain(text: str) -> str:
 
 def check_siret(siret: str) -> None:
     """Raise `ValidationError` unless this is a SIRET that can exist."""
-    if not (siret.isascii() and siret.isdigit() and len(siret) == SIRET_DIGITS):
+    if not (siret.isascii() and siret.isdigit()):
         raise ValidationError(
-            _("A SIRET has 14 digits; this one has %(count)s characters. %(where)s"),
+            _("A SIRET has digits only: 14 of them. %(where)s"),
+            code="siret_form",
+            params={"where": _where_siret()},
+        )
+    if len(siret) != SIRET_DIGITS:
+        raise ValidationError(
+            _("A SIRET has 14 digits; this one has %(count)s. %(where)s"),
             code="siret_form",
             params={"count": len(siret), "where": _where_siret()},
         )
+    if siret.startswith(NO_SIREN):
+        raise _siret_mistyped(siret)
     if siret.startswith(LA_POSTE):
         if sum(map(int, siret)) % PLAIN and luhn_sum(siret) % LUHN:
             raise _siret_mistyped(siret)

@@ -18,14 +18,12 @@ from federation.members.enums import (
     Outcome,
     SubjectKind,
 )
-from federation.members.files import Upload, digest_of
 from federation.members.models import (
     Agreement,
     Ballot,
     Candidacy,
     Institution,
     Membership,
-    StoredFile,
     Team,
 )
 from federation.members.queries import (
@@ -220,17 +218,6 @@ def check_countersign(by: Actor, agreement: Agreement) -> None:
     check_decide_membership(by)
     applies = isinstance(by, User) and agreement.membership.candidacy.applicant_id == by.pk
     refuse_unless(not applies)
-
-
-def check_is_signed_copy(upload: Upload, drawn_up: StoredFile) -> None:
-    if digest_of(upload.content) == drawn_up.sha256:
-        raise ValidationError(
-            _(
-                "This is the document as it was drawn up, without a signature. Send the signed "
-                "copy."
-            ),
-            code="unsigned",
-        )
 
 
 # The committee

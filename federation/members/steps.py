@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -57,7 +58,7 @@ def standing_of(candidacy: Candidacy) -> Standing:
                 _(
                     "The membership is suspended: its keys are refused and its servers get no request."
                 ),
-                [],
+                [_clear_up()],
                 False,
             )
         case MembershipState.LEFT:
@@ -155,6 +156,20 @@ def _countersign(when: When) -> Step:
         _("The federation countersigns"),
         _("With both signatures and the committee’s yes, the institution is a member at once."),
         when,
+    )
+
+
+def _clear_up() -> Step:
+    contact = settings.SITE_CONTACT
+    return Step(
+        _("Clear up the reason with the federation"),
+        _(
+            "The reason stands under “Decisions”. Once it is settled the federation lifts the suspension: keys and "
+            "servers then work within a second, as they did before."
+        ),
+        When.NOW,
+        f"mailto:{contact}" if contact else "",
+        _("Write to the federation"),
     )
 
 

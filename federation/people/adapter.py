@@ -3,7 +3,7 @@
 import ipaddress
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -28,6 +28,14 @@ from routing.upstream.credentials import load_keys
 
 class AccountAdapter(DefaultAccountAdapter):
     """Anybody may open an account with an address that they prove to read; it gives no right by itself."""
+
+    error_messages: ClassVar = {
+        **DefaultAccountAdapter.error_messages,
+        # By the windows of `login_failed` in the settings.
+        "too_many_login_attempts": gettext_lazy(
+            "Too many failed login attempts: try again in five minutes, or have a link to a new password sent."
+        ),
+    }
 
     def save_user(
         self, request: HttpRequest, user: User, form: SignupForm, commit: bool = True

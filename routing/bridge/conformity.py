@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -165,7 +166,7 @@ def job_of(run: ConformityRun) -> ConformityJob:
         run_id=str(run.pk),
         attempt=run.attempt,
         kind=RunKind(run.kind),
-        server=_row_of(run.server),
+        server=_row_of(run.server, run.sealed_key),
         declared=_declaration(run.server, deployment),
         peers=_peers(run.server, deployment) if deployment else (),
         other_models=_other_models(deployment) if deployment else (),
@@ -239,6 +240,9 @@ def _other_models(deployment: Deployment) -> tuple[str, ...]:
     return tuple(sorted(names - {name.lower() for name in mine}))
 
 
-def _row_of(server: InferenceServer) -> Server:
-    reach = reaches(InferenceServer.objects.filter(pk=server.pk))
-    return server_row(server, reach(server), None)
+def _row_of(server: InferenceServer, sealed_key: str = "") -> Server:
+    """Return a server as the router is to reach it, by another access key than its own when one is given."""
+    reach = reaches(InferenceServer.objects.filter(pk=server.pk))(server)
+    if sealed_key:
+        reach = replace(reach, credential=sealed_key)
+    return server_row(server, reach, None)

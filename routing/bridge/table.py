@@ -71,7 +71,7 @@ def one_moment() -> Iterator[None]:
 
 
 def build_principals(version: int) -> PrincipalsSection:
-    """Every key that is usable now, of an approved member, under its digest."""
+    """Every key that is usable now, of an approved member, under its digest; of others the digest alone."""
     members = Membership.objects.filter(state=MembershipState.APPROVED)
     keys = ApiKey.objects.usable().filter(
         application__institution__in=members.values("institution")
@@ -110,6 +110,11 @@ def build_principals(version: int) -> PrincipalsSection:
         limits=_limits(found.values()),
         budgets=_budgets(),
         institutions={each.slug: str(each.pk) for each in institutions},
+        suspended=frozenset(
+            ApiKey.objects.usable()
+            .exclude(application__institution__in=members.values("institution"))
+            .values_list("digest", flat=True)
+        ),
     )
 
 

@@ -196,6 +196,8 @@ class PrincipalsSection(msgspec.Struct, frozen=True, kw_only=True, tag="principa
     """The hard ones, by the id of whose they are; `FEDERATION` for those of all."""
     institutions: dict[str, str] = {}
     """Short identifier → id, of those that have keys: for operators who have no database at hand."""
+    suspended: frozenset[str] = frozenset()
+    """Digests of keys that are in force themselves, of institutions that are no members at present."""
 
 
 class NamesSection(msgspec.Struct, frozen=True, kw_only=True, tag="names"):

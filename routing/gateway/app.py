@@ -6,12 +6,13 @@ protocol that the path belongs to; a page's HTML never answers an API path.
 
 import asyncio
 import logging
+import math
 import time
 
 from routing.core.table import Model, Principal
 from routing.gateway.addresses import client_address
 from routing.gateway.admission import Order, read_order
-from routing.gateway.auth import authenticate
+from routing.gateway.auth import SuspendedKey, authenticate
 from routing.gateway.connection import Send
 from routing.gateway.cors import HeaderList
 from routing.gateway.endpoints.health import LIVE, readiness
@@ -112,16 +113,16 @@ class Application:
     def _known_principal(self, exchange: Exchange) -> Principal:
         """Look the key up, unless its address has sent too many wrong ones: then only keys known there count."""
         gateway, now = self._gateway, time.monotonic()
-        wrong_keys, by_digest = gateway.wrong_keys, gateway.table.principals.by_digest
+        wrong_keys, principals = gateway.wrong_keys, gateway.table.principals
         forwarded_for = exchange.header(b"x-forwarded-for")
         address = client_address(forwarded_for, exchange.peer, gateway.settings.trusted_proxies)
         wait = wrong_keys.wait_seconds(address, now)
         try:
-            principal = authenticate(exchange.header, gateway.pepper, by_digest, time.time())
+            principal = authenticate(exchange.header, gateway.pepper, principals, time.time())
         except ApiError as error:
             if wait:
                 raise _too_many_wrong_keys(wait) from None
-            if error.code == Code.UNKNOWN_KEY:
+            if error.code == Code.UNKNOWN_KEY and not isinstance(error, SuspendedKey):
                 wrong_keys.note_wrong(address, now)
             raise
         if wait and not wrong_keys.is_known(address, principal.key_id):
@@ -177,4 +178,5 @@ class Application:
 
 
 def _too_many_wrong_keys(seconds: float) -> ApiError:
-    return ApiError(Code.WRONG_KEYS, retry_after_ms=round(seconds * 1000))
+    told = f"Too many wrong keys from this address, try again in {math.ceil(seconds)} seconds"
+    return ApiError(Code.WRONG_KEYS, told, retry_after_ms=round(seconds * 1000))

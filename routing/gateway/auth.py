@@ -3,26 +3,38 @@
 The key is looked up by its keyed digest, so how long a look-up takes says nothing about any key.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from routing.core.keys import MAX_KEY_LENGTH, digest
-from routing.core.table import Principal
+from routing.core.table import Principal, PrincipalsSection
 from routing.gateway.errors import ApiError, Code
 
 Header = Callable[[bytes], bytes]
 """Returns a request's header by its lower-case name, empty when it is absent."""
 
 
+class SuspendedKey(ApiError):
+    """The key is one of ours, and its institution is no member at present: nobody is guessing."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Code.UNKNOWN_KEY,
+            "Unauthorized: the membership of this key's institution is suspended or has ended. "
+            "The key works again when the institution is a member again; ask its IT department.",
+        )
+
+
 def authenticate(
-    header: Header, pepper: bytes, by_digest: Mapping[str, Principal], now: float
+    header: Header, pepper: bytes, principals: PrincipalsSection, now: float
 ) -> Principal:
     """Return the principal of a request; `now` is in Unix seconds. Raises `ApiError`, always 401."""
     key = _key(header)
     if len(key) > MAX_KEY_LENGTH:
         raise ApiError(Code.UNKNOWN_KEY)
-    principal = by_digest.get(digest(pepper, key))
+    known_as = digest(pepper, key)
+    principal = principals.by_digest.get(known_as)
     if principal is None:
-        raise ApiError(Code.UNKNOWN_KEY)
+        raise SuspendedKey if known_as in principals.suspended else ApiError(Code.UNKNOWN_KEY)
     if principal.expires_at is not None and principal.expires_at <= now:
         raise ApiError(Code.EXPIRED_KEY)
     return principal

@@ -3,6 +3,8 @@
 "use strict";
 
 const LONGEST_MS = 60000;
+// What is often copied with a key; the server leaves the same away.
+const PASTED = /^["']?(?:authorization:\s*)?(?:bearer\s+)?(.*?)["']?$/is;
 
 function filled(text, values) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
@@ -87,5 +89,5 @@ function tryIt() {
   const line = document.querySelector("[data-call]:not([data-tried])");
   if (!line) return;
   line.dataset.tried = "yes";
-  call(line, form.elements.key.value.trim());
+  call(line, PASTED.exec(form.elements.key.value.trim())[1]);
 }

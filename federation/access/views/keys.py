@@ -20,7 +20,7 @@ from federation.access.enums import ENDPOINT_LABELS, in_words
 from federation.access.forms import KeyForm
 from federation.access.limit_forms import LimitsForm
 from federation.access.models import ApiKey, scope_of
-from federation.access.offer import Usable, usable_models
+from federation.access.offer import Usable, first_way, usable_models
 from federation.access.operations import revoke_key
 from federation.access.policies import check_manage_application, check_set_limit
 from federation.access.queries import (
@@ -29,10 +29,10 @@ from federation.access.queries import (
     issuing_institutions,
     keys_to_list,
     overseen_institutions,
+    suspended_institutions,
 )
 from federation.access.snippets import base_url, snippets
 from federation.access.upkeep_forms import KeyChangeForm, ReplacementForm, RevocationForm
-from federation.catalogue.enums import Capability
 from federation.catalogue.models import AIModel
 from federation.members.queries import has_accepted_charter
 from federation.people.guards import signed_in
@@ -63,6 +63,7 @@ def keys(request: HttpRequest) -> HttpResponse:
         "ended": ended,
         "may_issue": bool(issuing_institutions(user)),
         "oversees": bool(overseen_institutions(user)),
+        "suspended": suspended_institutions(user),
     }
     return render(request, "access/keys.html", context)
 
@@ -111,7 +112,8 @@ def new_key(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     if request.method == "POST" and form.is_valid() and (made := form.issue()):
         return _shown_once(request, *made)
-    return render(request, "access/new_key.html", {"form": form})
+    context = {"form": form, "suspended": suspended_institutions(user)}
+    return render(request, "access/new_key.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -196,11 +198,11 @@ def limits(request: HttpRequest, key_id: UUID) -> HttpResponse:
 def _shown_once(request: HttpRequest, key: ApiKey, secret: Secret) -> HttpResponse:
     text = secret.reveal()
     models = usable_models(key)
-    talks = not key.endpoints or Endpoint.CHAT.value in key.endpoints
+    way = first_way(models)
     context = {
         "key": key,
         "text": text,
-        "talks": talks and bool(models) and models[0].can(Capability.CHAT),
+        "talks": way is not None and way[1] is Endpoint.CHAT,
         "longest_answer": LONGEST_ANSWER,
         **_to_use(models, text, text),
     }
@@ -209,11 +211,12 @@ def _shown_once(request: HttpRequest, key: ApiKey, secret: Secret) -> HttpRespon
 
 def _to_use(models: list[Usable], in_calls: str, in_files: str) -> dict[str, object]:
     """Return what a page shows to use a key by, whose text stands in calls and in files as is said."""
-    model = models[0] if models else None
+    model, endpoint = first_way(models) or (None, None)
     return {
         "base_url": base_url(),
         "model": model,
-        "snippets": snippets(model.slug, model.capabilities, in_calls) if model else [],
+        "has_models": bool(models),
+        "snippets": snippets(model.slug, endpoint, in_calls) if model and endpoint else [],
         "files": client_files(models, in_files),
         "variable": VARIABLE,
     }

@@ -42,7 +42,14 @@ def leak_page(request: HttpRequest) -> HttpResponse:
 def leak_endpoint(request: HttpRequest) -> HttpResponse:
     """`{"text": "…"}`, or plain text: 202 whatever it holds. It acts for nobody, so no cookie is looked at."""
     if not may_go_on(request, ACTION):
-        return _too_many(JsonResponse({"error": _("Too many reports, try again later.")}))
+        return _too_many(
+            JsonResponse(
+                {
+                    "error": _("Too many reports: try again in %(count)s seconds.")
+                    % {"count": SECONDS}
+                }
+            )
+        )
     text = _text_of(request)
     if text is None:
         told = {"error": _("Send the text in which the key was found, as text or as JSON: {}.")}

@@ -129,7 +129,10 @@ class AliasEndForm(_EndForm):
     def __init__(self, *args: Any, by: User, model: AIModel, **kwargs: Any) -> None:
         super().__init__(*args, by=by, model=model, **kwargs)
         successor = cast("forms.ModelChoiceField[AIModel]", self.fields["successor"])
-        successor.empty_label = _("%(name)s, the model itself") % {"name": model.successor or model}
+        following = model.successor
+        successor.empty_label = (
+            _("%(name)s, which follows the model") if following else _("%(name)s, the model itself")
+        ) % {"name": following or model}
         successor.help_text = _(
             "Who still asks by this name is told to ask for this model instead."
         )

@@ -47,6 +47,14 @@ class AIModelQuerySet(models.QuerySet["AIModel"]):
         """Those that a key may ask without being named for a trial."""
         return self.filter(stage__in=OPEN_TO_ALL)
 
+    def unnamed(self) -> "AIModelQuerySet":
+        """Return the models that wait for the committee though nobody has proposed them.
+
+        One that came with a technical form is proposed once its server was reached, and is nothing until then.
+        """
+        waiting = self.filter(stage=LifecycleStage.PROPOSED, proposals=None)
+        return waiting.filter(technical_forms=None)
+
     def relying_on(self, fallback: "AIModel") -> "AIModelQuerySet":
         """Return the critical models for which `fallback` stands in."""
         return self.filter(

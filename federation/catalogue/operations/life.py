@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from federation.catalogue import policies
-from federation.catalogue.enums import TRANSITIONS, AnnouncementKind
+from federation.catalogue.enums import AnnouncementKind
 from federation.catalogue.models import AIModel, StageChange
 from federation.catalogue.operations.following import one_at_a_time
 from federation.catalogue.operations.notices import announce, take_back
@@ -17,7 +17,6 @@ from federation.members.models import Ballot
 from federation.members.policies import check_reason
 from federation.people.models import User
 from federation.seen import changed_meanwhile
-from federation.transitions import check_transition
 from routing.core.enums import LifecycleStage
 
 END = ("deprecated_at", "retires_on", "successor", "deprecation_note_fr", "deprecation_note_en")
@@ -49,7 +48,7 @@ def deprecate_model(
     policies.check_end(locked, retires_on, successor)
     locked.deprecated_at = timezone.now()
     _set_end(locked, retires_on, successor, note_fr, note_en)
-    check_transition(TRANSITIONS, LifecycleStage(locked.stage), LifecycleStage.DEPRECATED)
+    policies.check_step(locked, LifecycleStage.DEPRECATED)
     announce(model=locked, kind=AnnouncementKind.DEPRECATED, ends_on=retires_on)
     move(by=by, locked=locked, stage=LifecycleStage.DEPRECATED)
     return locked
@@ -101,7 +100,7 @@ def restore_model(*, by: Actor, model: AIModel, reason: str) -> AIModel:
     locked = locked_model(model)
     policies.check_write_catalogue(by)
     check_reason(reason)
-    check_transition(TRANSITIONS, LifecycleStage(locked.stage), LifecycleStage.PRODUCTION)
+    policies.check_step(locked, LifecycleStage.PRODUCTION)
     announce(model=locked, kind=AnnouncementKind.KEPT, ends_on=None)
     move(by=by, locked=locked, stage=LifecycleStage.PRODUCTION, reason=reason)
     return locked
@@ -147,7 +146,7 @@ def move(
 ) -> None:
     """Take the step and write it into the model's history. The caller has locked the row and asked the policy."""
     before = LifecycleStage(locked.stage)
-    check_transition(TRANSITIONS, before, stage)
+    policies.check_step(locked, stage)
     locked.stage = stage.value
     if stage == LifecycleStage.PRODUCTION:
         locked.deprecated_at = None

@@ -1,5 +1,6 @@
 """Writes about proposals: a model is proposed, withdrawn, or taken on trial."""
 
+from datetime import datetime
 from typing import TypedDict
 
 from django.core.exceptions import ValidationError
@@ -44,23 +45,32 @@ def propose_model(
     return proposal
 
 
-def propose_with_a_server(
-    *, slug: str, institution: Institution, filled_by: User | None
-) -> AIModel:
-    """Return the model that a technical form names; one that nobody knows is proposed with it.
+def model_of_a_form(*, filled_by: User | None, slug: str) -> AIModel:
+    """Return the model that a technical form names; one that nobody knows is entered, and proposed later.
 
     Within the operation that hands the form in, which has asked the policy.
     """
     known = AIModel.objects.filter(slug__iexact=slug).first()
     if known is not None and known.stage == LifecycleStage.RETIRED:
         raise policies.is_retired(known)
-    if known is not None and not policies.may_be_proposed(known):
-        return known
+    by = filled_by or SYSTEM
+    return known or enter(by=by, slug=slug, stage=LifecycleStage.PROPOSED, facts={})
+
+
+def propose_once_reached(
+    *, model: AIModel, institution: Institution, filled_by: User | None, since: datetime
+) -> None:
+    """Propose the model of a server that answers, unless somebody has done so, or since then taken it back.
+
+    Within the operation that concludes the server's run: what was never reached is nobody's proposal.
+    """
+    if not policies.may_be_proposed(model):
+        return
+    if model.proposals.filter(created_at__gte=since).exists():
+        return
     reason = _("A server of %(institution)s was handed in for it.")
     facts = ProposalFacts(reason=reason % {"institution": institution}, hosts=str(institution))
-    proposal = _propose(filled_by or SYSTEM, slug, facts, institution)
-    mails.tell_proposal(proposal)
-    return proposal.model
+    mails.tell_proposal(_propose(filled_by or SYSTEM, model.slug, facts, institution))
 
 
 @transaction.atomic

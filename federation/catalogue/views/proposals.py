@@ -26,7 +26,6 @@ from federation.members.views import tell_refused
 from federation.people.guards import signed_in
 from federation.people.models import User
 from federation.people.policies import is_federation_admin
-from routing.core.enums import LifecycleStage
 
 PAGE = 50
 
@@ -39,8 +38,7 @@ def proposals(request: HttpRequest) -> HttpResponse:
     rows = Proposal.objects.for_user(user).select_related("model", "proposed_by", "institution")
     waiting = AIModel.objects.none()
     if user.sees_everything:
-        unnamed = AIModel.objects.filter(stage=LifecycleStage.PROPOSED, proposals=None)
-        waiting = AIModel.objects.for_user(user).filter(pk__in=unnamed.values("pk"))
+        waiting = AIModel.objects.for_user(user).unnamed()
     context = {
         "page": Paginator(rows, PAGE).get_page(request.GET.get("page")),
         "unnamed": waiting,

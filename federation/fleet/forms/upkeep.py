@@ -14,7 +14,7 @@ class KeyForm(forms.Form):
         label=gettext_lazy("New access key"),
         help_text=gettext_lazy(
             "Set it on the server first, beside the old one where the engine takes several. It is kept "
-            "sealed and never shown; the checks run at once."
+            "sealed and never shown. The router tries it at once; a key that is refused changes nothing."
         ),
     )
 

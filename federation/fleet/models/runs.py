@@ -22,6 +22,10 @@ class ConformityRunQuerySet(models.QuerySet["ConformityRun"]):
     def open(self) -> "ConformityRunQuerySet":
         return self.filter(state__in=OPEN)
 
+    def break_off(self) -> None:
+        """End those that are open, with nothing said of their server; a key that one tries is not taken."""
+        self.open().update(state=RunState.BROKEN, ended_at=timezone.now(), sealed_key="")
+
     def concluded(self) -> "ConformityRunQuerySet":
         """Runs that say something of their server."""
         return self.filter(state__in=(RunState.PASSED, RunState.FAILED))
@@ -31,6 +35,9 @@ class ConformityRun(Row):
     """One examination of a server. `connection` is the clerk's to the router that makes it, until `leased_until`.
 
     A run asks for one model: `deployment` is the one that it looks at, chosen by who asked for it or at its beginning.
+
+    One that `tries_key` shows the access key of `sealed_key`, sealed for the server, in the place of the server's own;
+    its end empties it. `key_taken`: whether that key is the server's own since, None before that is known.
     """
 
     server = models.ForeignKey(
@@ -60,6 +67,9 @@ class ConformityRun(Row):
     connection = models.CharField(max_length=64, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+    sealed_key = models.TextField(blank=True, db_default="")
+    tries_key = models.BooleanField(default=False, db_default=False)
+    key_taken = models.BooleanField(null=True, blank=True)
 
     objects = ConformityRunQuerySet.as_manager()
 
@@ -83,6 +93,10 @@ class ConformityRun(Row):
                 condition=Q(state__in=OPEN, ended_at__isnull=True)
                 | (~Q(state__in=OPEN) & Q(ended_at__isnull=False)),
                 name="a_run_has_an_end_when_it_is_over",
+            ),
+            models.CheckConstraint(
+                condition=Q(sealed_key="") | Q(state__in=OPEN),
+                name="a_key_is_tried_by_an_open_run_alone",
             ),
         )
 

@@ -37,6 +37,8 @@ class TechnicalFormQuerySet(models.QuerySet["TechnicalForm"]):
 class TechnicalForm(Row):
     """What is declared of one server; a draft may lack anything. `number` counts the changes: two editors are told.
 
+    `declared_by` are the people who have written something of it since it was last accepted: none of them decides.
+
     `sealed_key` is the access key of a draft, sealed for the form's id, and so is `sealed_client_key`, of the
     certificate that the router is to show; from the submission on the server has them.
     """
@@ -51,6 +53,9 @@ class TechnicalForm(Row):
         null=True,
         blank=True,
         verbose_name=_("filled in by"),
+    )
+    declared_by = models.ManyToManyField(
+        User, related_name="+", blank=True, verbose_name=_("declared by")
     )
     state = models.CharField(_("state"), max_length=9, choices=FormState, default=FormState.DRAFT)
     number = models.PositiveIntegerField(default=1)

@@ -19,15 +19,18 @@ def rotate_credential(
     *, by: Actor, server: InferenceServer, credential: Secret
 ) -> UpstreamCredential:
     """Put a new token in the place of the current one, which ends now."""
+    sealed = seal(str(server.pk), credential, encryption_keys())
+    return put_in_force(by=by, server=server, sealed=sealed)
+
+
+@transaction.atomic
+def put_in_force(*, by: Actor, server: InferenceServer, sealed: str) -> UpstreamCredential:
+    """Put a token that is sealed for the server in the place of the current one, which ends now."""
     locked = locked_server(server)
     policies.check_manage_server(by, locked)
     now = timezone.now()
     locked.credentials.current().update(valid_to=now)
-    row = UpstreamCredential(
-        server=locked,
-        ciphertext=seal(str(locked.pk), credential, encryption_keys()),
-        valid_from=now,
-    )
+    row = UpstreamCredential(server=locked, ciphertext=sealed, valid_from=now)
     row.full_clean()
     row.save()
     record(

@@ -9,8 +9,11 @@ from federation.fleet.models import TechnicalForm
 from federation.fleet.operations.credentials import encryption_keys
 from federation.fleet.operations.servers import canonical_url
 from federation.fleet.queries import granted_networks
+from federation.fleet.report_words import REASONS
+from routing.upstream.addresses import canonical, reason_against
 from routing.upstream.credentials import Secret, UnsealError, unseal
-from routing.upstream.egress import parse_base_url
+from routing.upstream.egress import Target, parse_base_url
+from routing.upstream.errors import GRANTABLE
 from routing.upstream.ports import written
 
 
@@ -30,12 +33,28 @@ def check_whole(form: TechnicalForm) -> None:
     if missing:
         raise ValidationError(missing)
     form.base_url = canonical_url(form.base_url)
-    _check_port(form)
-
-
-def _check_port(form: TechnicalForm) -> None:
-    """Raise `ValidationError` on a port on which nobody is reached; an address in the clear needs leave anyway."""
     target = parse_base_url(form.base_url)
+    _check_address(target)
+    _check_port(form, target)
+
+
+def _check_address(target: Target) -> None:
+    """Raise `ValidationError` on an address, written as one, to which nobody can give leave."""
+    try:
+        reason = reason_against(canonical(target.host))
+    except ValueError:
+        return  # a name: what it leads to is seen by the router, whose DNS counts
+    if reason is not None and reason not in GRANTABLE:
+        told = _(
+            "The router never connects to %(address)s: %(reason)s. Give your server’s own address."
+        )
+        raise ValidationError(
+            {"base_url": told % {"address": target.host, "reason": REASONS[reason]}}
+        )
+
+
+def _check_port(form: TechnicalForm, target: Target) -> None:
+    """Raise `ValidationError` on a port on which nobody is reached; an address in the clear needs leave anyway."""
     granted = [port for _, port in granted_networks(form.site)] if form.site else []
     if form.server is not None:
         granted += form.server.egress_grants.in_force().values_list("port", flat=True)

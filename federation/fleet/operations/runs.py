@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from federation.catalogue.operations.proposals import propose_once_reached
 from federation.fleet import mails, policies
 from federation.fleet.enums import (
     RUN_TRANSITIONS,
@@ -13,13 +14,14 @@ from federation.fleet.enums import (
     RunTrigger,
 )
 from federation.fleet.models import ConformityRun, Deployment, InferenceServer, TechnicalForm
+from federation.fleet.operations.credentials import put_in_force
 from federation.fleet.operations.servers import change_server_state, locked_server, move_form
 from federation.fleet.reports import refused_address
 from federation.journal.actors import SYSTEM, Actor
 from federation.journal.operations import record
 from federation.people.models import User
 from federation.transitions import check_transition
-from routing.core.conformity import CHECKS, Finding, RunKind, Verdict
+from routing.core.conformity import CHECKS, Check, Finding, RunKind, Verdict
 from routing.core.enums import ServerState
 
 SECOND_LOOK = timedelta(minutes=10)
@@ -38,10 +40,11 @@ def request_run(
     trigger: RunTrigger = RunTrigger.PERSON,
     delay: timedelta = timedelta(0),
     deployment: Deployment | None = None,
+    sealed_key: str = "",
 ) -> ConformityRun:
     """Ask for a run; the one of this kind that is waiting or under way is returned when there is one.
 
-    It looks at the model of `deployment`; without, at the one whose turn it is.
+    It looks at the model of `deployment`; without, at the one whose turn it is. With `sealed_key`, by that key.
     """
     locked = locked_server(server)
     policies.check_manage_server(by, locked)
@@ -54,6 +57,8 @@ def request_run(
         deployment=deployment,
         asked_by=by if isinstance(by, User) else None,
         due_at=timezone.now() + delay,
+        sealed_key=sealed_key,
+        tries_key=bool(sealed_key),
     )
     run.full_clean()
     run.save()
@@ -73,11 +78,17 @@ def conclude_run(*, by: Actor, run: ConformityRun) -> ConformityRun:
     server = locked_server(run.server)
     policies.check_conclude_run(by)
     locked = ConformityRun.objects.select_for_update().get(pk=run.pk)
+    locked.key_taken = _was_taken(locked) if locked.tries_key else None
     before, after = RunState(locked.state), _state_after(locked)
     check_transition(RUN_TRANSITIONS, before, after)
     locked.state, locked.ended_at = after.value, timezone.now()
-    locked.save(update_fields=["state", "ended_at"])
+    sealed, locked.sealed_key = locked.sealed_key, ""
+    locked.save(update_fields=["state", "ended_at", "sealed_key", "key_taken"])
     locked.server = server
+    if locked.lines.filter(check_name=Check.CONNECTION).exclude(verdict=Verdict.FAILED).exists():
+        _propose_its_model(server)
+    if locked.key_taken:
+        put_in_force(by=SYSTEM, server=server, sealed=sealed)
     if locked.kind == RunKind.CONFORMITY:
         _draw(locked)
     elif locked.state == RunState.PASSED and server.state == ServerState.STAGING:
@@ -92,10 +103,20 @@ def conclude_run(*, by: Actor, run: ConformityRun) -> ConformityRun:
     return locked
 
 
+def _was_taken(run: ConformityRun) -> bool:
+    """Say whether the server has taken the key that a run tries: it was reached, and refused it nowhere."""
+    was_asked = run.lines.filter(
+        check_name=Check.AUTHENTICATION, verdict__in=(Verdict.OK, Verdict.WARNING)
+    )
+    return was_asked.exists() and not run.lines.filter(finding=Finding.DENIED).exists()
+
+
 def _state_after(run: ConformityRun) -> RunState:
     verdicts = list(run.lines.values_list("verdict", flat=True))
     if len(verdicts) < len(CHECKS[RunKind(run.kind)]):
         return RunState.BROKEN
+    if run.key_taken is False:
+        return RunState.BROKEN  # whoever asks with a wrong key finds out nothing of the server
     return RunState.FAILED if Verdict.FAILED in verdicts else RunState.PASSED
 
 
@@ -116,6 +137,19 @@ def _ask_for_leave(run: ConformityRun) -> None:
     """A private address waits for the federation, which is told once: when the server is handed in."""
     if run.trigger == RunTrigger.SUBMISSION and refused_address(run):
         mails.tell_private(run.server)
+
+
+def _propose_its_model(server: InferenceServer) -> None:
+    """The committee hears of a model that came with a technical form once its server was reached."""
+    rows = TechnicalForm.objects.select_related("model", "institution", "filled_by")
+    form = rows.filter(server=server).first()
+    if form is not None and form.model is not None:
+        propose_once_reached(
+            model=form.model,
+            institution=form.institution,
+            filled_by=form.filled_by,
+            since=server.created_at,
+        )
 
 
 def _admit(run: ConformityRun, state: ServerState) -> None:

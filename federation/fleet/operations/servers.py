@@ -11,7 +11,6 @@ from federation.fleet.enums import (
     Engine,
     FormState,
     MaintenanceState,
-    RunState,
 )
 from federation.fleet.models import ClientCertificate, InferenceServer, Site, TechnicalForm
 from federation.journal.actors import Actor
@@ -152,6 +151,8 @@ def move_form(server: InferenceServer, source: FormState, target: FormState) -> 
         check_transition(FORM_TRANSITIONS, source, target)
         form.state = target.value
         form.save(update_fields=["state", "changed_at"])
+        if target is FormState.ACCEPTED:
+            form.declared_by.clear()
 
 
 def locked_server(server: InferenceServer) -> InferenceServer:
@@ -185,7 +186,7 @@ def _close(server: InferenceServer) -> None:
     server.credentials.current().update(valid_to=now)
     ClientCertificate.objects.current().filter(server=server).update(valid_to=now)
     server.egress_grants.in_force().update(revoked_at=now)
-    server.runs.open().update(state=RunState.BROKEN, ended_at=now)
+    server.runs.all().break_off()
     server.maintenances.filter(state=MaintenanceState.PLANNED).update(
         state=MaintenanceState.CANCELLED
     )

@@ -9,11 +9,10 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from federation.catalogue.models import AIModel, ModelVersion
-from federation.catalogue.operations.proposals import propose_with_a_server
+from federation.catalogue.operations.proposals import model_of_a_form
 from federation.catalogue.operations.registering import add_version
 from federation.fleet import mails, policies
 from federation.fleet.calendar import HOURS_OF_A_DAY, GuestHours
@@ -23,7 +22,6 @@ from federation.fleet.enums import (
     Days,
     Engine,
     FormState,
-    RunState,
     RunTrigger,
 )
 from federation.fleet.models import GuestRules, InferenceServer, Site, TechnicalForm
@@ -33,6 +31,7 @@ from federation.fleet.operations.deployments import deploy_model, retire_deploym
 from federation.fleet.operations.egress import revoke_egress
 from federation.fleet.operations.guests import set_guest_rules
 from federation.fleet.operations.handing_in import check_whole, draft_certificate, draft_key
+from federation.fleet.operations.keys import change_access_key
 from federation.fleet.operations.labels import set_site_labels
 from federation.fleet.operations.runs import request_run
 from federation.fleet.operations.servers import (
@@ -44,6 +43,7 @@ from federation.journal.actors import SYSTEM, Actor
 from federation.journal.operations import record
 from federation.members.models import Institution
 from federation.people.models import User
+from federation.seen import shown_beside
 from federation.transitions import check_transition
 from routing.core.enums import PriorityClass, ServerState
 from routing.upstream.credentials import Secret, seal
@@ -90,6 +90,7 @@ def save_draft(
         draft.client_chain = shown.identity.chain
         draft.sealed_client_key = seal(str(draft.pk), shown.identity.key, encryption_keys())
     draft.save()
+    _note_author(by, draft)
     record(by=by, verb="fleet.save_draft", obj=draft, institution=institution)
     return draft
 
@@ -116,6 +117,7 @@ def submit_form(*, by: Actor, form: TechnicalForm, seen: int | None = None) -> I
     locked.client_chain = locked.sealed_client_key = ""
     locked.number += 1
     locked.save()
+    _note_author(by, locked)
     if key:
         rotate_credential(by=by, server=server, credential=key)
     if shown:
@@ -156,14 +158,17 @@ def revise_form(
     check_whole(locked)
     changed = [name for name in FIELDS if getattr(locked, name) != before[name]]
     server = _update(by, locked, changed, before["served_name"])
-    if key:
-        rotate_credential(by=by, server=server, credential=key)
     if shown:
         show_certificate(by=by, server=server, shown=shown)
     locked.save()
+    if changed or key or shown:
+        _note_author(by, locked)
     proves_anew = any(name in CHECKED_FIELDS for name in changed)
-    if key or shown or proves_anew or "ca_bundle" in changed:
+    if shown or proves_anew or "ca_bundle" in changed:
         _look_again(by, locked, server, proves_anew=proves_anew)
+    if key:
+        server.refresh_from_db(fields=["state"])
+        change_access_key(by=by, server=server, key=key)
     record(
         by=by,
         verb="fleet.revise_form",
@@ -234,10 +239,7 @@ def _locked(form: TechnicalForm, seen: int | None) -> TechnicalForm:
     )
     locked = rows.select_for_update(of=("self",)).get(pk=form.pk)
     if seen is not None and seen != locked.number:
-        raise ValidationError(
-            _("Somebody else has changed this form meanwhile. What you have typed is still below."),
-            code="changed_meanwhile",
-        )
+        raise shown_beside()
     return locked
 
 
@@ -251,6 +253,11 @@ def _fill(form: TechnicalForm, fields: Fields) -> None:
     form.full_clean(exclude=["institution", "server", "filled_by"])
     if form.site is not None and form.site.institution_id != form.institution_id:
         raise ValidationError({"site": _("This site is another institution’s.")})
+
+
+def _note_author(by: Actor, form: TechnicalForm) -> None:
+    if isinstance(by, User):
+        form.declared_by.add(by)
 
 
 def _register(by: Actor, form: TechnicalForm) -> InferenceServer:
@@ -288,9 +295,7 @@ def _site_of(by: Actor, form: TechnicalForm) -> Site:
 
 def _serve(by: Actor, form: TechnicalForm, server: InferenceServer) -> None:
     """Say which model version the server answers to: one that is there, or one beside the current."""
-    model = form.model or propose_with_a_server(
-        slug=form.proposed_model, institution=form.institution, filled_by=form.filled_by
-    )
+    model = form.model or model_of_a_form(filled_by=form.filled_by, slug=form.proposed_model)
     form.model, form.proposed_model = model, ""
     form.save(update_fields=["model", "proposed_model"])
     deploy_model(by=by, server=server, version=_version(form, model), served_name=form.served_name)
@@ -367,5 +372,5 @@ def _look_again(
             form.state = FormState.SUBMITTED.value
             form.save(update_fields=["state"])
     # What is under way looks at what was declared before.
-    server.runs.open().update(state=RunState.BROKEN, ended_at=timezone.now())
+    server.runs.all().break_off()
     request_run(by=by, server=server)

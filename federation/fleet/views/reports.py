@@ -24,6 +24,7 @@ from federation.fleet.policies import (
     can_edit_form,
     can_manage_server,
     check_manage_server,
+    is_not_own,
 )
 from federation.fleet.queries import models_waiting, newest_runs
 from federation.fleet.report_words import PLACE_LABELS, Place
@@ -169,7 +170,7 @@ def _may(user: User, server: InferenceServer, runs: list[ConformityRun]) -> dict
     """Return what the reader may do here."""
     form = TechnicalForm.objects.filter(server=server).select_related("institution").first()
     refused = next((found for run in runs if (found := refused_address(run))), None)
-    decides = is_federation_admin(user)
+    decides, may_accept = is_federation_admin(user), is_not_own(user, server)
     steps = {
         "may_drain": ServerState.DRAINING,
         "may_resume": ServerState.LIVE,
@@ -180,7 +181,8 @@ def _may(user: User, server: InferenceServer, runs: list[ConformityRun]) -> dict
         "may_manage": can_manage_server(user, server),
         "may_edit": form is not None and can_edit_form(user, form),
         "may_decide": decides and server.state in (ServerState.SUBMITTED, ServerState.STAGING),
-        "is_to_accept": decides and server.state == ServerState.STAGING,
+        "may_accept": may_accept,
+        "is_to_accept": decides and may_accept and server.state == ServerState.STAGING,
         "refused_in_network": refused is not None and lies_in_private_network(refused[0]),
         "refused": refused if decides and server.state != ServerState.RETIRED else None,
         **{

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from federation.fleet.forms.technical import Declaration
+from federation.fleet.forms.declaration import Declaration
 from federation.fleet.hints import firewall_hint, listed_ports
 from federation.fleet.models import InferenceServer, TechnicalForm
 from federation.fleet.operations.technical import discard_draft

@@ -12,9 +12,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from federation.fleet.forms.upkeep import KeyForm, MaintenanceForm
 from federation.fleet.models import Maintenance
-from federation.fleet.operations.credentials import rotate_credential
+from federation.fleet.operations.keys import change_access_key
 from federation.fleet.operations.maintenance import cancel_maintenance, plan_maintenance
-from federation.fleet.operations.runs import request_run
 from federation.fleet.operations.servers import change_server_state
 from federation.fleet.policies import check_change_server_state, check_manage_server
 from federation.fleet.views.reports import visible_server
@@ -33,15 +32,19 @@ STEPS = {
 @login_required
 @freshly_confirmed
 def rotate_key(request: HttpRequest, server_id: UUID) -> HttpResponse:
-    """Put another access key in the place of the present one, and look at once whether it works."""
+    """Have another access key tried, which then takes the place of the present one."""
     user = signed_in(request)
     server = visible_server(user, server_id)
     check_manage_server(user, server)
     form = KeyForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        rotate_credential(by=user, server=server, credential=Secret(form.cleaned_data["key"]))
-        request_run(by=user, server=server)
-        messages.success(request, _("The new key is in force within a second. The checks begin."))
+        run = change_access_key(by=user, server=server, key=Secret(form.cleaned_data["key"]))
+        messages.success(
+            request,
+            _("The new key is tried first: until the server has taken it, the present one stays.")
+            if run.tries_key
+            else _("The new key is in force within a second. The checks begin."),
+        )
         return redirect("server_report", server_id)
     return render(request, "fleet/rotate_key.html", {"server": server, "form": form})
 

@@ -30,6 +30,7 @@ from federation.members.operations.candidacies import (
 )
 from federation.members.queries import CONTACT_FIELDS, Part, seen_of, values_of
 from federation.people.models import User
+from federation.seen import show_saved
 
 LONGEST_SLUG = 40
 CONTACT_HELP: dict[ContactRole, str | Promise] = {
@@ -73,10 +74,7 @@ class PartForm(forms.Form):
         """Put what was saved meanwhile under each field that differs; saved again, this form replaces it."""
         assert self._candidacy is not None  # a new one is nobody else's
         fresh = Candidacy.objects.get(pk=self._candidacy.pk)
-        given = dict(self.cleaned_data)
-        for name, value in values_of(fresh, self.part).items():
-            if name in given and given[name] != value:
-                self.add_error(name, _("Saved meanwhile: “%(value)s”.") % {"value": _told(value)})
+        show_saved(self, values_of(fresh, self.part))
         data = cast(QueryDict, self.data)
         self.data = cast(Any, {**data.dict(), **_lists(data), "seen": seen_of(fresh, self.part)})
 
@@ -84,16 +82,6 @@ class PartForm(forms.Form):
 def _lists(data: QueryDict) -> dict[str, list[str]]:
     """Return the fields that hold several values."""
     return {name: values for name, values in data.lists() if name == "contributions"}
-
-
-def _told(value: object) -> str:
-    match value:
-        case bool():
-            return _("yes") if value else _("no")
-        case list():
-            return ", ".join(str(Contribution(kind).label) for kind in value) or _("none")
-        case _:
-            return str(value)
 
 
 class InstitutionForm(PartForm):

@@ -17,7 +17,12 @@ from federation.members.enums import (
     Contribution,
     TextKind,
 )
-from federation.members.files import Upload, keep_file
+from federation.members.files import (
+    Upload,
+    check_is_countersigned_copy,
+    check_is_signed_copy,
+    keep_file,
+)
 from federation.members.markup import filled
 from federation.members.models import Agreement, Candidacy, StoredFile
 from federation.members.operations.memberships import admit_if_settled
@@ -69,7 +74,7 @@ def sign_agreement(
     locked = _locked(agreement)
     policies.check_sign(by, locked)
     check_transition(AGREEMENT_TRANSITIONS, AgreementState(locked.state), AgreementState.SIGNED)
-    policies.check_is_signed_copy(upload, locked.drawn_up)
+    check_is_signed_copy(upload, locked.drawn_up)
     locked.signed = keep_file(by=by, upload=upload)
     locked.signatory = signatory.strip()
     locked.signatory_function = signatory_function.strip()
@@ -104,8 +109,7 @@ def countersign_agreement(*, by: Actor, agreement: Agreement, upload: Upload) ->
     check_transition(
         AGREEMENT_TRANSITIONS, AgreementState(locked.state), AgreementState.COUNTERSIGNED
     )
-    assert locked.signed is not None  # a constraint holds it
-    policies.check_is_signed_copy(upload, locked.drawn_up)
+    check_is_countersigned_copy(upload, locked)
     locked.countersigned = keep_file(by=by, upload=upload)
     locked.countersigned_at = timezone.now()
     _move(locked, AgreementState.COUNTERSIGNED)
@@ -116,7 +120,7 @@ def countersign_agreement(*, by: Actor, agreement: Agreement, upload: Upload) ->
 
 def _locked(agreement: Agreement) -> Agreement:
     rows = Agreement.objects.select_for_update(of=("self",))
-    return rows.select_related("membership__institution", "drawn_up").get(pk=agreement.pk)
+    return rows.select_related("membership__institution", "drawn_up", "signed").get(pk=agreement.pk)
 
 
 def _move(locked: Agreement, state: AgreementState) -> None:

@@ -20,6 +20,7 @@ from federation.members.operations.agreements import draw_up
 from federation.members.operations.memberships import move, take_over_facts
 from federation.members.queries import Part, seen_of
 from federation.people.models import User
+from federation.seen import shown_beside
 
 
 class InstitutionFacts(TypedDict):
@@ -143,15 +144,7 @@ def _locked(by: User, candidacy: Candidacy, part: Part, seen: str) -> Candidacy:
     locked = Candidacy.objects.select_for_update().get(pk=candidacy.pk)
     policies.check_edit_part(by, locked, part)
     if seen != seen_of(locked, part):
-        raise ValidationError(
-            _(
-                "Somebody else has changed this page since you opened it. Nothing of yours is "
-                "lost: it stands "
-                "below, with what was saved meanwhile under each field that differs. Save again to "
-                "keep yours."
-            ),
-            code="changed_meanwhile",
-        )
+        raise shown_beside()
     return locked
 
 

@@ -104,15 +104,7 @@ def accept_invitation(*, by: User, token: str) -> Invitation:
     )
     check_is_usable(invitation)
     assert invitation is not None  # it was checked
-    if invitation.email.lower() != by.email.lower():
-        raise ValidationError(
-            _(
-                "This invitation is for %(invited)s, and you are signed in as %(signed_in)s. Sign out, "
-                "then open the link again."
-            ),
-            code="other_address",
-            params={"invited": invitation.email, "signed_in": by.email},
-        )
+    check_is_for(invitation, by)
     _check_inviter(invitation)
     check_transition(
         INVITATION_TRANSITIONS, InvitationState(invitation.state), InvitationState.ACCEPTED
@@ -125,6 +117,19 @@ def accept_invitation(*, by: User, token: str) -> Invitation:
     invitation.save()
     _tell(by, invitation, "members.accept_invitation", {"role": invitation.role})
     return invitation
+
+
+def check_is_for(invitation: Invitation, reader: User) -> None:
+    """Raise `ValidationError` when the invitation was sent to somebody else."""
+    if invitation.email.lower() != reader.email.lower():
+        raise ValidationError(
+            _(
+                "This invitation is for %(invited)s, and you are signed in as %(signed_in)s. Log "
+                "out, then open the link again."
+            ),
+            code="other_address",
+            params={"invited": invitation.email, "signed_in": reader.email},
+        )
 
 
 def check_is_usable(invitation: Invitation | None) -> None:

@@ -19,6 +19,7 @@ from federation.members.forms.people import NewAccountForm
 from federation.members.models import Invitation
 from federation.members.operations.invitations import (
     accept_invitation,
+    check_is_for,
     check_is_usable,
     resend_invitation,
     withdraw_invitation,
@@ -57,16 +58,17 @@ def accept(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _accept_as(request: HttpRequest, invitation: Invitation, token: str) -> HttpResponse:
-    refused = ""
-    if request.method == "POST":
-        try:
-            accept_invitation(by=signed_in(request), token=token)
-        except ValidationError as refusal:
-            refused = " ".join(refusal.messages)
-        else:
+    user, refused, is_for_reader = signed_in(request), "", False
+    try:
+        check_is_for(invitation, user)
+        is_for_reader = True
+        if request.method == "POST":
+            accept_invitation(by=user, token=token)
             messages.success(request, _("You have the role now."))
             return redirect("home")
-    context = {"invitation": invitation, "refused": refused}
+    except ValidationError as refusal:
+        refused = " ".join(refusal.messages)
+    context = {"invitation": invitation, "refused": refused, "is_for_reader": is_for_reader}
     return render(request, "members/invitation.html", context)
 
 

@@ -75,9 +75,16 @@ def test_of_two_tabs_the_second_is_told(cast: Cast, key: ApiKey) -> None:
 
     page = browser.post(f"/keys/{key.pk}/change/", body)
 
-    assert "Quelqu’un d’autre" in page.content.decode()
+    text = page.content.decode().replace("\u00a0", " ")
+    assert "Quelqu’un d’autre" in text
+    assert "Enregistré entre-temps : « 192.0.2.0/24 »" in text
     key.refresh_from_db()
     assert (key.priority, key.networks) == (PriorityClass.P3, ["192.0.2.0/24"])
+
+    again = {**body, "seen": page.context["form"]["seen"].value()}
+    assert browser.post(f"/keys/{key.pk}/change/", again).status_code == 302
+    key.refresh_from_db()
+    assert (key.priority, key.networks) == (PriorityClass.P1, [])
 
 
 def test_a_class_given_by_somebody_higher_stays_and_none_above_it_is_taken(

@@ -127,6 +127,8 @@ def test_agents_files_are_offered_where_a_model_speaks_their_interface() -> None
     only_responses = Usable("r", "R", ("chat",), None, frozenset({"responses"}))
     assert names([only_responses]) == [*without, "codex"]
     assert names([EMBEDDING, RERANKING]) == names([]) == []
+    bound = Usable("r", "R", ("chat",), None, frozenset({"responses"}), ("responses",))
+    assert names([bound]) == ["codex"]
 
 
 # What a key can be used for.

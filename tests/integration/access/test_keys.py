@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from federation.access.models import ApiKey
+from federation.access.operations import issue_key
 from federation.journal.models import AuditEvent
 from federation.members.enums import MembershipState
 from federation.members.operations import change_membership_state
@@ -179,3 +180,37 @@ def test_who_only_oversees_a_key_may_not_revoke_it(cast: Cast, key: ApiKey) -> N
 )
 def test_a_key_that_never_was_is_not_there(cast: Cast, address: str) -> None:
     assert signed_in_as(cast.admin).get(address).status_code == 404
+
+
+def test_a_list_shows_what_a_key_is_bound_to(cast: Cast) -> None:
+    application = make_application(cast.rennes, cast.rennes_user)
+    issue_key(
+        by=OPERATOR,
+        application=application,
+        name="bound",
+        labels=["HDS"],
+        networks=["192.0.2.0/24"],
+        endpoints=["embeddings"],
+    )
+
+    page = signed_in_as(cast.rennes_user).get("/keys/").content.decode()
+
+    assert "hds, embeddings, 192.0.2.0/24" in page
+
+
+def test_the_people_of_a_suspended_institution_are_told_why_they_make_no_key(cast: Cast) -> None:
+    change_membership_state(
+        by=OPERATOR,
+        membership=cast.rennes.memberships.get(),
+        state=MembershipState.SUSPENDED,
+        reason="a server leaks",
+    )
+
+    page = signed_in_as(cast.rennes_dsi).get("/keys/new/").content.decode()
+
+    assert "Adhésion suspendue" in page
+    assert str(cast.rennes) in page
+    assert 'href="/membership/"' in page
+    assert (
+        "Adhésion suspendue" not in signed_in_as(cast.intruder).get("/keys/new/").content.decode()
+    )

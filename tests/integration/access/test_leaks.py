@@ -13,6 +13,7 @@ from federation.access.keys import new_key
 from federation.access.mails import tell_of_leak
 from federation.access.models import ApiKey
 from federation.access.operations import add_manager, hand_over, issue_key
+from federation.journal.models import AuditEvent
 from federation.people.enums import AccountKind, Language, Role
 from federation.people.models import User
 from routing.upstream.credentials import Secret
@@ -44,6 +45,7 @@ def test_a_key_in_a_pasted_text_is_revoked_at_once_and_its_people_are_told(cast:
     assert page.status_code == 200
     assert not key.is_usable
     assert key.revoked_reason
+    assert AuditEvent.objects.get(verb="access.revoke_leaked_key").object_id == str(key.pk)
     assert text not in page.content.decode()
     told = {letter.to[0]: letter for letter in deliver()}
     assert set(told) == {cast.rennes_user.email, cast.rennes_dsi.email}

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from federation.access.snippets import snippets
+from federation.access.offer import SUITED
+from federation.access.snippets import snippets, usual_endpoint
 from federation.catalogue.enums import Capability
+from routing.core.enums import Endpoint
 
 KEY = "ilaas_live_abc"
 ANSWERS: dict[str, Any] = {
@@ -80,7 +82,10 @@ def asked(settings: Settings) -> Iterator[list[tuple[str, str, Any]]]:
 
 
 def code(language: str, capability: Capability) -> str:
-    offered = {one.language: one.code for one in snippets("vendor/model:1", [capability], KEY)}
+    offered = {
+        one.language: one.code
+        for one in snippets("vendor/model:1", usual_endpoint([capability]), KEY)
+    }
     return offered[language]
 
 
@@ -145,11 +150,16 @@ def test_a_sound_is_sent_when_pasted(
 
 
 def test_reranking_is_offered_for_curl_alone() -> None:
-    assert [one.language for one in snippets("m", [Capability.RERANK], KEY)] == ["bash"]
+    assert [one.language for one in snippets("m", Endpoint.RERANK, KEY)] == ["bash"]
 
 
 def test_a_model_that_converses_is_asked_to_converse() -> None:
     every = [Capability.EMBEDDINGS, Capability.CHAT]
 
-    assert all("embedding" not in one.code for one in snippets("m", every, KEY))
-    assert "chat/completions" in snippets("m", [], KEY)[0].code
+    assert usual_endpoint(every) is usual_endpoint([]) is Endpoint.CHAT
+    assert "chat/completions" in snippets("m", Endpoint.CHAT, KEY)[0].code
+
+
+@pytest.mark.parametrize("endpoint", SUITED)
+def test_every_interface_has_a_call(endpoint: Endpoint) -> None:
+    assert f"/v1/{endpoint.value} " in snippets("m", endpoint, KEY)[0].code

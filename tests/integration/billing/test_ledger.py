@@ -47,8 +47,7 @@ THIS_MONTH = paris_today().replace(day=1)
 
 
 @pytest.fixture(autouse=True)
-def in_english() -> Iterator[None]:
-    """Refusals are looked for in the words of the code."""
+def _reasons_in_english() -> Iterator[None]:
     with override("en"):
         yield
 

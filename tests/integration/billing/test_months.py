@@ -1,13 +1,14 @@
 """Months are drafted, closed in their order, and then stand: whatever comes later, or at the same moment."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
+from django.utils.translation import override
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -33,6 +34,12 @@ from tests.support.factories import OPERATOR, make_user
 
 pytestmark = pytest.mark.django_db
 MARCH, APRIL = date(2026, 3, 1), date(2026, 4, 1)
+
+
+@pytest.fixture(autouse=True)
+def _reasons_in_english() -> Iterator[None]:
+    with override("en"):
+        yield
 
 
 @pytest.fixture

@@ -163,12 +163,13 @@ def test_a_key_that_is_revoked_or_expired_is_unknown(rennes: Institution) -> Non
 
 def test_the_keys_of_a_suspended_member_are_unknown(rennes: Institution) -> None:
     reims = make_institution("reims")
-    make_key(make_application(rennes))
+    key, _text = make_key(make_application(rennes))
     kept, _secret = make_key(make_application(reims))
 
     suspend(rennes)
 
     assert principals().keys() == {kept.digest}
+    assert build_principals(1).suspended == {key.digest}
 
 
 def test_a_consumer_has_keys_and_no_servers() -> None:
@@ -397,7 +398,7 @@ def test_a_table_of_any_size_takes_the_same_queries(
                 window=BudgetWindow.DAY,
             )
 
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             build_principals(1)
         with django_assert_num_queries(10):
             build_names(1)

@@ -213,6 +213,21 @@ def test_the_pages_of_a_life_are_the_federations(cast: Cast, model: AIModel, pat
 # Aliases
 
 
+def test_the_end_of_an_alias_names_who_follows_without_taking_it_for_the_model(cast: Cast) -> None:
+    model, successor = make_model("old-7b"), make_model("new-7b")
+    alias = add_alias(by=OPERATOR, model=model, name="seven")
+    admin, address = signed_in_as(cast.admin), f"/lifecycle/aliases/{alias.pk}/"
+    assert "old-7b, le modèle lui-même" in admin.get(address).content.decode()
+
+    AIModel.objects.filter(pk=model.pk).update(
+        stage=LifecycleStage.DEPRECATED, retires_on=in_days(90), successor=successor
+    )
+
+    page = admin.get(address).content.decode()
+    assert "new-7b, qui succède au modèle" in page
+    assert "le modèle lui-même" not in page
+
+
 def test_an_alias_is_given_ended_and_taken_away_and_its_name_is_free_for_its_model(
     cast: Cast, model: AIModel, successor: AIModel
 ) -> None:

@@ -217,7 +217,8 @@ def test_what_was_not_measured_has_no_figure_and_neither_have_price_and_energy(c
     page = shown(cast.orleans_user)
 
     assert "Pas encore mesurée" in page
-    assert "Aucun prix n’est fixé" in page
+    assert "sans prix : utilisé sans être facturé" in page
+    assert "Son énergie n’est pas encore mesurée" in page
     assert "jetons par seconde" not in page
 
 

@@ -13,14 +13,23 @@ from dashboards.doctor import Verdict, examine
 from federation.access.keys import checksum, new_key
 from federation.access.models import ApiKey
 from federation.access.operations import issue_key, revoke_key, set_limit
+from federation.catalogue.enums import Capability
+from federation.catalogue.operations.registering import ModelFacts
 from federation.fleet.models import Deployment
 from federation.journal.models import AuditEvent
 from federation.members.enums import MembershipState
 from federation.members.models import Membership
 from routing.core.enums import Measure
 from routing.upstream.credentials import Secret
-from tests.support.factories import OPERATOR, Cast, make_application, make_cast, serve_model
-from tests.support.pages import plain_static
+from tests.support.factories import (
+    OPERATOR,
+    Cast,
+    make_application,
+    make_cast,
+    make_model,
+    serve_model,
+)
+from tests.support.pages import plain_static, signed_in_as
 
 __all__ = ["plain_static"]
 MOST_A_MINUTE = 10
@@ -133,6 +142,37 @@ def test_it_is_tried_by_an_interface_that_it_may_use(
     _key, text = a_key(cast, endpoints=endpoints)
     call = examine(text, HERE).call
     assert (call.path if call else None) == path
+
+
+@pytest.mark.parametrize(
+    "before", ["Bearer ", "bearer  ", "Authorization: Bearer ", '"', "'Bearer "]
+)
+def test_what_is_copied_with_a_key_is_left_away(cast: Cast, before: str) -> None:
+    _key, text = a_key(cast)
+    quote = before[0] if before[0] in "\"'" else ""
+
+    assert examine(f" {before}{text}{quote}\n", HERE).key is not None
+
+
+def test_a_key_is_tried_with_a_model_that_answers_by_what_it_is_bound_to(cast: Cast) -> None:
+    make_model("a-chat", facts=ModelFacts(capabilities=(Capability.CHAT,)))
+    serve_model(cast.rennes, "a-chat")
+    key, text = a_key(cast, endpoints=["embeddings"])
+    refused = examine(text, HERE)
+    make_model("embed", facts=ModelFacts(capabilities=(Capability.EMBEDDINGS,)))
+    serve_model(cast.rennes, "embed")
+
+    call = examine(text, HERE).call
+
+    assert refused.findings[-1].verdict is Verdict.FAILED
+    assert refused.call is None
+    assert call is not None
+    assert (call.path, call.model) == ("/v1/embeddings", "embed")
+    page = (
+        signed_in_as(key.application.owner or cast.admin).get(f"/keys/{key.pk}/").content.decode()
+    )
+    assert "/v1/embeddings" in page
+    assert "chat/completions \\" not in page
 
 
 def test_a_key_whose_labels_no_site_has_gets_no_model(cast: Cast, deployment: Deployment) -> None:

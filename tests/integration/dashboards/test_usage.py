@@ -5,6 +5,8 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.http import StreamingHttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -12,6 +14,7 @@ from federation.access.models import ApiKey
 from federation.fleet.models import Deployment
 from federation.people.models import User
 from routing.core.enums import RequestStatus
+from tests.integration.dashboards.test_exports import whole
 from tests.support.calls import store_calls
 from tests.support.factories import Cast, make_application, make_key, serve_model
 from tests.support.pages import queries_of, signed_in_as
@@ -244,6 +247,28 @@ def test_three_of_each_take_as_many_queries_as_one(
         store_calls(key, serve_model(cast.reims, f"model-{number}"), count=3)
 
     assert queries_of(browser, "/usage/") == one
+
+
+def test_the_most_used_keys_stand_on_the_page_and_all_of_them_in_the_file(
+    cast: Cast, at_rennes: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboards.views.usage.MOST_KEYS", 2)
+    for n in range(4):
+        key, _text = make_key(make_application(cast.orleans, cast.orleans_user, f"carnet-{n}"))
+        store_calls(key, at_rennes, count=n + 1)
+    browser = signed_in_as(cast.orleans_user)
+
+    page = browser.get("/usage/").content.decode()
+    table = page[page.index('id="per-key"') :].partition("</section>")[0]
+    file = browser.get("/usage/keys/csv/")
+
+    assert isinstance(file, StreamingHttpResponse)
+    lines = [line.split(";") for line in async_to_sync(whole)(file).splitlines()[1:]]
+    assert [line[1] for line in lines] == ["carnet-3", "carnet-2", "carnet-1", "carnet-0"]
+    assert [int(line[3]) for line in lines] == [4, 3, 2, 1]
+    assert "carnet-3" in table
+    assert "carnet-1 · essai" not in table
+    assert "2 autres clés" in table
 
 
 def test_the_page_of_a_new_key_turns_green_with_the_first_answer(

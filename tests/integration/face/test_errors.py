@@ -63,6 +63,19 @@ def test_an_error_is_a_page_of_the_design(
 
 
 @pytest.mark.django_db
+def test_an_address_that_only_takes_forms_leads_on_whoever_opens_it() -> None:
+    client, address = Client(), "/language/"
+    page = client.get(address, headers={"accept": "text/html,*/*", "accept-language": "fr"})
+    bare = client.get(address, headers={"accept": "application/json"})
+
+    assert (page.status_code, bare.status_code) == (405, 405)
+    assert page.headers["Allow"] == bare.headers["Allow"] == "POST"
+    assert "css/ilaas.css" in page.content.decode()
+    assert 'href="/"' in page.content.decode()
+    assert bare.content == b""
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_a_form_without_its_token_is_refused_in_the_design(language: str) -> None:
     client = Client(enforce_csrf_checks=True)

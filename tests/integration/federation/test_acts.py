@@ -25,6 +25,7 @@ from federation.fleet.operations import (
     deployments,
     egress,
     guests,
+    keys,
     labels,
     maintenance,
     networks,
@@ -139,7 +140,7 @@ MODULES: tuple[ModuleType, ...] = (
     *(access, keyring, trials, members, people),
     *(registering, proposals, life, notices, aliases, minimum, routing, facts),
     *(agreements, ballots, candidacies, invitations, teams, texts),
-    *(credentials, deployments, egress, guests, labels, publication, rotation, servers),
+    *(credentials, deployments, egress, guests, keys, labels, publication, rotation, servers),
     *(certificates, maintenance, networks, offering, runs, technical),
 )
 

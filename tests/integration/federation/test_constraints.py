@@ -234,6 +234,9 @@ VIOLATIONS: dict[str, Violation] = {
     "a_run_state_is_known": lambda w: change(w.run, state="unknown", ended_at=timezone.now()),
     "a_run_kind_is_known": lambda w: change(w.run, kind="unknown"),
     "a_run_has_an_end_when_it_is_over": lambda w: change(w.run, state="passed"),
+    "a_key_is_tried_by_an_open_run_alone": lambda w: change(
+        w.run, state="passed", ended_at=timezone.now(), sealed_key="sealed"
+    ),
     "a_run_has_one_line_per_check": lambda w: again(w.run.lines.get()),
     "a_verdict_is_known": lambda w: change(w.run.lines.get(), verdict="perhaps"),
     "a_maintenance_state_is_known": lambda w: change(w.maintenance, state="unknown"),

@@ -101,6 +101,45 @@ def test_an_empty_journal_is_whole(db: None) -> None:
     assert verified().startswith("The journal is whole: 0 events")
 
 
+def test_an_empty_journal_of_a_register_that_has_rows_is_not_whole(cast: Cast) -> None:
+    tamper("DELETE FROM journal_auditevent")
+
+    with pytest.raises(CommandError, match="the register has rows, the journal none"):
+        verified()
+
+
+GROWING = """
+SELECT tgrelid::regclass::text FROM pg_trigger
+WHERE NOT tgisinternal AND tgtype & 1 = 1 AND tgtype & 2 = 2 AND tgtype & 8 = 8 AND tgtype & 16 = 16
+"""
+"""Tables with a row trigger before both UPDATE and DELETE: what refuses both is append-only."""
+
+
+def test_no_table_that_only_grows_is_emptied(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(GROWING)
+        tables = {name for (name,) in cursor.fetchall()}
+        cursor.execute("SET LOCAL ilaas.may_truncate = 'off'")
+
+    for table in tables:
+        with pytest.raises(IntegrityError, match=f"table {table} is"), transaction.atomic():
+            run_sql(f"TRUNCATE {table} CASCADE")
+    assert {"journal_auditevent", "members_storedfile", "catalogue_modelversion"} <= tables
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_whole_register_is_not_flushed(transactional_db: None) -> None:
+    make_user("writer")
+    run_sql("SET ilaas.may_truncate = 'off'")
+    try:
+        with pytest.raises(CommandError):
+            call_command("flush", interactive=False)
+    finally:
+        run_sql("RESET ilaas.may_truncate")
+
+    assert verified().startswith("The journal is whole")
+
+
 def test_a_value_of_any_kind_is_verified_as_the_database_gives_it_back(cast: Cast) -> None:
     diff: dict[str, Any] = {
         "text": "Université « Côte d'Azur » 🌊",

@@ -48,7 +48,7 @@ from federation.members.operations.ballots import open_ballot
 from federation.members.operations.invitations import invite
 from federation.members.operations.teams import add_to_team, create_team
 from federation.people.enums import Role
-from routing.core.conformity import RunKind
+from routing.core.conformity import CHECKS, Finding, RunKind, Verdict
 from routing.core.enums import BudgetUnit, LifecycleStage, Measure, RoutingSetting, ServerState
 from routing.upstream.credentials import Secret
 from routing.upstream.tls import Identity
@@ -135,7 +135,12 @@ def make_form(
 
 def make_checked(form: TechnicalForm) -> TechnicalForm:
     """A form whose server is in staging, as if a router had found it well."""
-    server = submit_form(by=OPERATOR, form=form)
+    declare_checked(submit_form(by=OPERATOR, form=form))
+    return TechnicalForm.objects.get(pk=form.pk)
+
+
+def declare_checked(server: InferenceServer) -> None:
+    """As if a router had found well what is declared now."""
     server.runs.all().delete()
     for kind in RunKind:
         run = request_run(by=OPERATOR, server=server, kind=kind, trigger=RunTrigger.SUBMISSION)
@@ -143,8 +148,22 @@ def make_checked(form: TechnicalForm) -> TechnicalForm:
             state=RunState.PASSED, ended_at=timezone.now()
         )
     InferenceServer.objects.filter(pk=server.pk).update(state=ServerState.STAGING)
-    TechnicalForm.objects.filter(pk=form.pk).update(state=FormState.CHECKED)
-    return TechnicalForm.objects.get(pk=form.pk)
+    TechnicalForm.objects.filter(server=server).update(state=FormState.CHECKED)
+
+
+def lined(run: ConformityRun, **failed: Finding) -> ConformityRun:
+    """Write a whole report: fine, but for the checks that are named with what was found."""
+    for check in CHECKS[RunKind(run.kind)]:
+        finding = failed.get(check.value)
+        run.lines.create(
+            check_name=check.value,
+            verdict=Verdict.FAILED if finding else Verdict.OK,
+            finding=finding or Finding.FINE,
+            figures={"status": 404} if finding else {},
+            milliseconds=5,
+        )
+    ConformityRun.objects.filter(pk=run.pk).update(state=RunState.RUNNING, attempt=1)
+    return ConformityRun.objects.get(pk=run.pk)
 
 
 def make_ballot(cast: Cast) -> tuple[Ballot, Agreement, Candidacy]:

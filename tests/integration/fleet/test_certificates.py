@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
+from django.utils.translation import override
 
 from federation.fleet.certificates import read_authorities, read_identity
 from federation.fleet.models import ClientCertificate, Deployment
@@ -131,6 +132,27 @@ def test_what_is_no_authority_is_refused(authority: Authority) -> None:
         with pytest.raises(ValidationError):
             read_authorities(text)
     assert read_authorities(authority.pem) == authority.pem
+
+
+def test_what_is_damaged_is_told_which_and_how(authority: Authority) -> None:
+    lines = authority.pem.splitlines(keepends=True)
+    middle = len(lines) // 2
+    cut, torn = "".join(lines[:middle]), "".join(lines[:middle] + lines[middle + 1 :])
+    for text, told in (
+        (cut, "n° 1 est tronqué"),
+        (authority.pem + cut, "n° 2 est tronqué"),
+        (cut + authority.pem, "n° 1"),
+        (authority.pem + torn, "n° 2 est abîmé"),
+    ):
+        with override("fr"), pytest.raises(ValidationError) as refused:
+            read_authorities(text)
+        assert refused.value.code == "damaged"
+        assert told in " ".join(refused.value.messages).replace("\u00a0", " ")
+
+    identity = authority.identity(ROUTER)
+    with override("fr"), pytest.raises(ValidationError) as refused:
+        read_identity(identity.chain, identity.key.reveal()[:-60])
+    assert "abîmée" in " ".join(refused.value.messages)
 
 
 def test_what_the_router_cannot_show_is_refused(authority: Authority, tmp_path: Path) -> None:

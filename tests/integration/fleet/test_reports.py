@@ -1,6 +1,7 @@
 """What follows from a report: into staging, out of service, told by mail; who decides, and who may not."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -18,7 +19,12 @@ from federation.fleet.models import (
 )
 from federation.fleet.operations.runs import conclude_run, request_run
 from federation.fleet.operations.servers import change_server_state
-from federation.fleet.operations.technical import accept_form, submit_form
+from federation.fleet.operations.technical import (
+    accept_form,
+    decline_form,
+    revise_form,
+    submit_form,
+)
 from federation.fleet.report_words import ADVICE, CHECK_LABELS, FOUND
 from federation.fleet.reports import report_lines
 from federation.fleet.tasks import check_live_servers
@@ -26,27 +32,12 @@ from federation.journal.actors import SYSTEM
 from federation.people.enums import Role
 from federation.people.models import User
 from federation.people.operations import grant_role
-from routing.core.conformity import CHECKS, Check, Finding, RunKind, Verdict
+from routing.core.conformity import CHECKS, Check, Finding, RunKind
 from routing.core.enums import LifecycleStage, ServerState
-from tests.integration.federation.world import make_checked, make_form
-from tests.support.factories import OPERATOR, Cast, make_model, make_site
+from tests.integration.federation.world import declare_checked, lined, make_checked, make_form
+from tests.support.factories import OPERATOR, Cast, make_model, make_site, make_user
 from tests.support.pages import signed_in_as
 from tests.support.post import deliver
-
-
-def lined(run: ConformityRun, **failed: Finding) -> ConformityRun:
-    """Write a whole report: fine, but for the checks that are named with what was found."""
-    for check in CHECKS[RunKind(run.kind)]:
-        finding = failed.get(check.value)
-        run.lines.create(
-            check_name=check.value,
-            verdict=Verdict.FAILED if finding else Verdict.OK,
-            finding=finding or Finding.FINE,
-            figures={"status": 404} if finding else {},
-            milliseconds=5,
-        )
-    ConformityRun.objects.filter(pk=run.pk).update(state=RunState.RUNNING, attempt=1)
-    return ConformityRun.objects.get(pk=run.pk)
 
 
 @pytest.fixture
@@ -102,6 +93,30 @@ def test_who_has_registered_a_server_does_not_put_it_into_service(
 
     assert InferenceServer.objects.get().state == ServerState.LIVE
     assert TechnicalForm.objects.get().state == FormState.ACCEPTED
+
+
+def test_who_has_changed_what_is_declared_does_not_put_it_into_service_until_it_was_accepted(
+    cast: Cast, checked: TechnicalForm
+) -> None:
+    server, address = checked.server, {"base_url": "https://elsewhere.example.org"}
+    assert server is not None
+    revise_form(by=cast.admin, form=checked, fields=address)
+    declare_checked(server)
+
+    for decide in (accept_form, partial(decline_form, reason="no")):
+        with pytest.raises(ValidationError) as refused:
+            decide(by=cast.admin, form=checked)
+        assert refused.value.code == "own_server"
+    page = signed_in_as(cast.admin).get(f"/servers/{server.pk}/").content.decode()
+    assert "/accept/" not in page
+    assert "une autre personne qui administre la fédération" in page
+
+    other = make_user("other_admin", Role.FEDERATION_ADMIN)
+    accept_form(by=other, form=checked)
+    revise_form(by=cast.rennes_dsi, form=checked, fields={"context_length": 16384})
+    declare_checked(server)
+    accept_form(by=cast.admin, form=checked)
+    assert InferenceServer.objects.get().state == ServerState.LIVE
 
 
 def test_only_what_is_green_goes_into_service(cast: Cast, checked: TechnicalForm) -> None:

@@ -19,11 +19,14 @@ from federation.fleet.models import (
 from federation.fleet.operations.credentials import current_credential
 from federation.fleet.operations.egress import grant_egress
 from federation.fleet.operations.networks import Wish, ask_site_egress
+from federation.fleet.operations.runs import conclude_run, request_run
 from federation.fleet.operations.technical import submit_form
+from federation.journal.actors import SYSTEM
 from federation.journal.models import AuditEvent
 from routing.bridge.table import build_names, build_servers
+from routing.core.conformity import Finding
 from routing.core.enums import LifecycleStage, ServerState
-from tests.integration.federation.world import make_checked, make_form
+from tests.integration.federation.world import lined, make_checked, make_form
 from tests.support.certificates import Authority
 from tests.support.factories import OPERATOR, Cast, make_model, make_site
 from tests.support.lifecycle import retire
@@ -196,6 +199,15 @@ def test_a_model_may_be_proposed_and_is_served_to_nobody_yet(
     deployment = InferenceServer.objects.get().deployments.get()
     assert deployment.version.model.slug == "lucie-7b"
     assert deployment.version.model.stage == LifecycleStage.PROPOSED
+    assert not Proposal.objects.exists(), "its server was not reached yet"
+    assert "lucie-7b" not in signed_in_as(cast.admin).get("/lifecycle/proposals/").content.decode()
+
+    run = ConformityRun.objects.get()
+    conclude_run(by=SYSTEM, run=lined(run, connection=Finding.UNKNOWN_NAME))
+    assert not Proposal.objects.exists()
+    again = request_run(by=cast.rennes_dsi, server=InferenceServer.objects.get())
+    conclude_run(by=SYSTEM, run=lined(again, model=Finding.NOT_LISTED))
+
     proposal_made = Proposal.objects.get()
     assert (proposal_made.model, proposal_made.proposed_by, proposal_made.institution) == (
         deployment.version.model,
@@ -223,6 +235,47 @@ def test_a_new_site_comes_with_the_form(cast: Cast, whole: dict[str, Any]) -> No
     assert made.labels == [], "whoever gains by a label does not give it: the approver does"
 
 
+def test_a_new_site_with_the_name_of_one_that_is_there_is_chosen_instead(
+    cast: Cast, whole: dict[str, Any]
+) -> None:
+    known = Site.objects.get(pk=whole["site"])
+    sent = {**whole, "site": "", "site_name": f" {known.name.upper()} "}
+    browser = signed_in_as(cast.rennes_dsi)
+
+    page = browser.post(NEW, sent)
+
+    text = page.content.decode().replace("\u00a0", " ")
+    assert f"« {known.name} » fait déjà partie de vos sites" in text
+    assert f'<option value="{known.pk}" selected>' in text
+    assert not InferenceServer.objects.exists()
+    browser.post(NEW, {**sent, "site": page.context["form"]["site"].value()})
+    assert InferenceServer.objects.get().site == known
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        ("169.254.169.254", "service de métadonnées"),
+        ("169.254.1.1", "lien local"),
+        ("0.0.0.0", "l’adresse d’aucune machine"),
+        ("[fe80::1]", "lien local"),
+        ("224.0.0.1", "multidiffusion"),
+        ("198.51.100.7", "réservée"),
+    ],
+)
+def test_an_address_that_is_never_reached_is_refused_with_the_form(
+    cast: Cast, whole: dict[str, Any], host: str, told: str
+) -> None:
+    sent = {**whole, "base_url": f"https://{host}", "site": "", "site_name": "Salle C"}
+
+    page = signed_in_as(cast.rennes_dsi).post(NEW, sent).content.decode()
+
+    assert 'id="id_base_url_error"' in page
+    assert told in page
+    assert not InferenceServer.objects.exists()
+    assert not Site.objects.filter(name="Salle C").exists()
+
+
 def test_the_site_of_another_institution_is_refused(cast: Cast, whole: dict[str, Any]) -> None:
     foreign = str(make_site(cast.reims).pk)
 
@@ -240,10 +293,17 @@ def test_of_two_who_edit_one_draft_the_second_is_told_and_loses_nothing(
     address, seen = f"/servers/forms/{draft.pk}/", {"draft": "1", "number": draft.number}
     browser.post(address, {**whole, **seen, "server_name": "GPU-10"})
 
-    page = browser.post(address, {**whole, **seen, "server_name": "GPU-11"}).content.decode()
+    page = browser.post(address, {**whole, **seen, "server_name": "GPU-11"})
 
-    assert 'value="GPU-11"' in page
+    text = page.content.decode().replace("\u00a0", " ")
+    assert 'value="GPU-11"' in text
+    assert "Enregistré entre-temps : « GPU-10 »" in text
+    assert set(page.context["form"].errors) == {"__all__", "server_name"}
     assert TechnicalForm.objects.get().server_name == "GPU-10"
+
+    again = {**whole, "draft": "1", "number": page.context["number"], "server_name": "GPU-11"}
+    browser.post(address, again)
+    assert TechnicalForm.objects.get().server_name == "GPU-11"
 
 
 @pytest.mark.parametrize("who", ["rennes_user", "auditor", "orleans_user", "intruder"])

@@ -8,10 +8,12 @@ from django.utils import timezone
 from federation.fleet import tasks
 from federation.fleet.enums import Availability, Days, MaintenanceState
 from federation.fleet.models import Deployment, InferenceServer, Maintenance, TechnicalForm
+from federation.fleet.operations.runs import conclude_run
 from federation.fleet.operations.servers import change_server_state
 from federation.fleet.week import OpenHours, is_open
+from federation.journal.actors import SYSTEM
 from routing.core.enums import ServerState
-from tests.integration.federation.world import make_checked, make_form
+from tests.integration.federation.world import lined, make_checked, make_form
 from tests.support.factories import OPERATOR, Cast, make_site
 from tests.support.pages import signed_in_as
 
@@ -164,6 +166,8 @@ def test_another_key_takes_the_place_of_the_old_and_is_tried(
 
     assert answer.status_code == 302
     server = InferenceServer.objects.get(pk=deployment.server_id)
+    run = server.runs.open().get()
+    assert run.tries_key
+    conclude_run(by=SYSTEM, run=lined(run))
     assert server.credentials.current().count() == 1
-    assert server.runs.open().count() == 1
     assert "sk-another" not in browser.get(f"/servers/{server.pk}/").content.decode()

@@ -5,9 +5,11 @@ from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from routing.core.enums import LimitScope, Measure, RequestStatus
+from routing.core.keys import digest
 from routing.core.table import HOURS_OF_A_WEEK, GuestRules
 from routing.gateway import counts, rounds
 from routing.gateway.counts import keep_counts, load_counts
@@ -17,6 +19,7 @@ from routing.simulator import Simulated
 from tests.integration.gateway.conftest import NAMES, SERVED, TOKEN, asked
 from tests.support.router import (
     KEY,
+    PEPPER,
     RENNES_KEY,
     Router,
     a_limit,
@@ -269,6 +272,27 @@ async def test_wrong_keys_from_an_address_are_soon_not_looked_at(
         new = await router.get("/v1/models", key=RENNES_KEY)
         assert known.status_code == 200, "who was right here lately still is"
         assert new.status_code == 429, "a good key looks like any guess"
+
+
+async def test_a_key_of_a_suspended_institution_is_told_why_and_is_no_guess(
+    tmp_path: Path, upstream: Simulated
+) -> None:
+    known = principals()
+    suspended = frozenset({digest(PEPPER.encode(), "of-a-suspended-one")})
+    async with running_router(
+        tmp_path,
+        msgspec.structs.replace(known, suspended=suspended),
+        names(a_model(*NAMES, served_name=SERVED)),
+        servers(*(a_server(name, upstream.url(name), TOKEN) for name in NAMES)),
+        limits=Limits(wrong_keys_per_minute=3),
+    ) as router:
+        answers = [await router.get("/v1/models", key="of-a-suspended-one") for _ in range(5)]
+
+        assert [answer.status_code for answer in answers] == [401] * 5
+        error = answers[-1].json()["error"]
+        assert error["code"] == "invalid_api_key"
+        assert "suspended" in error["message"]
+        assert "suspended" not in (await router.get("/v1/models", key="a-guess")).text
 
 
 async def test_heads_that_do_not_come_are_refused_beyond_so_many(

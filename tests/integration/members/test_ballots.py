@@ -106,6 +106,7 @@ def test_a_vote_after_the_close_is_refused_with_the_reason_and_the_way_out(
         page = client.post(f"/ballots/{ballot.pk}/", {"choice": "yes"}).content.decode()
         assert reason in page
         assert way_out in page
+        assert 'name="choice"' not in page, "nothing is offered that is refused"
     assert not ballot.votes.exists()
 
 

@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from django.db import connection
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import override
+from pytest_django import Settings
 
 from federation.journal.models import AuditEvent
 from federation.members.enums import AgreementState, ContactRole, MembershipState
@@ -297,6 +298,33 @@ def test_an_agreement_that_comes_back_says_why_and_is_signed_again(
     sign_agreement(
         by=applicant, agreement=agreement, upload=SIGNED, signatory="A", signatory_function="B"
     )
+
+
+def test_the_institutions_own_copy_is_not_countersigned(cast: Cast, applicant: User) -> None:
+    _candidacy, agreement = make_candidate(applicant)
+    assert agreement.signed is not None
+    own = Upload("both.pdf", bytes(agreement.signed.content))
+
+    code = code_of(lambda: countersign_agreement(by=cast.admin, agreement=agreement, upload=own))
+
+    assert code == "not_countersigned"
+    agreement.refresh_from_db()
+    assert agreement.state == AgreementState.SIGNED
+
+
+def test_a_suspended_member_reads_what_comes_next(
+    cast: Cast, applicant: User, settings: Settings
+) -> None:
+    settings.SITE_CONTACT = "ilaas@example.org"
+    candidacy, _agreement = make_candidate(applicant)
+    membership = candidacy.membership
+    assert membership is not None
+    Membership.objects.filter(pk=membership.pk).update(state=MembershipState.SUSPENDED)
+
+    page = signed_in_as(applicant).get(f"/membership/{candidacy.pk}/").content.decode()
+
+    assert "Régler le motif avec la fédération" in page
+    assert 'href="mailto:ilaas@example.org"' in page
 
 
 def test_nobody_signs_for_both_sides(cast: Cast) -> None:

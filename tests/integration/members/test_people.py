@@ -99,6 +99,10 @@ def test_who_has_an_account_signs_in_and_accepts_with_one_click(
 
 def test_an_invitation_for_somebody_else_is_not_taken(cast: Cast, send: Callable[..., str]) -> None:
     path, client = send(cast.intruder.email), signed_in_as(cast.orleans_user)
+    seen = client.get(path).content.decode()
+    assert cast.intruder.email in seen
+    assert "Accepter l’invitation" not in seen
+    assert "/account/logout/" in seen
 
     page = client.post(path).content.decode()
 

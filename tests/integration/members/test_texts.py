@@ -1,12 +1,14 @@
 """Published texts, the charter before a first key, and the demonstration's letter box."""
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.core.mail.backends.filebased import EmailBackend
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from federation.access.models import ApiKey
@@ -19,6 +21,8 @@ from tests.support.factories import OPERATOR, Cast, make_application
 from tests.support.pages import signed_in_as
 
 pytestmark = pytest.mark.usefixtures("plain_static")
+
+PARIS = ZoneInfo("Europe/Paris")
 
 
 def publish(cast: Cast, seen: int = 1) -> TextVersion:
@@ -100,7 +104,7 @@ def test_a_text_published_meanwhile_is_not_overwritten_and_nothing_typed_is_lost
 def test_the_letter_box_is_the_demonstrations_alone(
     db: None, settings: Settings, tmp_path: Path
 ) -> None:
-    settings.EMAIL_FILE_PATH = tmp_path
+    settings.EMAIL_FILE_PATH, before = tmp_path, timezone.now()
     subject, body = "Été à Nantes", "Bonjour,\n\nhttps://example.org/link\n<script>no</script>"
     EmailBackend(file_path=str(tmp_path)).send_messages(
         [EmailMessage(subject, body, "from@example.org", ["ada@example.org"])] * 2
@@ -112,5 +116,7 @@ def test_the_letter_box_is_the_demonstrations_alone(
     page = Client().get("/demo/mail/").content.decode()
 
     assert page.count(subject) == 2
+    hours = {f", {moment.astimezone(PARIS):%H:}" for moment in (before, timezone.now())}
+    assert any(hour in page for hour in hours)
     assert '<a href="https://example.org/link"' in page
     assert "<script>no" not in page

@@ -14,7 +14,7 @@ from federation.members.identifiers import (
     uai_letter,
 )
 
-SIRETS = st.integers(0, 10**13 - 1).map(lambda number: _with_its_last_digit(f"{number:013d}"))
+SIRETS = st.integers(10**4, 10**13 - 1).map(lambda number: _with_its_last_digit(f"{number:013d}"))
 UAIS = st.integers(0, 10**7 - 1).map(lambda number: f"{number:07d}{uai_letter(f'{number:07d}')}")
 LA_POSTE = "356000000"
 
@@ -45,6 +45,7 @@ def test_la_poste_s_exception_holds_for_la_poste_alone() -> None:
     assert luhn_sum("35600000049837") % 10 != 0
     assert sum(map(int, "19350936100030")) % 5 == 0
     assert refused(check_siret, "19350936100030") == "siret_sum"
+    assert refused(check_siret, "0" * 14) == "siret_sum"
     assert refused(check_siret, "35600000049838") == "siret_sum"
 
 

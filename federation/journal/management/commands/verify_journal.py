@@ -7,6 +7,7 @@ from django.core.management.base import CommandError
 from federation.command import OperatorCommand
 from federation.journal.chain import BrokenChainError, verify
 from federation.journal.models import AuditEvent
+from federation.journal.queries import check_not_emptied
 
 
 class Command(OperatorCommand):
@@ -17,6 +18,7 @@ class Command(OperatorCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
+            check_not_emptied()
             count, head = verify(AuditEvent.objects.order_by("seq").iterator(chunk_size=2000))
         except BrokenChainError as fault:
             raise CommandError(f"The journal is not whole: {fault}") from None

@@ -85,6 +85,10 @@ ACTS: Acts = {
             answers_200_when_full=False,
         ),
     ),
+    "revoke_leaked_key": (
+        RENNES_DSI,
+        lambda w, by: access.revoke_leaked_key(by=by, key=w.key, reason="found in public"),
+    ),
     "revoke_key": (RENNES_DSI, lambda w, by: access.revoke_key(by=by, key=w.key, reason="leak")),
     "revoke_key of one's own application": (
         RENNES_DSI | {"rennes_user"},

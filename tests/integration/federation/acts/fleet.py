@@ -14,6 +14,7 @@ from federation.fleet.operations import (
     deployments,
     egress,
     guests,
+    keys,
     labels,
     maintenance,
     networks,
@@ -96,6 +97,14 @@ ACTS: Acts = {
         lambda w, by: credentials.rotate_credential(
             by=by, server=w.server, credential=Secret("new token")
         ),
+    ),
+    "put_in_force": (
+        RENNES_DSI,
+        lambda w, by: credentials.put_in_force(by=by, server=w.server, sealed="sealed"),
+    ),
+    "change_access_key": (
+        RENNES_DSI,
+        lambda w, by: keys.change_access_key(by=by, server=w.server, key=Secret("new token")),
     ),
     "set_guest_rules": (
         RENNES_DSI,

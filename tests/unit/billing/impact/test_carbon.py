@@ -6,7 +6,8 @@ from billing.impact.ecologits import Mix, ecologits_impact
 from billing.impact.energy import UNKNOWN, Tokens, estimate
 from billing.impact.factors import FRANCE, Impact, embodied, impact
 from billing.impact.hardware import H100
-from tests.unit.billing.impact.cases import LLAMA_8B, at
+from billing.impact.validation import LLAMA_8B
+from tests.unit.billing.impact.cases import at
 
 ASKED = Tokens(prompt=1000, cached=200, completion=500)
 TOLD = estimate(LLAMA_8B, ASKED, at(32))

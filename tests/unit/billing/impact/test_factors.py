@@ -16,7 +16,8 @@ from billing.impact.factors import (
 )
 from billing.impact.hardware import H100
 from billing.impact.interval import Interval
-from tests.unit.billing.impact.cases import LLAMA_70B, at, llama
+from billing.impact.validation import LLAMA_70B
+from tests.unit.billing.impact.cases import at, llama
 
 ONE_KWH = Interval.exactly(MJ_PER_KWH)
 

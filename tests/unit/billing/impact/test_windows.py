@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from billing.impact.energy import Calibration, Tokens, estimate
 from billing.impact.enums import Scope
 from billing.impact.meters import Meter, Sample, Unit, read
+from billing.impact.validation import LLAMA_8B
 from billing.impact.windows import (
     LEAST_WINDOWS,
     EnergyWindow,
@@ -17,7 +18,7 @@ from billing.impact.windows import (
     work_of,
     work_within,
 )
-from tests.unit.billing.impact.cases import LLAMA_8B, NO_OVERHEAD, at
+from tests.unit.billing.impact.cases import NO_OVERHEAD, at
 
 works = st.lists(st.integers(0, 10**12), max_size=40)
 

@@ -1,0 +1,120 @@
+"""`/manage/api/usage`: what a key has used, and what is left to it, as JSON. The key itself is the proof."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Query, Router, Schema
+from ninja.errors import HttpError
+
+from billing.money import euros
+from billing.periods import Period, last_days
+from billing.queries import usage_of_key
+from billing.usage import Counts
+from dashboards.forms import DEFAULT_DAYS, MOST_DAYS
+from dashboards.views.limits import rows_left
+from federation.access.bearer import KeyBearer
+from federation.access.models import ApiKey, Limit
+
+router = Router(auth=KeyBearer(), tags=["usage"])
+
+
+class Asked(Schema):
+    """Days in Paris, both included. Without them, the last 30."""
+
+    first: date | None = None
+    last: date | None = None
+
+
+class Used(Schema):
+    """`cached_tokens` are among the prompt's, `reasoning_tokens` among the completion's; the cost is exact."""
+
+    requests: int
+    errors: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    reasoning_tokens: int
+    cost_eur: Decimal
+
+
+class OfModel(Schema):
+    model: str
+    used: Used
+
+
+class Remaining(Schema):
+    """A limit that bounds the key, its application or its institution; nulls where no router says."""
+
+    measure: str
+    limit: int
+    remaining: int | None
+    full_again_at: datetime | None
+
+
+class Usage(Schema):
+    key: str
+    application: str
+    institution: str
+    first: date
+    last: date
+    total: Used
+    models: list[OfModel]
+    remaining: list[Remaining]
+
+
+@router.get("", response=Usage, summary="What this key has used, and what is left to it")
+def usage(request: HttpRequest, asked: Query[Asked]) -> Usage:
+    """Sums are exact up to the last request that was stored, seconds ago."""
+    key: ApiKey = request.auth  # type: ignore[attr-defined]  # KeyBearer
+    period = _period(asked)
+    models = usage_of_key(key, period)
+    total = sum((counts for _name, counts in models), start=Counts(0, 0, 0, 0, 0, 0))
+    return Usage(
+        key=key.name,
+        application=key.application.name,
+        institution=key.application.institution.name,
+        first=period.start_day,
+        last=period.end_day,
+        total=_used(total),
+        models=[OfModel(model=name, used=_used(counts)) for name, counts in models],
+        remaining=_remaining(key),
+    )
+
+
+def _period(asked: Asked) -> Period:
+    last = asked.last or last_days(1).end_day
+    first = asked.first or last - timedelta(days=DEFAULT_DAYS - 1)
+    try:
+        period = Period(first, last)
+    except ValueError as error:
+        raise HttpError(422, f"That is no period: {error}.") from error
+    if len(period.days) > MOST_DAYS:
+        raise HttpError(422, f"At most {MOST_DAYS} days at once.")
+    return period
+
+
+def _used(counts: Counts) -> Used:
+    return Used(
+        requests=counts.requests,
+        errors=counts.errors,
+        prompt_tokens=counts.prompt_tokens,
+        cached_tokens=counts.cached_tokens,
+        completion_tokens=counts.completion_tokens,
+        reasoning_tokens=counts.reasoning_tokens,
+        cost_eur=euros(counts.cost_nano),
+    )
+
+
+def _remaining(key: ApiKey) -> list[Remaining]:
+    now = timezone.now()
+    return [
+        Remaining(
+            measure=row.limit.measure,
+            limit=row.limit.most,
+            remaining=row.quota.remaining if row.quota else None,
+            full_again_at=now + timedelta(milliseconds=row.quota.reset_ms) if row.quota else None,
+        )
+        for row in rows_left(key, Limit.objects.all())[0]
+    ]
