@@ -160,9 +160,9 @@ def of_budgets(world: World) -> list[Target]:
         match budget.owner:
             case Institution(slug=slug):
                 readers, writers = MEMBERS[slug], DEPARTMENTS[slug]
-            case ApiKey(application=application):
-                owner = {application.owner.name} if application.owner else set()
-                readers = writers = DEPARTMENTS[application.institution.slug] | owner
+            case ApiKey(application=of):
+                who = {getattr(of.owner, "name", "")} | DEPARTMENTS[of.institution.slug]
+                readers = writers = frozenset(who)
         targets.append(Target({"budget_id": budget.pk}, readers, writers))
     return targets
 
@@ -383,8 +383,7 @@ RECIPES: dict[str, Recipe] = {
         of_departments(Invitation.objects.all, "pk", lambda row: row.institution.slug),
     ),
 }
-PUBLISHED = {"published_text": [{"kind": kind} for kind in TextKind]}
-"""Everybody's."""
+PUBLISHED = {"published_text": [{"kind": kind} for kind in TextKind]}  # everybody's
 SECRETS = {
     "accept_invitation": "whoever holds the link is who it was sent to",
     "first_admin": "whoever holds the link is who runs this site",
