@@ -13,6 +13,7 @@ from billing import ledger, partitions
 from billing.models import UsageRecord
 from billing.periods import Period
 from billing.rollups import LEVELS, wrong_sums
+from billing.spending import wrong_budgets
 from federation.access.models import ApiKey, Application
 from federation.catalogue.models import AIModel
 from federation.fleet.models import Deployment, InferenceServer
@@ -51,6 +52,8 @@ def findings(period: Period | None = None) -> list[str]:
         f"{count} rows of {table} lie outside every month's partition"
         for table, count in partitions.strays().items()
     ]
+    if count := wrong_budgets():
+        found.append(f"{count} budgets are not the sum of what is used of them")
     found += [
         f"{count} rows of {level._meta.db_table} are not the sum of their records"
         for level in LEVELS

@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from federation.transitions import Transitions
+from routing.core.enums import BudgetScope, BudgetUnit
 
 
 class Scope(models.TextChoices):
@@ -79,3 +80,30 @@ PERIOD_TRANSITIONS: Transitions[PeriodState] = {
     PeriodState.GRACE: frozenset({PeriodState.CLOSED}),
     PeriodState.CLOSED: frozenset(),
 }
+
+
+BUDGET_SCOPE_LABELS = {
+    BudgetScope.KEY.value: _("a key"),
+    BudgetScope.APPLICATION.value: _("an application"),
+    BudgetScope.INSTITUTION.value: _("an institution"),
+    BudgetScope.MODEL.value: _("a model"),
+    BudgetScope.FEDERATION.value: _("the whole federation"),
+}
+
+BUDGET_UNIT_LABELS = {
+    BudgetUnit.NANO_EUROS.value: _("euros"),
+    BudgetUnit.TOKENS.value: _("tokens"),
+    BudgetUnit.REQUESTS.value: _("requests"),
+}
+
+
+class BudgetWindow(models.TextChoices):
+    """In what time a budget is used up; calendar ones begin at midnight in Paris, the others move by the hour."""
+
+    LAST_DAY = "last-day", _("in any 24 hours")
+    LAST_MONTH = "last-month", _("in any 30 days")
+    DAY = "day", _("each day")
+    WEEK = "week", _("each week")
+    MONTH = "month", _("each month")
+    YEAR = "year", _("each year")
+    LIFE = "life", _("once and for all")

@@ -1,8 +1,9 @@
 """How ended requests become usage records: COPY into staging, then one INSERT that skips what is there already.
 
-The only writer of the records, their attempts, their sums and what they cost (`billing.rollups`, `billing.posting`),
-and of the day on which a key was last used. Storing the same request again, in any order, changes nothing. Counts and
-texts beyond a column's range are cut to it rather than refused: they are a server's or a client's words.
+The only writer of the records, their attempts, their sums, what they cost and what they use of budgets
+(`billing.rollups`, `billing.posting`, `billing.spending`), and of the day on which a key was last used. Storing the
+same request again, in any order, changes nothing. Counts and texts beyond a column's range are cut to it rather than
+refused: they are a server's or a client's words.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,7 @@ import msgspec
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from billing import posting
+from billing import posting, spending
 from billing.models import MAX_DATA_CLASS, Attempt, UsageRecord
 from billing.periods import PARIS
 from billing.rollups import LEVELS, addition
@@ -79,7 +80,10 @@ WITH stored AS (
 ),
 {", ".join(f"{level._meta.model_name} AS ({addition(level, 'stored')})" for level in LEVELS)},
 charges AS ({posting.CHARGES}),
-transfers AS ({posting.TRANSFERS})
+transfers AS ({posting.TRANSFERS}),
+used AS ({spending.USED}),
+budget_hours AS ({spending.HOURS}),
+budget_grants AS ({spending.GRANTS})
 SELECT count(*) FROM stored
 """
 # An attempt is kept only with the record that it belongs to: a second version of a record brings none.

@@ -1,10 +1,10 @@
-"""Prices, accounts and statements."""
+"""Prices, accounts, statements and budgets."""
 
 from datetime import date
 
 from django.urls import path, register_converter
 
-from billing.views import accounts, prices, statements
+from billing.views import accounts, budgets, prices, statements
 
 
 class MonthConverter:
@@ -36,6 +36,10 @@ urlpatterns = [
         accounts.reverse_transfer,
         name="reverse_transfer",
     ),
+    path("budgets/", budgets.budgets, name="budgets"),
+    path("budgets/new/", budgets.new_budget, name="new_budget"),
+    path("budgets/<uuid:budget_id>/", budgets.budget, name="budget"),
+    path("budgets/<uuid:budget_id>/end/", budgets.stop_budget, name="stop_budget"),
     path("accounts/months/", statements.statements, name="statements"),
     path("accounts/months/<month:month>/", statements.month_statements, name="month_statements"),
     path(

@@ -45,7 +45,7 @@ SIGNED_IN = (
     ),
     Entry("servers", _("Servers"), "server"),
     Entry("keys", _("My keys"), "key", but=("/keys/trials/",)),
-    Entry("usage", _("My usage"), "chart-bar", also=("/prices/", "/accounts/")),
+    Entry("usage", _("My usage"), "chart-bar", also=("/prices/", "/accounts/", "/budgets/")),
 )
 PEOPLE = Entry("people", _("People"), "user")
 MEMBERS = Entry(

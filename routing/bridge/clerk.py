@@ -1,8 +1,8 @@
 """The clerk: between the register's database and the router. It publishes, stores the usage, and has servers checked.
 
-Five things that know nothing of each other: a thread that follows the register's changes, a thread that drains the
-spool, a thread that hands out conformity runs, one that watches over critical models, and the link to the router in
-the event loop. Each survives the others' troubles.
+Six things that know nothing of each other: a thread that follows the register's changes, a thread that drains the
+spool, a thread that hands out conformity runs, one that watches over critical models, one that grants budgets, and the
+link to the router in the event loop. Each survives the others' troubles.
 """
 
 import asyncio
@@ -11,9 +11,11 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from django.conf import settings
 
+from routing.bridge.budgets import Grants, Linked
 from routing.bridge.conformity import Examinations, Heard
 from routing.bridge.link import RouterLink
 from routing.bridge.minimums import Minimums
@@ -23,12 +25,14 @@ from routing.bridge.spool import Drain
 from routing.bridge.upkeep import Upkeep
 from routing.bridge.worker import Worker
 from routing.core.conformity import ConformityJob
+from routing.core.pricing import Standings
 from routing.core.table import Section
 
 PUBLISHER_LOCK = 0x636C6B01  # "clk" and a number
 DRAIN_LOCK = 0x636C6B02
 EXAMINATIONS_LOCK = 0x636C6B03
 MINIMUMS_LOCK = 0x636C6B04
+BUDGETS_LOCK = 0x636C6B05
 DRAIN_SECONDS = 0.2
 END_SECONDS = 1.5
 logger = logging.getLogger(__name__)
@@ -41,10 +45,10 @@ async def run_clerk() -> None:
     def hear(frame: Heard) -> None:
         examinations.hear(frame)
 
-    def order(job: ConformityJob) -> None:
-        loop.call_soon_threadsafe(link.order, job)
+    def order(frame: ConformityJob | Standings) -> None:
+        loop.call_soon_threadsafe(link.order, frame)
 
-    link = RouterLink(hear)
+    link = RouterLink(hear, lambda asked: grants.hear(asked))
     examinations = Examinations(order, lambda: link.connection)
 
     def hand_over(sections: Sequence[Section]) -> None:
@@ -52,11 +56,13 @@ async def run_clerk() -> None:
 
     publisher = Publisher(hand_over, lambda: link.router)
     minimums = Minimums(lambda: [load] if (load := link.load) else [])
+    grants = Grants(order, partial(linked_by, link), settings.VAR / "spool")
     workers = (
         Worker("publisher", PUBLISHER_LOCK, publisher.work, stop),
         Worker("drain", DRAIN_LOCK, drain, stop),
         Worker("examinations", EXAMINATIONS_LOCK, examinations.work, stop),
         Worker("minimums", MINIMUMS_LOCK, minimums.work, stop),
+        Worker("budgets", BUDGETS_LOCK, grants.work, stop),
     )
     for worker in workers:
         worker.start()
@@ -71,6 +77,12 @@ async def run_clerk() -> None:
     logger.info("the clerk ends")
     if not linking.cancelled():
         linking.result()
+
+
+def linked_by(link: RouterLink) -> Linked | None:
+    """Return which router is there; from any thread."""
+    router, name = link.router, link.connection
+    return Linked(name, router.incarnation) if router and name else None
 
 
 def drain(stop: threading.Event) -> None:

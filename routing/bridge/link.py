@@ -13,8 +13,9 @@ from uuid import uuid4
 
 from routing.bridge.router import AWAY, SILENT_SECONDS, Peer, connect, router_socket
 from routing.core.conformity import ConformityEnd, ConformityJob, ConformityLine
+from routing.core.pricing import Standings
 from routing.core.table import Section, section_name
-from routing.dispatch.frames import InForce, Load, Subscribe
+from routing.dispatch.frames import AskBudgets, InForce, Load, Subscribe
 from routing.dispatch.messages import LoadView
 
 BEAT_MS = 1000
@@ -35,16 +36,19 @@ class RouterLink:
     """Runs in one event loop; `router` may be read from any thread, None while there is none."""
 
     def __init__(
-        self, note: Callable[[ConformityLine | ConformityEnd], None] = lambda _: None
+        self,
+        note: Callable[[ConformityLine | ConformityEnd], None] = lambda _: None,
+        ask: Callable[[AskBudgets], None] = lambda _: None,
     ) -> None:
-        """`note` takes what the router finds out about servers."""
+        """`note` takes what the router finds out about servers, `ask` what it asks for of budgets."""
         self.router: Router | None = None
         self.connection: str | None = None
         """The name of the present connection, another each time; None without one. From any thread."""
         self.load: LoadView | None = None
         """What the router told last of its servers and models; None without one. From any thread."""
         self._note_finding = note
-        self._jobs: deque[ConformityJob] = deque()
+        self._ask = ask
+        self._orders: deque[ConformityJob | Standings] = deque()
         self._sections: dict[str, Section] = {}
         self._is_new = asyncio.Event()
         self._was_told_away = False
@@ -57,10 +61,13 @@ class RouterLink:
         self._sections = {section_name(section): section for section in sections}
         self._is_new.set()
 
-    def order(self, job: ConformityJob) -> None:
-        """Have the router that is there now make a run; without one it is forgotten, and due again later."""
+    def order(self, frame: ConformityJob | Standings) -> None:
+        """Have the router that is there now make a run, or hear of budgets.
+
+        Without one it is forgotten: the run is due again later, and the next router hears of all.
+        """
         if self.router is not None:
-            self._jobs.append(job)
+            self._orders.append(frame)
             self._is_new.set()
 
     async def run(self) -> NoReturn:
@@ -73,7 +80,7 @@ class RouterLink:
             except* AWAY as errors:
                 self._tell_away(errors)
             self.router = self.connection = self.load = None
-            self._jobs.clear()
+            self._orders.clear()
             await asyncio.sleep(retry)
             retry = min(2 * retry, LAST_RETRY_SECONDS)
 
@@ -97,8 +104,8 @@ class RouterLink:
                 if sent.get(name) is not section:
                     await peer.send(section)
                     sent[name] = section
-            while self._jobs:
-                await peer.send(self._jobs.popleft())
+            while self._orders:
+                await peer.send(self._orders.popleft())
 
     async def _hear(self, peer: Peer) -> NoReturn:
         frames = peer.frames()
@@ -114,6 +121,8 @@ class RouterLink:
                     self._note(peer.hello.incarnation, versions)
                 case ConformityLine() | ConformityEnd():
                     self._note_finding(frame)
+                case AskBudgets():
+                    self._ask(frame)
                 case None:
                     raise EOFError("it closed the connection")
 

@@ -58,6 +58,21 @@ def find_segments(folder: Path) -> list[Segment]:
     return sorted(found)
 
 
+def size_of(segment: Segment) -> int:
+    """Return how many bytes a segment has, 0 when it has just gone: then it is stored."""
+    try:
+        return segment.path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def number_of(name: str) -> int:
+    """Return which of its router's segments a name is of. Raises `ValueError` on one that is no segment's."""
+    if match := _NAME.fullmatch(name):
+        return int(match["number"])
+    raise ValueError(f"{name} is no segment")
+
+
 def read_batch(path: Path, offset: int) -> Batch:
     """Read lines from `offset`. No line but a rest: the next line is broken, or not whole yet."""
     with path.open("rb") as file:

@@ -11,7 +11,10 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Max, QuerySet
+from django.utils import timezone
 
+from billing.budgets import names_of
+from billing.models import THE_FEDERATION, Budget, PriceVersion
 from federation.access.models import ApiKey, Limit, Trial, scope_of
 from federation.catalogue.models import AIModel, Alias, MinimumService, ModelVersion, RoutingPolicy
 from federation.fleet.calendar import GuestHours, ceilings
@@ -27,6 +30,8 @@ from routing.bridge.models import RoutingChange
 from routing.bridge.reaching import Reach, reaches
 from routing.core import table
 from routing.core.enums import (
+    BudgetScope,
+    BudgetUnit,
     LifecycleStage,
     Limiting,
     Measure,
@@ -36,6 +41,7 @@ from routing.core.enums import (
     Strategy,
 )
 from routing.core.labels import data_class, site_labels
+from routing.core.pricing import FREE, Price
 from routing.core.table import SECTIONS, NamesSection, PrincipalsSection, Section, ServersSection
 from routing.upstream.engines import engine_named
 
@@ -102,6 +108,7 @@ def build_principals(version: int) -> PrincipalsSection:
         version=version,
         by_digest=found,
         limits=_limits(found.values()),
+        budgets=_budgets(),
         institutions={each.slug: str(each.pk) for each in institutions},
         suspended=frozenset(
             ApiKey.objects.usable()
@@ -133,6 +140,24 @@ def _limits(principals: Iterable[table.Principal]) -> dict[str, tuple[table.Limi
     return found
 
 
+def _budgets() -> dict[str, tuple[table.Budget, ...]]:
+    """Return the hard budgets by whose they are. Soft ones are none of the router's."""
+    rows = list(Budget.objects.in_force().filter(hard=True))
+    names = names_of(rows)
+    found: dict[str, tuple[table.Budget, ...]] = {}
+    for row in rows:
+        owner = table.FEDERATION if row.scope_id == THE_FEDERATION else str(row.scope_id)
+        has_name = row.scope not in (BudgetScope.KEY, BudgetScope.FEDERATION)
+        budget = table.Budget(
+            id=str(row.pk),
+            scope=BudgetScope(row.scope),
+            unit=BudgetUnit(row.unit),
+            name=names.get(row.scope_id, "") if has_name else "",
+        )
+        found[owner] = (*found.get(owner, ()), budget)
+    return found
+
+
 def build_names(version: int) -> NamesSection:
     """Every model that is served under its names, with what runs it; one that nobody runs stays listed."""
     served = AIModel.objects.served()
@@ -151,9 +176,11 @@ def build_names(version: int) -> NamesSection:
     running: dict[UUID, list[table.Deployment]] = defaultdict(list)
     for row in _deployments().select_related("version", "server").order_by("pk"):
         running[row.version.model_id].append(_deployment(row))
+    prices = {price.model_id: price for price in PriceVersion.objects.at(timezone.now())}
     models = {
         str(model.pk): _model(
             model,
+            prices.get(model.pk),
             contexts.get(model.pk),
             policies.get(model.pk) or RoutingPolicy(model=model),
             tuple(running[model.pk]),
@@ -234,6 +261,7 @@ def _deployment(row: Deployment) -> table.Deployment:
 
 def _model(
     model: AIModel,
+    price: PriceVersion | None,
     context: int | None,
     policy: RoutingPolicy,
     deployments: tuple[table.Deployment, ...],
@@ -256,6 +284,18 @@ def _model(
         deployments=deployments,
         end=end_of(model),
         minimum=_minimum(minimum) if minimum else None,
+        price=_price(price) if price else FREE,
+    )
+
+
+def _price(row: PriceVersion) -> Price:
+    """As `billing.posting` reads it: what is not sold is free, a cached token costs what any of the prompt does."""
+    prompt = row.prompt_nano or 0
+    return Price(
+        prompt=prompt,
+        cached=prompt if row.cached_nano is None else row.cached_nano,
+        completion=row.completion_nano or 0,
+        embedding=row.embedding_nano or 0,
     )
 
 

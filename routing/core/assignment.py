@@ -15,14 +15,16 @@ again. Not here: who is next (`serving`), what attempts take and teach (`attempt
 """
 
 from routing.core.attempts import Attempts
-from routing.core.candidates import Needs, Route, all_down
+from routing.core.budgets import Budgets
+from routing.core.candidates import Route
 from routing.core.deadlines import Deadlines
-from routing.core.enums import Health, Lane
+from routing.core.enums import Health
 from routing.core.explaining import explain
 from routing.core.fleet import Fleet
 from routing.core.host import Host
 from routing.core.limits import Limits
 from routing.core.minimum import stand_in, to_shed
+from routing.core.pricing import Accounted, Standings
 from routing.core.queueing import Request, Room
 from routing.core.recalls import recalls, to_move
 from routing.core.request import (
@@ -43,7 +45,7 @@ from routing.core.request import (
     Withdrawn,
 )
 from routing.core.retry import HARMS_HEALTH, MAX_ATTEMPTS, WAS_BUSY, Failure
-from routing.core.serving import Pass, Turn
+from routing.core.serving import Pass, Turn, rank
 from routing.core.table import Table
 
 MAX_WAITING = 1000
@@ -54,7 +56,6 @@ LOOK_SECONDS = 0.1
 """How often the servers of critical models are counted, at the most, while others come and go."""
 _TAKES_HOPE = HARMS_HEALTH | {Failure.NO_ENDPOINT, Failure.NO_MODEL}
 """Outcomes after which a server may be out of the question for those who wait."""
-_LANES = (Lane.OWNER, Lane.MINIMUM, Lane.SHARE, Lane.CLASS)
 _IS_GONE = frozenset({Failure.CONNECT, Failure.TIMEOUT})
 """What a probe meets at a server that may never answer what it was asked."""
 
@@ -67,6 +68,7 @@ class Decider:
         self._fleet = Fleet()
         self._attempts = Attempts(self._fleet)
         self.limits = Limits()
+        self.budgets = Budgets()
         self._requests: dict[str, Request] = {}
         self._deadlines = Deadlines()
         self._waiting = 0
@@ -78,12 +80,19 @@ class Decider:
         """Decide about a new ticket, or let it wait. One that is known gets the grant that it holds."""
         if known := self._requests.get(ticket.id):
             return [known.grant] if known.grant else []
+        return [] if self.budgets.awaits(ticket.id) else self._admit(ticket, now)
+
+    def _admit(self, ticket: Ticket, now: float) -> list[Decision]:
         room = self._fleet.rooms.get(ticket.model_id)
         if room is None:
+            self.budgets.give_back(ticket.id)
             return [Refusal(id=ticket.id, code=RefusalCode.NO_SERVER, retry_after_ms=0)]
+        if (lack := self.budgets.admit(ticket, self._fleet.table, now)) is not None:
+            return [lack] if isinstance(lack, Refusal) else []
         self._arrivals += 1
         request = Request(ticket, room, self._arrivals, now)
         if unwelcome := self.limits.admit(ticket, request.output, len(room), now):
+            self.budgets.give_back(ticket.id)
             return [unwelcome]
         self._requests[ticket.id] = request
         room.budget.note_request(now)
@@ -125,6 +134,7 @@ class Decider:
     def withdraw(self, ticket_id: str, now: float) -> list[Decision]:
         """Forget a ticket whose client has left; what it ran is over."""
         request = self._requests.pop(ticket_id, None)
+        self.budgets.give_back(ticket_id)
         if request is None:
             return []
         self.limits.settle(ticket_id, 0, now)
@@ -143,6 +153,9 @@ class Decider:
                 return self._first_token(event, now)
             case Ended():
                 return self._end(event, now)
+            case Accounted() | Standings():
+                self.budgets.note(event, self._fleet.table)
+                return self._admit_again(now)
             case Withdrawn():
                 return self.withdraw(event.id, now)
             case Progress() | Gauges():
@@ -153,12 +166,13 @@ class Decider:
     def replace_table(self, table: Table, now: float) -> list[Decision]:
         """Decide from `table` from now on: who waits is looked at again, what runs goes on."""
         self.limits.replace(table.principals.limits)
+        self.budgets.replace(table.principals.budgets)
         before = self._fleet.table
         if table.names is before.names and table.servers is before.servers:
             self._fleet.table = table
-            return []
+            return self._admit_again(now)
         self._fleet.replace(table, now)
-        decisions = self._serve_all(now, recheck=True)
+        decisions = [*self._serve_all(now, recheck=True), *self._admit_again(now)]
         self._fleet.drop_empty_rooms()
         return decisions
 
@@ -183,16 +197,15 @@ class Decider:
         self._fleet.look_at_minimums(now)
         decisions = self._serve_all(now, recheck=True)
         if not ok and was_away and harm in _IS_GONE:
-            decisions += recalls(
-                self._requests, to_move(self._requests, host, now), Failure.TIMEOUT
-            )
+            gone = to_move(self._requests, host, now)
+            decisions += recalls(self._requests, gone, Failure.TIMEOUT)
         return decisions
 
     # Time.
 
     def tick(self, now: float) -> list[Decision]:
         """Answer those whose deadline has come and use what time has opened."""
-        decisions: list[Decision] = []
+        decisions: list[Decision] = [*self.budgets.pop_due(now)]
         for request in self._deadlines.pop_due(now):
             decisions.append(self._refuse(request, RefusalCode.FULL, now))
         return decisions + self._serve_all(now)
@@ -204,8 +217,9 @@ class Decider:
 
     def wake_at(self, now: float) -> float | None:
         """Return when `tick` is to be called, None when nobody waits."""
-        earliest = self._deadlines.earliest()
-        return None if earliest is None else min(earliest, now + TICK_SECONDS)
+        soon = now + TICK_SECONDS if self._waiting else None
+        moments = (self._deadlines.earliest(), self.budgets.earliest(), soon)
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def place(self, ticket_id: str, now: float) -> Place | None:
         """Return where a ticket stands that waits, None for one that does not."""
@@ -218,6 +232,10 @@ class Decider:
         return self._fleet.load(now)
 
     # How it is decided.
+
+    def _admit_again(self, now: float) -> list[Decision]:
+        """Look again at those for whom a budget had too little."""
+        return [each for ticket in self.budgets.waiting for each in self._admit(ticket, now)]
 
     def _serve_all(self, now: float, *, recheck: bool = False) -> list[Decision]:
         """Serve every room in which somebody waits."""
@@ -246,7 +264,7 @@ class Decider:
         decisions: list[Decision] = []
         looks = [self._look(room, now, only) for room in rooms]
         while turns := [turn for look in looks if (turn := look.next())]:
-            grant, route = self._grant(min(turns, key=_rank), now)
+            grant, route = self._grant(min(turns, key=rank), now)
             for look in looks:
                 look.note(route)
             decisions.append(grant)
@@ -267,21 +285,13 @@ class Decider:
         return [
             self._refuse(request, code, now)
             for needs, line in room.lines_by_needs()
-            if (code := self._why_hopeless(needs, room, now))
+            if (code := room.why_hopeless(needs, now))
             for request in line
         ]
 
     def _hopeless(self, request: Request, now: float) -> Refusal | None:
-        code = self._why_hopeless(request.needs, request.room, now)
+        code = request.room.why_hopeless(request.needs, now)
         return self._refuse(request, code, now) if code else None
-
-    def _why_hopeless(self, needs: Needs, room: Room, now: float) -> RefusalCode | None:
-        found = room.prospects.of(needs, now)
-        if isinstance(found, RefusalCode):
-            return found
-        if all_down(found) and not any(route.host.may_be_tried(now) for route in found):
-            return RefusalCode.ALL_DOWN
-        return None
 
     def _grant(self, turn: Turn, now: float) -> tuple[Grant, Route]:
         request = turn.request
@@ -319,6 +329,7 @@ class Decider:
         ticket = request.ticket
         del self._requests[ticket.id]
         self.limits.give_back(ticket.id)
+        self.budgets.give_back(ticket.id)
         return Refusal(
             id=ticket.id,
             code=code,
@@ -387,8 +398,3 @@ class Decider:
     def _leave(self, request: Request, now: float) -> None:
         request.room.leave(request, now)
         self._waiting -= 1
-
-
-def _rank(turn: Turn) -> tuple[int, int, tuple[float, int]]:
-    """Return what comes first among rooms: owners, what a minimum service protects, minimum shares, classes, age."""
-    return _LANES.index(turn.lane), -turn.request.ticket.priority, turn.request.rank

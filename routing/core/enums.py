@@ -95,6 +95,24 @@ class Measure(StrEnum):
     AT_ONCE = "requests-at-once"
 
 
+class BudgetScope(StrEnum):
+    """Whose requests a budget counts; a model's are those that it serves, the federation's all."""
+
+    KEY = "key"
+    APPLICATION = "application"
+    INSTITUTION = "institution"
+    MODEL = "model"
+    FEDERATION = "federation"
+
+
+class BudgetUnit(StrEnum):
+    """What a budget counts."""
+
+    NANO_EUROS = "nano-euros"
+    TOKENS = "tokens"
+    REQUESTS = "requests"
+
+
 class ServerState(StrEnum):
     """What the register says of a server; health is observed apart, by the router.
 

@@ -8,7 +8,7 @@ from bisect import bisect_left, insort
 from collections.abc import Collection, Iterator, Sequence
 
 from routing.core.affinity import Affinity
-from routing.core.candidates import Needs, Prospects, Route
+from routing.core.candidates import Needs, Prospects, Route, all_down
 from routing.core.enums import RoutingMode
 from routing.core.estimates import Outputs
 from routing.core.fairness import Turns, cost
@@ -145,6 +145,15 @@ class Room:
     def classes(self) -> Collection[int]:
         """Return the classes in which somebody waits."""
         return self._lines.keys()
+
+    def why_hopeless(self, needs: Needs, now: float) -> RefusalCode | None:
+        """Return why no server could ever serve such a request, as far as is known now; None while there is hope."""
+        found = self.prospects.of(needs, now)
+        if isinstance(found, RefusalCode):
+            return found
+        if all_down(found) and not any(route.host.may_be_tried(now) for route in found):
+            return RefusalCode.ALL_DOWN
+        return None
 
     def institutions(self, level: int) -> Collection[str]:
         """Return the institutions that wait in a class."""

@@ -9,8 +9,9 @@ from enum import StrEnum
 import msgspec
 
 from routing.core.enums import Lane, Reason, RoutingMode, Strategy
+from routing.core.pricing import Accounted, Standings
 from routing.core.retry import Failure
-from routing.core.table import Limit
+from routing.core.table import Budget, Limit
 
 
 class Ticket(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -30,6 +31,8 @@ class Ticket(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     prompt_estimate: int
     max_tokens: int = 0
     """The longest answer asked for, 0 when the client did not say."""
+    answers: int = 1
+    """How many answers to the one prompt."""
     prefix: tuple[int, ...] = ()
     """Hashes of the text's first 1, 2, 4 … KiB (`routing.core.affinity`)."""
     weight: float = 1.0
@@ -123,6 +126,12 @@ class RefusalCode(StrEnum):
     """A limit of the key, its application or its institution is reached."""
     OVER_LIMIT = "over_limit"
     """The request alone is larger than such a limit: later it would be refused, too."""
+    BUDGET = "budget"
+    """A hard budget that counts the request is used up."""
+    BUDGET_IN_USE = "budget_in_use"
+    """What such a budget leaves is reserved for requests that run."""
+    BUDGET_UNKNOWN = "budget_unknown"
+    """What such a budget leaves was not heard in time."""
     THRESHOLD = "threshold"
     """More requests wait for the model than the key wishes to wait behind."""
     MINIMUM = "minimum"
@@ -132,8 +141,8 @@ class RefusalCode(StrEnum):
 class Refusal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """No server for this ticket. `retry_after_ms` is 0 when nothing says how long it will last.
 
-    `limit` is the one that is reached, when it is for a limit; `fallback_id` is the model that may serve it all
-    the same.
+    `limit` is the one that is reached, when it is for a limit, `budget` when it is for a budget, which begins anew
+    at `renewed_at` (Unix seconds, None for never); `fallback_id` is the model that may serve it all the same.
     """
 
     id: str
@@ -142,6 +151,8 @@ class Refusal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     limit: Limit | None = None
     allowance: Allowance | None = None
     fallback_id: str | None = None
+    budget: Budget | None = None
+    renewed_at: int | None = None
 
 
 class Recall(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -230,7 +241,7 @@ class Gauges(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="gauges"):
     ours: int = 0
 
 
-Event = Started | FirstToken | Ended | Withdrawn | Progress | Gauges
+Event = Started | FirstToken | Ended | Accounted | Standings | Withdrawn | Progress | Gauges
 
 
 class ServerLoad(msgspec.Struct, frozen=True, gc=False, kw_only=True):

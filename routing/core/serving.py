@@ -14,6 +14,7 @@ from routing.core.queueing import Request, Room
 from routing.core.request import RefusalCode
 
 TOP = 5
+_LANES = (Lane.OWNER, Lane.MINIMUM, Lane.SHARE, Lane.CLASS)
 LOOKED_AT = 4
 """Institutions of a class whose head may be too large, or that are tried where only a warm server might take one."""
 HELD_STREAM, HELD_WHOLE = 2.0, 5.0
@@ -29,6 +30,11 @@ class Turn(NamedTuple):
     options: Sequence[Route]
     candidates: int
     lane: Lane
+
+
+def rank(turn: Turn) -> tuple[int, int, tuple[float, int]]:
+    """Return what comes first among rooms: owners, what a minimum service protects, minimum shares, classes, age."""
+    return _LANES.index(turn.lane), -turn.request.ticket.priority, turn.request.rank
 
 
 class Pass:

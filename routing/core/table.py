@@ -8,6 +8,8 @@ institutions and applications: no person's name, no text. A `Table` is the route
 import msgspec
 
 from routing.core.enums import (
+    BudgetScope,
+    BudgetUnit,
     LifecycleStage,
     Limiting,
     LimitScope,
@@ -16,6 +18,7 @@ from routing.core.enums import (
     ServerState,
     Strategy,
 )
+from routing.core.pricing import FREE, Price
 
 HOURS_OF_A_WEEK = 168
 OPEN_STAGES = frozenset({LifecycleStage.PRODUCTION, LifecycleStage.DEPRECATED})
@@ -59,6 +62,19 @@ class Limit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     scope: LimitScope
     measure: Measure
     most: int
+    name: str = ""
+
+
+FEDERATION = "federation"
+"""Whose the budgets are that count every request."""
+
+
+class Budget(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A hard budget: what it leaves comes apart (`routing.core.budgets`). `name` is empty for a key's, as of limits."""
+
+    id: str
+    scope: BudgetScope
+    unit: BudgetUnit
     name: str = ""
 
 
@@ -117,6 +133,8 @@ class Model(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     end: End | None = None
     minimum: Minimum | None = None
     """None for a model that is not critical."""
+    price: Price = FREE
+    """In force when the section was made; it is made anew when another begins."""
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,6 +192,8 @@ class PrincipalsSection(msgspec.Struct, frozen=True, kw_only=True, tag="principa
     """Keys are the hexadecimal HMAC-SHA-256 of the whole key under the pepper."""
     limits: dict[str, tuple[Limit, ...]] = {}
     """By the id of whose they are."""
+    budgets: dict[str, tuple[Budget, ...]] = {}
+    """The hard ones, by the id of whose they are; `FEDERATION` for those of all."""
     institutions: dict[str, str] = {}
     """Short identifier → id, of those that have keys: for operators who have no database at hand."""
     suspended: frozenset[str] = frozenset()

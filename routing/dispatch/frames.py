@@ -11,6 +11,7 @@ import msgspec
 
 from routing.core.conformity import ConformityEnd, ConformityJob, ConformityLine
 from routing.core.enums import Measure
+from routing.core.pricing import Standings
 from routing.core.stops import Stop
 from routing.core.table import NamesSection, PrincipalsSection, ServersSection
 from routing.dispatch.messages import LoadView, Quota
@@ -58,6 +59,12 @@ class Quotas(msgspec.Struct, frozen=True, kw_only=True, tag="quotas"):
     by_owner: dict[str, dict[Measure, Quota]]
 
 
+class AskBudgets(msgspec.Struct, frozen=True, kw_only=True, tag="ask_budgets"):
+    """Router → clerk: somebody waits for these budgets, up to so much (0 where nothing was heard of one yet)."""
+
+    needs: dict[str, int]
+
+
 class InForce(msgspec.Struct, frozen=True, kw_only=True, tag="in_force"):
     """Router → clerk: the section is decided from since now."""
 
@@ -71,6 +78,8 @@ Frame = (
     | Load
     | AskQuotas
     | Quotas
+    | AskBudgets
+    | Standings
     | InForce
     | ConformityJob
     | ConformityLine

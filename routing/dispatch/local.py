@@ -6,7 +6,7 @@ Everything runs on one event loop; nothing is decided here.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from routing.core.assignment import Decider
 from routing.core.enums import Measure
@@ -30,15 +30,19 @@ logger = logging.getLogger(__name__)
 
 
 class LocalDispatcher(Dispatcher):
-    """`clock` gives seconds that never go back; `recall` is told of attempts that are taken back."""
+    """`clock` gives seconds that never go back; `recall` is told of attempts that are taken back, `need` up to where
+    budgets would have to be granted for those who wait.
+    """
 
     def __init__(
         self,
         clock: Callable[[], float] = time.monotonic,
         recall: Callable[[Recall], None] = lambda recall: None,
+        need: Callable[[Mapping[str, int]], None] = lambda needs: None,
     ) -> None:
         self._clock = clock
         self._recall = recall
+        self._need = need
         self._decider = Decider()
         self._waiters: dict[str, asyncio.Future[Grant | Refusal]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -126,6 +130,8 @@ class LocalDispatcher(Dispatcher):
                 own = decision
             elif (waiter := self._waiters.get(decision.id)) and not waiter.done():
                 waiter.set_result(decision)
+        if needs := self._decider.budgets.take_needs():
+            self._need(needs)
         self._set_timer()
         return own
 

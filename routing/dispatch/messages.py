@@ -1,5 +1,6 @@
 """What passes through the door: the core's own structs, so that the decisions need no second vocabulary."""
 
+from routing.core.pricing import Accounted
 from routing.core.request import (
     OK,
     UNUSED,
@@ -29,6 +30,7 @@ from routing.core.request import (
 __all__ = [
     "OK",
     "UNUSED",
+    "Accounted",
     "Allowance",
     "Decision",
     "Ended",

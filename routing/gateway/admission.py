@@ -215,6 +215,7 @@ def ticket(
         stream=opened.stream,
         prompt_estimate=opened.prompt_estimate,
         max_tokens=body.max_tokens,
+        answers=body.answers,
         prefix=body.prefix,
         deadline_in_ms=round(_wait_seconds(order.model, wait_seconds) * 1000),
         threshold=order.principal.threshold,

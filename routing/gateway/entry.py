@@ -11,7 +11,7 @@ from routing.core.enums import RequestStatus
 from routing.core.retry import Failure
 from routing.core.usage import Usage
 from routing.dispatch.door import Dispatcher
-from routing.dispatch.messages import UNUSED, Ended, FirstToken, Grant, Started
+from routing.dispatch.messages import UNUSED, Accounted, Ended, FirstToken, Grant, Started
 from routing.gateway.errors import ApiError, Code
 from routing.gateway.metrics import Metrics
 from routing.gateway.spool import Spool, SpoolFull
@@ -121,6 +121,7 @@ class Entry:
         self._spool.write(record)
         self.closed = True  # Not before: a line that could not be written is still owed.
         self._metrics.count(record)
+        self._dispatcher.report(self._accounted(record))
 
     def settle(self) -> None:
         """Give the server back, once nothing more is read from it."""
@@ -136,6 +137,23 @@ class Entry:
                     completion_tokens=self._usage.completion,
                 )
             )
+
+    def _accounted(self, record: Closed) -> Accounted:
+        return Accounted(
+            id=record.opened.id,
+            key_id=record.opened.key_id,
+            application_id=record.opened.application_id,
+            institution_id=record.opened.institution_id,
+            model_id=record.model_id,
+            server_id=record.server_id,
+            endpoint=record.opened.endpoint,
+            status=record.status,
+            http_status=record.http_status,
+            prompt_tokens=record.prompt_tokens,
+            cached_tokens=record.cached_tokens,
+            completion_tokens=record.completion_tokens,
+            position=self._spool.position,
+        )
 
     def _attempts_until_now(self, outcome: str, now: float) -> tuple[Attempt, ...]:
         """Return the attempts, with the present one, if there is any, as having ended so."""

@@ -40,6 +40,9 @@ class Code(StrEnum):
     BUSY = "too_many_people"
     LIMIT = "rate_limit_exceeded"
     OVER_LIMIT = "request_over_limit"
+    BUDGET = "insufficient_quota"
+    BUDGET_IN_USE = "budget_in_use"
+    BUDGET_UNKNOWN = "budget_unknown"
     WRONG_KEYS = "too_many_wrong_keys"
     SLOW_HEADS = "too_many_slow_heads"
     STOPPED = "stopped_by_operators"
@@ -96,6 +99,13 @@ KINDS = {
     Code.BUSY: Kind(503, "Too many people using the service"),
     Code.LIMIT: Kind(429, "A limit is reached"),
     Code.OVER_LIMIT: Kind(413, "This request alone is larger than a limit"),
+    Code.BUDGET: Kind(429, "A budget is used up"),
+    Code.BUDGET_IN_USE: Kind(
+        429, "What a budget leaves is reserved for requests that run, try again later"
+    ),
+    Code.BUDGET_UNKNOWN: Kind(
+        503, "What a budget leaves cannot be told at present, try again in a moment"
+    ),
     Code.WRONG_KEYS: Kind(429, "Too many wrong keys from this address, try again later"),
     Code.SLOW_HEADS: Kind(429, "Too many unfinished requests from this address"),
     Code.STOPPED: Kind(403, "The federation's operators have stopped this key, or its institution"),

@@ -15,7 +15,10 @@ from routing.gateway.admission import Order, is_hosted
 FALLBACK = b"x-ilaas-fallback"
 DECLINED = b"none"
 TOLD = frozenset(
-    {RefusalCode.FULL, RefusalCode.LIMIT, RefusalCode.OVER_LIMIT, RefusalCode.THRESHOLD}
+    {
+        *(RefusalCode.FULL, RefusalCode.LIMIT, RefusalCode.OVER_LIMIT, RefusalCode.THRESHOLD),
+        *(RefusalCode.BUDGET, RefusalCode.BUDGET_IN_USE, RefusalCode.BUDGET_UNKNOWN),
+    }
 )
 """Refusals of the fallback from which a client learns what it can do; after others it hears of its own model."""
 

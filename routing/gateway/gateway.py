@@ -3,12 +3,13 @@
 Put together once by `__main__` and by tests; every part of a request's path finds the others here.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from routing.core.conformity import ConformityJob, Line
 from routing.core.ids import uuid7
+from routing.core.pricing import Standings
 from routing.core.stops import Stops
 from routing.core.table import Section, Server, Table
 from routing.dispatch.frames import Load, Quotas
@@ -47,7 +48,9 @@ class Gateway:
         self.limits = limits = settings.limits
         self.pepper = settings.pepper.reveal().encode()
         self.incarnation = uuid7().hex
-        self.dispatcher = LocalDispatcher(recall=self._recall)
+        self.dispatcher = LocalDispatcher(recall=self._recall, need=self._need)
+        self.tell_need: Callable[[Mapping[str, int]], None] = lambda needs: None
+        """How the clerk hears that somebody waits for budgets; set by who knows the way."""
         self.client = Client(EgressPolicy(ports=settings.egress_ports))
         self.timeouts = Timeouts(head=_head_seconds(limits), idle=limits.server_idle_seconds)
         self.spool = Spool(settings.var / SPOOL, self.incarnation, limits.min_free_disk_bytes)
@@ -115,6 +118,11 @@ class Gateway:
         found = {owner: self.dispatcher.quotas(owner) for owner in owners}
         return Quotas(by_owner={owner: quotas for owner, quotas in found.items() if quotas})
 
+    def hear_of_budgets(self, standings: Standings) -> None:
+        """Go by how budgets stand; what is said to another router is not about our spool."""
+        if standings.incarnation == self.incarnation:
+            self.dispatcher.report(standings)
+
     def examine(self, job: ConformityJob) -> AsyncGenerator[Line]:
         """Make a conformity run with the relay's own client."""
         return examine(job, self.client, self.settings.encryption_keys)
@@ -125,6 +133,9 @@ class Gateway:
         if hour != self.hour:
             self.hour = hour
             self.dispatcher.set_hour(hour)
+
+    def _need(self, needs: Mapping[str, int]) -> None:
+        self.tell_need(needs)
 
     def _recall(self, recall: Recall) -> None:
         for journey in self.journeys:

@@ -39,6 +39,7 @@ CLIENT_CLOSED_REQUEST = 499  # nginx's number for a client that left before ther
 _REFUSALS = frozenset(
     {
         *(Code.BUSY, Code.LIMIT, Code.NO_SERVER, Code.MINIMUM),
+        *(Code.BUDGET, Code.BUDGET_IN_USE, Code.BUDGET_UNKNOWN),
         *(Code.NOT_HOSTED, Code.GUESTS_REFUSED, Code.NO_ENDPOINT, Code.NO_LABELLED_SERVER),
     }
 )

@@ -6,12 +6,13 @@ this user's alone, and what comes over it is trusted as the clerk's.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from routing.core.conformity import ConformityJob
+from routing.core.pricing import Standings
 from routing.core.table import (
     NamesSection,
     PrincipalsSection,
@@ -21,6 +22,7 @@ from routing.core.table import (
 )
 from routing.dispatch.frames import (
     ROUTER_SOCKET,
+    AskBudgets,
     AskQuotas,
     Frame,
     Hello,
@@ -55,6 +57,9 @@ class House(Protocol):
 
     def quotas(self, owners: Sequence[str]) -> Quotas: ...
 
+    def hear_of_budgets(self, standings: Standings) -> None:
+        """Go by how budgets stand."""
+
     @property
     def examine(self) -> Examine:
         """Make a conformity run."""
@@ -71,7 +76,7 @@ class Link:
         self._saving: asyncio.Task[None] | None = None
         self._inode = 0
         self._peers: set[asyncio.Task[None]] = set()
-        self._clerks: set[asyncio.Task[None]] = set()
+        self._clerks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         """Of the peers, those that have handed over a section."""
         self._server: asyncio.Server | None = None
 
@@ -79,6 +84,11 @@ class Link:
     def has_clerk(self) -> bool:
         """Whether somebody is there who hands over the register's changes."""
         return bool(self._clerks)
+
+    def need(self, needs: Mapping[str, int]) -> None:
+        """Tell the clerk that somebody waits for budgets; without one nobody hears it."""
+        for writer in self._clerks.values():
+            writer.write(encode(AskBudgets(needs=dict(needs))))
 
     async def open(self) -> None:
         """Listen. The folder is private, so nobody comes in between the making and the mode.
@@ -131,14 +141,16 @@ class Link:
             runs.cancel()
             writer.close()
             self._peers.discard(peer)
-            self._clerks.discard(peer)
+            self._clerks.pop(peer, None)
 
     def _answer(self, frame: Frame, peer: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
         match frame:
             case AskQuotas():
                 writer.write(encode(self._house.quotas(frame.owners)))
+            case Standings():
+                self._house.hear_of_budgets(frame)
             case PrincipalsSection() | NamesSection() | ServersSection():
-                self._clerks.add(peer)
+                self._clerks[peer] = writer
                 self._take(frame, writer)
             case _:
                 raise ValueError(f"a {type(frame).__name__} is the router's to send")

@@ -34,6 +34,7 @@ class FormBody:
         self._parts = _find_parts(data, b"--" + boundary[1].strip(b'"'))
 
     prompt_estimate = max_tokens = 0
+    answers = 1
     """Bytes of sound or pictures tell nothing of tokens."""
     prefix: tuple[int, ...] = ()
 

@@ -104,6 +104,7 @@ async def beside(gateway: Gateway) -> AsyncGenerator[None]:
     """Run what lives beside the requests: spool, link, rounds, probes, metrics."""
     settings = gateway.settings
     link = Link(gateway, settings.run_dir, settings.var / TABLE)
+    gateway.tell_need = link.need
     http = guarded_client(gateway.client.policy)
     exporter = None
     tasks = [

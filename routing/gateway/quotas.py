@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from routing.core.enums import LimitScope, Measure
+from routing.core.enums import BudgetScope, BudgetUnit, LimitScope, Measure
 from routing.core.request import Allowance, Quota
-from routing.core.table import Limit
+from routing.core.table import Budget, Limit
 
 _WORDS = {
     Measure.REQUESTS_PER_MINUTE: "requests per minute",
@@ -12,6 +12,11 @@ _WORDS = {
     Measure.TOKENS_PER_MINUTE: "tokens per minute",
     Measure.TOKENS_PER_DAY: "tokens per day",
     Measure.AT_ONCE: "requests at once",
+}
+_BUDGETS = {
+    BudgetUnit.NANO_EUROS: "in euros",
+    BudgetUnit.TOKENS: "of tokens",
+    BudgetUnit.REQUESTS: "of requests",
 }
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -37,6 +42,18 @@ def limit_reached(limit: Limit, retry_after_ms: int) -> str:
 def over_limit(limit: Limit) -> str:
     """Return a sentence about a request that no waiting makes small enough."""
     return f"This request alone is larger than the limit: {_named(limit)[0].lower()}{_named(limit)[1:]}"
+
+
+def budget_short(budget: Budget, what: str) -> str:
+    """Return a sentence: what is wrong, and whose budget it is."""
+    match budget.scope:
+        case BudgetScope.KEY:
+            whose = "this key"
+        case BudgetScope.FEDERATION:
+            whose = "the federation"
+        case scope:
+            whose = f"{scope} ‘{budget.name}’"
+    return f"{what}: the budget {_BUDGETS[budget.unit]} of {whose}"
 
 
 def duration_in_words(milliseconds: int) -> str:

@@ -22,6 +22,9 @@ REMOVED = frozenset({PRIORITY, ROUTING_MODE})
 MAX_FIELDS = 1000
 """At the top of a body. Nobody needs more, and each takes time from all other requests."""
 
+MOST_ANSWERS = 128
+"""To one prompt: OpenAI's own bound."""
+
 Edit = tuple[int, int, bytes]
 """(start, end, replacement)"""
 
@@ -75,6 +78,13 @@ class JsonBody:
             if isinstance(value, int) and not isinstance(value, bool) and value > 0:
                 return min(value, MAX_BELIEVED)
         return 0
+
+    @property
+    def answers(self) -> int:
+        """Return how many answers are asked for to the one prompt; 1 for nonsense, which no server takes."""
+        value = self.get("n")
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        return min(max(value, 1), MOST_ANSWERS) if is_number else 1
 
     def get(self, name: str) -> Any:
         """Return the value of a top-level field, None when it is absent or null. Raises `ApiError`."""

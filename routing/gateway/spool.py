@@ -71,6 +71,14 @@ class Spool:
         if self._owed or not self._append(line):
             self._owed.append(line)
 
+    @property
+    def position(self) -> tuple[int, int]:
+        """Return where the last line ends: its segment's number, and bytes from the start.
+
+        Of a line that is still owed, a place behind which it will surely not be.
+        """
+        return (self._number + 2, 0) if self._owed else (self._number, self._size)
+
     def segment_sizes(self) -> list[int]:
         """Return the bytes of each segment, those of earlier incarnations included."""
         sizes = []

@@ -4,17 +4,21 @@ A client's own mistakes (4xx) are answers and never speak against a server. Not 
 """
 
 import re
+import time
 
 from routing.core.enums import Endpoint
 from routing.core.retry import Failure
-from routing.core.table import Limit
+from routing.core.table import Budget, Limit
 from routing.dispatch.messages import Refusal, RefusalCode
 from routing.gateway.cleaning import ServerError, clean, read_error
-from routing.gateway.errors import ApiError, Code
-from routing.gateway.quotas import limit_reached, over_limit
+from routing.gateway.errors import KINDS, ApiError, Code
+from routing.gateway.quotas import budget_short, duration_in_words, limit_reached, over_limit
 
 CONTEXT_LENGTH = "context_length_exceeded"
 """OpenAI's code, by which agents know that they must shorten their prompt; vLLM says it only in words."""
+
+NEVER_RENEWED_MS = 86_400_000
+"""Said when only people can help: come back tomorrow."""
 
 _CODES = {
     RefusalCode.NOT_HOSTED: Code.NOT_HOSTED,
@@ -23,6 +27,9 @@ _CODES = {
     RefusalCode.ENDPOINT: Code.NO_ENDPOINT,
     RefusalCode.FULL: Code.BUSY,
     RefusalCode.THRESHOLD: Code.BUSY,
+    RefusalCode.BUDGET: Code.BUDGET,
+    RefusalCode.BUDGET_IN_USE: Code.BUDGET_IN_USE,
+    RefusalCode.BUDGET_UNKNOWN: Code.BUDGET_UNKNOWN,
     RefusalCode.MINIMUM: Code.MINIMUM,
 }
 """What refusals are to clients; for all others no server is available."""
@@ -70,6 +77,8 @@ def refusal_error(refusal: Refusal) -> ApiError:
     """Return what a client is told when no server is given to its request."""
     if refusal.limit is not None:
         return _limit_error(refusal, refusal.limit)
+    if refusal.budget is not None:
+        return _budget_error(refusal, refusal.budget)
     code = _CODES.get(refusal.code, Code.NO_SERVER)
     message = ""
     if refusal.code is RefusalCode.THRESHOLD:
@@ -82,6 +91,18 @@ def _limit_error(refusal: Refusal, limit: Limit) -> ApiError:
         return ApiError(Code.OVER_LIMIT, over_limit(limit))
     message = limit_reached(limit, refusal.retry_after_ms)
     return ApiError(Code.LIMIT, message, retry_after_ms=refusal.retry_after_ms)
+
+
+def _budget_error(refusal: Refusal, budget: Budget) -> ApiError:
+    code = _CODES[refusal.code]
+    message = budget_short(budget, KINDS[code].message)
+    if code is not Code.BUDGET:
+        return ApiError(code, message)
+    if refusal.renewed_at is None:
+        return ApiError(code, message, retry_after_ms=NEVER_RENEWED_MS)
+    left = max(1, refusal.renewed_at - int(time.time()))
+    message = f"{message}; it begins anew in {duration_in_words(left * 1000)}"
+    return ApiError(code, message, retry_after_ms=left * 1000)
 
 
 def judge_error(status: int, body: bytes, names: dict[str, str]) -> ApiError:

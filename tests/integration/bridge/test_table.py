@@ -7,6 +7,8 @@ from django.conf import settings
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from billing.enums import BudgetWindow
+from billing.operations.budgets import set_budget
 from federation.access.models import ApiKey
 from federation.access.operations import (
     issue_key,
@@ -39,6 +41,7 @@ from routing.bridge.table import (
     read_versions,
 )
 from routing.core.enums import (
+    BudgetUnit,
     LifecycleStage,
     Limiting,
     LimitScope,
@@ -54,6 +57,7 @@ from routing.core.keys import digest
 from routing.core.table import Limit, Model, Principal, Server
 from routing.upstream.credentials import load_keys, unseal
 from tests.support.factories import (
+    OPERATOR,
     make_application,
     make_institution,
     make_key,
@@ -385,11 +389,18 @@ def test_a_table_of_any_size_takes_the_same_queries(
     for size in (1, 3):
         for n in range(size):
             serve_model(rennes, f"model-{size}-{n}", credential="hush")
-            make_key(make_application(rennes), models=[make_model(f"m-{size}-{n}")])
+            key, _ = make_key(make_application(rennes), models=[make_model(f"m-{size}-{n}")])
+            set_budget(
+                by=OPERATOR,
+                owner=key,
+                unit=BudgetUnit.TOKENS,
+                most=9,
+                window=BudgetWindow.DAY,
+            )
 
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(7):
             build_principals(1)
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             build_names(1)
         with django_assert_num_queries(7):
             build_servers(1)

@@ -9,6 +9,10 @@ import psycopg
 import pytest
 from django.db import connection, transaction
 
+from billing.enums import BudgetWindow
+from billing.models import Budget
+from billing.operations.budgets import change_budget, end_budget, set_budget
+from billing.operations.prices import Units, set_price
 from federation.access.models import ApiKey
 from federation.access.operations import (
     remove_limit,
@@ -34,11 +38,12 @@ from federation.members.enums import MembershipState
 from federation.members.models import Institution, Membership
 from federation.members.operations import change_membership_state
 from routing.bridge.models import RoutingChange
-from routing.core.enums import Measure, ServerState
+from routing.core.enums import BudgetUnit, Measure, ServerState
 from routing.upstream.credentials import Secret
 from tests.integration.federation.world import SHOWN
 from tests.support.database_url import database_url
 from tests.support.factories import (
+    OPERATOR,
     make_application,
     make_institution,
     make_key,
@@ -63,6 +68,13 @@ class Federation:
         self.model = self.deployment.version.model
         self.key = make_key(make_application(self.rennes), models=[self.model])[0]
         self.limit = set_limit(by=SYSTEM, owner=self.key, measure=Measure.AT_ONCE, most=3)
+        self.budget = a_budget(self, BudgetWindow.YEAR)
+
+
+def a_budget(federation: Federation, window: BudgetWindow = BudgetWindow.DAY) -> Budget:
+    return set_budget(
+        by=OPERATOR, owner=federation.key, unit=BudgetUnit.TOKENS, most=5, window=window
+    )
 
 
 @pytest.fixture
@@ -103,6 +115,16 @@ WRITES: dict[str, tuple[Callable[[Federation], object], set[str]]] = {
     "a limit is removed": (
         lambda f: remove_limit(by=SYSTEM, limit=f.limit),
         {"principals"},
+    ),
+    "a budget is set": (lambda f: a_budget(f), {"principals"}),
+    "a budget is raised": (
+        lambda f: change_budget(by=OPERATOR, budget=f.budget, most=9, hard=True),
+        {"principals"},
+    ),
+    "a budget is ended": (lambda f: end_budget(by=OPERATOR, budget=f.budget), {"principals"}),
+    "a price is announced": (
+        lambda f: set_price(by=OPERATOR, model=f.model, units=Units(prompt_nano=3)),
+        {"names"},
     ),
     "a key waits behind so many only": (
         lambda f: set_threshold(by=SYSTEM, key=f.key, threshold=3),

@@ -1,6 +1,6 @@
 """Every route of the portal that holds a row, with rows of every institution, and who may know of each.
 
-What is expected is written down here and not asked of the product: its own filters are what the sweep tries.
+What is expected is written down here, not asked of the product: its own filters are what the sweep tries.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from allauth.mfa.models import Authenticator
 from django.db.models import QuerySet
 
-from billing.models import FeeVersion, PriceVersion, Transfer, UsageRecord
+from billing.models import Budget, FeeVersion, PriceVersion, Transfer, UsageRecord
 from federation.access.clients import CLIENTS
 from federation.access.models import ApiKey, Application, Trial
 from federation.catalogue.models import AIModel, Alias, Proposal
@@ -150,6 +150,20 @@ def of_requests(world: World) -> list[Target]:
         serving = Institution.objects.get(pk=record.serving_institution_id)
         readers = DEPARTMENTS[application.institution.slug] | DEPARTMENTS[serving.slug] | owner
         targets.append(Target({"request_id": record.pk}, readers, NOBODY))
+    return targets
+
+
+def of_budgets(world: World) -> list[Target]:
+    targets = []
+    for budget in Budget.objects.all():
+        readers = writers = NOBODY
+        match budget.owner:
+            case Institution(slug=slug):
+                readers, writers = MEMBERS[slug], DEPARTMENTS[slug]
+            case ApiKey(application=of):
+                who = {getattr(of.owner, "name", "")} | DEPARTMENTS[of.institution.slug]
+                readers = writers = frozenset(who)
+        targets.append(Target({"budget_id": budget.pk}, readers, writers))
     return targets
 
 
@@ -306,6 +320,7 @@ RECIPES: dict[str, Recipe] = {
     "application": of_applications("application_id", Application.objects.all, lambda row: row),
     "institution_keys": of_keys_of_institutions,
     "request": of_requests,
+    **dict.fromkeys(["budget", "stop_budget"], of_budgets),
     **dict.fromkeys(["model", "routing", "compare", "price"], of_models),
     **dict.fromkeys(
         ["statement", "statement_pdf", "statement_csv", "statement_xlsx"], of_statements
@@ -368,8 +383,7 @@ RECIPES: dict[str, Recipe] = {
         of_departments(Invitation.objects.all, "pk", lambda row: row.institution.slug),
     ),
 }
-PUBLISHED = {"published_text": [{"kind": kind} for kind in TextKind]}
-"""Everybody's."""
+PUBLISHED = {"published_text": [{"kind": kind} for kind in TextKind]}  # everybody's
 SECRETS = {
     "accept_invitation": "whoever holds the link is who it was sent to",
     "first_admin": "whoever holds the link is who runs this site",

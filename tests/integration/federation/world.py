@@ -8,7 +8,9 @@ from datetime import date, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from billing.models import AccountingPeriod, FeeVersion, PriceVersion, Transfer
+from billing.enums import BudgetWindow
+from billing.models import AccountingPeriod, Budget, FeeVersion, PriceVersion, Transfer
+from billing.operations.budgets import set_budget
 from billing.operations.ledger import grant
 from billing.operations.prices import Units, set_fee, set_price
 from federation.access.models import ApiKey, Application, Limit, Trial
@@ -47,7 +49,7 @@ from federation.members.operations.invitations import invite
 from federation.members.operations.teams import add_to_team, create_team
 from federation.people.enums import Role
 from routing.core.conformity import CHECKS, Finding, RunKind, Verdict
-from routing.core.enums import LifecycleStage, Measure, RoutingSetting, ServerState
+from routing.core.enums import BudgetUnit, LifecycleStage, Measure, RoutingSetting, ServerState
 from routing.upstream.credentials import Secret
 from routing.upstream.tls import Identity
 from tests.support.candidates import make_candidate
@@ -101,6 +103,8 @@ class World:
     invitation: Invitation
     proposal: Proposal
     """Of the proposed model, by the user at Rennes."""
+    budget: Budget
+    """Of the institution; others are of Reims, of a key, of the model and of all."""
     price: PriceVersion
     fee: FeeVersion
     contribution: Transfer
@@ -202,6 +206,21 @@ def make_announcements(cast: Cast, *models: AIModel) -> None:
         announcement = Announcement.objects.create(model=model, kind=AnnouncementKind.KEPT)
         for person in (cast.rennes_user, cast.reims_dsi):
             Notice.objects.create(announcement=announcement, person=person, keys=["mine · essai"])
+
+
+def make_budgets(cast: Cast, key: ApiKey, model: AIModel) -> Budget:
+    """Return that of Rennes."""
+    made = [
+        set_budget(
+            by=OPERATOR,
+            owner=owner,
+            unit=BudgetUnit.TOKENS,
+            most=10**9,
+            window=BudgetWindow.MONTH,
+        )
+        for owner in (cast.rennes, cast.reims, key, model, None)
+    ]
+    return made[0]
 
 
 def make_settings(model: AIModel) -> None:
@@ -317,6 +336,7 @@ def make_world() -> World:
         proposal=propose_model(
             by=cast.rennes_user, slug=proposed.slug, facts=APERTUS, institution=cast.rennes
         ),
+        budget=make_budgets(cast, users_application.keys.get(), model),
         trial=make_trial(cast, users_application.keys.get()),
     )
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from federation.access.models import ApiKey, Application, Limit, LimitOwner, scope_of
+from federation.access.models import ApiKey, Limit, LimitOwner, scope_of
+from federation.access.named import owner_named
 from federation.access.operations import remove_limit, set_limit, set_threshold
 from federation.command import OperatorCommand
 from federation.journal.actors import CommandActor
-from federation.members.queries import institution_with_slug
 from routing.core.enums import Measure
 
 NONE = "none"
@@ -29,7 +29,7 @@ class Command(OperatorCommand):
         parser.add_argument("--key", metavar="NAME", help="of the application")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        owner = _owner(options)
+        owner = owner_named(options)
         most = _number(options["most"])
         if options["measure"] == THRESHOLD:
             self._set_threshold(owner, most)
@@ -53,27 +53,6 @@ class Command(OperatorCommand):
             raise ValidationError(f"{owner} has no limit of {measure}")
         remove_limit(by=BY, limit=limit)
         self.stdout.write(f"{owner}: no limit of {measure} any more")
-
-
-def _owner(options: dict[str, Any]) -> LimitOwner:
-    """Return who is named. Raises `ValidationError` when there is none, or more than one."""
-    institution = institution_with_slug(options["institution"])
-    if not options["application"]:
-        if options["key"]:
-            raise ValidationError("Name the key's application, too: --application NAME")
-        return institution
-    application = Application.objects.filter(
-        institution=institution, name=options["application"]
-    ).first()
-    if application is None:
-        raise ValidationError(f"{institution} has no application “{options['application']}”")
-    if not options["key"]:
-        return application
-    keys = list(application.keys.usable().filter(name=options["key"])[:2])
-    if len(keys) != 1:
-        found = "several usable keys" if keys else "no usable key"
-        raise ValidationError(f"{application} has {found} “{options['key']}”")
-    return keys[0]
 
 
 def _number(text: str) -> int | None:

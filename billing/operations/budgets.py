@@ -1,0 +1,174 @@
+"""Writes about budgets: set, changed, ended. Routers go by them within a second."""
+
+from datetime import datetime
+
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from billing import posting
+from billing.amounts import in_words
+from billing.enums import BudgetWindow
+from billing.models import THE_FEDERATION, Budget, BudgetGrant, BudgetHour, Owner
+from billing.policies import check_set_budget
+from billing.spending import used_before
+from billing.windows import window_start
+from federation.access.models import ApiKey, Application
+from federation.catalogue.models import AIModel
+from federation.journal.actors import Actor
+from federation.journal.operations import record
+from federation.members.models import Institution
+from federation.people.models import User
+from routing.core.enums import BudgetScope, BudgetUnit
+
+
+@transaction.atomic
+def set_budget(
+    *,
+    by: Actor,
+    owner: Owner,
+    unit: BudgetUnit,
+    most: int,
+    window: BudgetWindow,
+    hard: bool = True,
+    name: str = "",
+    knowingly: bool = False,
+) -> Budget:
+    """Bound what a key, an application, an institution, a model (or, for None, everybody) uses in a window.
+
+    What was used in it before counts. Raises `ValidationError` when that is more already, unless it is set
+    `knowingly`; and when there is such a budget.
+    """
+    check_set_budget(by, owner)
+    # No batch is stored until this is: what was used before it is in the sums, what comes after finds the budget.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [posting.LOCK])
+    budget = Budget(
+        scope=scope_of(owner),
+        scope_id=owner.pk if owner else THE_FEDERATION,
+        unit=unit,
+        most=most,
+        window=window,
+        hard=hard,
+        name=name.strip(),
+        set_by=by if isinstance(by, User) else None,
+    )
+    budget.full_clean()
+    since = window_start(window, timezone.now())
+    hours = used_before(BudgetScope(budget.scope), budget.scope_id, unit, since)
+    spent = sum(used for _hour, used in hours)
+    _check_enough(budget, spent, knowingly)
+    budget.save(force_insert=True)
+    BudgetHour.objects.bulk_create(
+        BudgetHour(budget=budget, hour=hour, spent=used) for hour, used in hours
+    )
+    BudgetGrant.objects.create(budget=budget, spent=spent, granted=spent)
+    _record(by, "billing.set_budget", budget, owner, most=[None, most], hard=hard)
+    return budget
+
+
+@transaction.atomic
+def change_budget(
+    *,
+    by: Actor,
+    budget: Budget,
+    most: int,
+    hard: bool,
+    name: str = "",
+    knowingly: bool = False,
+) -> Budget:
+    """Raise or lower a budget, or make it hard or soft; what was used stays counted."""
+    locked = Budget.objects.select_for_update().get(pk=budget.pk)
+    owner = locked.owner
+    check_set_budget(by, owner)
+    _check_in_force(locked)
+    before = locked.most, locked.hard, locked.name
+    locked.most, locked.hard, locked.name = most, hard, name.strip()
+    if before == (locked.most, locked.hard, locked.name):
+        raise ValidationError(_("This is the budget already."), code="no_change")
+    locked.full_clean()
+    if most < before[0] or (hard and not before[1]):
+        _check_enough(locked, spent_in_window(locked, timezone.now()), knowingly)
+    locked.save(update_fields=["most", "hard", "name"])
+    _record(
+        by, "billing.change_budget", locked, owner, most=[before[0], most], hard=[before[1], hard]
+    )
+    return locked
+
+
+@transaction.atomic
+def end_budget(*, by: Actor, budget: Budget) -> Budget:
+    """Bound nothing by it any more; the row stays."""
+    locked = Budget.objects.select_for_update().get(pk=budget.pk)
+    owner = locked.owner
+    check_set_budget(by, owner)
+    _check_in_force(locked)
+    locked.ended_at = timezone.now()
+    locked.save(update_fields=["ended_at"])
+    _record(by, "billing.end_budget", locked, owner, most=[locked.most, None])
+    return locked
+
+
+def scope_of(owner: Owner) -> BudgetScope:
+    match owner:
+        case ApiKey():
+            return BudgetScope.KEY
+        case Application():
+            return BudgetScope.APPLICATION
+        case Institution():
+            return BudgetScope.INSTITUTION
+        case AIModel():
+            return BudgetScope.MODEL
+        case None:
+            return BudgetScope.FEDERATION
+
+
+def spent_in_window(budget: Budget, now: datetime) -> int:
+    """Return what is used of a budget in its present window, in its unit."""
+    since = window_start(BudgetWindow(budget.window), now)
+    hours = budget.hours.all() if since is None else budget.hours.filter(hour__gte=since)
+    return sum(hours.values_list("spent", flat=True))
+
+
+def _check_enough(budget: Budget, spent: int, knowingly: bool) -> None:
+    if spent >= budget.most and not knowingly:
+        raise ValidationError(
+            _(
+                "%(spent)s is used in this window already: nothing would be left. Confirm it, or set more."
+            ),
+            code="below_spent",
+            params={"spent": in_words(spent, BudgetUnit(budget.unit))},
+        )
+
+
+def _check_in_force(budget: Budget) -> None:
+    if budget.ended_at is not None:
+        raise ValidationError(_("This budget has ended: set another one."), code="ended")
+
+
+def _record(by: Actor, verb: str, budget: Budget, owner: Owner, **diff: object) -> None:
+    record(
+        by=by,
+        verb=verb,
+        obj=budget,
+        institution=_institution_of(owner),
+        diff={
+            "scope": budget.scope,
+            "scope_id": budget.scope_id,
+            "unit": budget.unit,
+            "window": budget.window,
+            **diff,
+        },
+    )
+
+
+def _institution_of(owner: Owner) -> Institution | None:
+    match owner:
+        case ApiKey():
+            return owner.application.institution
+        case Application():
+            return owner.institution
+        case Institution():
+            return owner
+    return None

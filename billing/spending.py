@@ -1,0 +1,113 @@
+"""What records use of budgets: counted in the statement that stores them, and from the sums for a budget that is new.
+
+A request counts when a part of it was answered (`posting.SERVED`): as one, with its tokens, and with what is billed for
+it, so not where its institution's own server answered. `routing.core.pricing.counted` says the same of one request.
+
+Text of SQL: `billing.intake` runs it; `stored` are the batch's new records.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+
+from billing.models import Budget, BudgetGrant, BudgetHour, UsageHour
+from billing.models.budgets import THE_FEDERATION
+from billing.posting import SERVED
+from routing.core.enums import BudgetScope, BudgetUnit
+
+COLUMNS = {
+    BudgetScope.KEY: "key_id",
+    BudgetScope.APPLICATION: "application_id",
+    BudgetScope.INSTITUTION: "asking_institution_id",
+    BudgetScope.MODEL: "model_id",
+}
+"""Scope → the column of records and sums that holds whose they are; all are the federation's."""
+_SERVED = ", ".join(f"'{status.value}'" for status in SERVED)
+_IS_BILLED = "serving_institution_id IS DISTINCT FROM asking_institution_id"
+_NANO = f"coalesce(sum(cost_nano) FILTER (WHERE {_IS_BILLED}), 0)"
+_TOKENS = "sum(prompt_tokens::bigint + completion_tokens)"
+_KEY = ", ".join(COLUMNS.values())
+_SCOPES = ", ".join(
+    [f"('{scope.value}', {column})" for scope, column in COLUMNS.items()]
+    + [f"('{BudgetScope.FEDERATION.value}', '{THE_FEDERATION}'::uuid)"]
+)
+_HOURS, _GRANTS = BudgetHour._meta.db_table, BudgetGrant._meta.db_table
+
+USED = f"""
+SELECT budget.id AS budget_id, summed.hour, sum(CASE budget.unit
+    WHEN '{BudgetUnit.NANO_EUROS.value}' THEN summed.nano
+    WHEN '{BudgetUnit.TOKENS.value}' THEN summed.tokens
+    ELSE summed.requests END)::bigint AS spent
+FROM (
+    SELECT date_trunc('hour', finished_at, 'UTC') AS hour, {_KEY},
+        {_NANO} AS nano, {_TOKENS} AS tokens, count(*) AS requests
+    FROM stored WHERE status IN ({_SERVED}) GROUP BY hour, {_KEY}
+) summed
+CROSS JOIN LATERAL (VALUES {_SCOPES}) scope (kind, id)
+JOIN {Budget._meta.db_table} budget
+    ON budget.scope = scope.kind AND budget.scope_id = scope.id AND budget.ended_at IS NULL
+GROUP BY budget.id, summed.hour
+"""
+"""By budget in force and hour, what new records use."""
+HOURS = f"""
+INSERT INTO {_HOURS} (budget_id, hour, spent)
+SELECT budget_id, hour, spent FROM used WHERE spent > 0 ORDER BY budget_id, hour
+ON CONFLICT (budget_id, hour) DO UPDATE SET spent = {_HOURS}.spent + excluded.spent
+"""
+GRANTS = f"""
+INSERT INTO {_GRANTS} (budget_id, spent, granted, incarnation)
+SELECT budget_id, sum(spent), 0, '' FROM used WHERE spent > 0 GROUP BY budget_id ORDER BY budget_id
+ON CONFLICT (budget_id) DO UPDATE SET spent = {_GRANTS}.spent + excluded.spent
+"""
+
+_SUM_OF = {
+    BudgetUnit.NANO_EUROS: _NANO,
+    BudgetUnit.TOKENS: _TOKENS,
+    BudgetUnit.REQUESTS: "sum(requests)",
+}
+
+
+def used_before(
+    scope: BudgetScope, scope_id: UUID, unit: BudgetUnit, since: datetime | None
+) -> list[tuple[datetime, int]]:
+    """Return by hour what was used already, from the sums. Exact while no batch is being stored (`posting.LOCK`)."""
+    whose = f"AND {COLUMNS[scope]} = %(id)s" if scope in COLUMNS else ""
+    from_then = "AND since >= %(since)s" if since else ""
+    statement = f"""
+        SELECT since, ({_SUM_OF[unit]})::bigint AS spent FROM {UsageHour._meta.db_table}
+        WHERE status IN ({_SERVED}) {whose} {from_then} GROUP BY since HAVING {_SUM_OF[unit]} > 0
+        ORDER BY since
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"id": scope_id, "since": since})
+        return [(hour, spent) for hour, spent in cursor.fetchall()]
+
+
+def wrong_budgets() -> int:
+    """Return how many budgets in force are not the sum of their hours, or of what was used since they were set."""
+    columns = " ".join(
+        f"WHEN '{scope.value}' THEN hour.{column} = budget.scope_id"
+        for scope, column in COLUMNS.items()
+    )
+    statement = f"""
+        SELECT count(*) FROM {Budget._meta.db_table} budget
+        JOIN {_GRANTS} stood ON stood.budget_id = budget.id
+        CROSS JOIN LATERAL (
+            SELECT coalesce(sum(spent), 0) AS spent,
+                coalesce(sum(spent) FILTER (WHERE hour > budget.created_at), 0) AS later
+            FROM {_HOURS} WHERE budget_id = budget.id
+        ) kept
+        CROSS JOIN LATERAL (
+            SELECT coalesce(CASE budget.unit WHEN '{BudgetUnit.NANO_EUROS.value}' THEN {_NANO}
+                WHEN '{BudgetUnit.TOKENS.value}' THEN {_TOKENS} ELSE sum(requests) END, 0) AS spent
+            FROM {UsageHour._meta.db_table} hour
+            WHERE status IN ({_SERVED}) AND since > budget.created_at
+                AND CASE budget.scope {columns} ELSE true END
+        ) told
+        WHERE budget.ended_at IS NULL AND (stood.spent <> kept.spent OR kept.later <> told.spent)
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        count: int = cursor.fetchone()[0]
+    return count

@@ -1,0 +1,74 @@
+"""Budgets: how they stand, and forms to set, change and end them."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from billing.budgets import shown, stand
+from billing.forms.budgets import BudgetForm, ChangeForm, owners
+from billing.models import Budget
+from billing.operations.budgets import end_budget
+from billing.policies import can_set_budget, check_set_budget
+from federation.people.guards import signed_in
+
+
+@require_safe
+@login_required
+def budgets(request: HttpRequest) -> HttpResponse:
+    """Those that bound the reader's keys, applications and institutions, the most used first."""
+    user = signed_in(request)
+    context = {"budgets": shown(user), "may_set": bool(list(owners(user)))}
+    return render(request, "billing/budgets.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def new_budget(request: HttpRequest) -> HttpResponse:
+    user = signed_in(request)
+    if not list(owners(user)):
+        raise PermissionDenied
+    form = BudgetForm(request.POST or None, user=user)
+    if request.method == "POST" and form.is_valid() and (budget := form.save(user)):
+        messages.success(request, _("The budget is set; the router goes by it within a second."))
+        return redirect("budget", budget_id=budget.pk)
+    return render(request, "billing/new_budget.html", {"form": form})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def budget(request: HttpRequest, budget_id: UUID) -> HttpResponse:
+    """One budget, to whom it bounds; and to who sets it, the form to change it."""
+    user = signed_in(request)
+    row = get_object_or_404(Budget.objects.for_user(user).select_related("set_by"), pk=budget_id)
+    form = ChangeForm(request.POST or None, budget=row)
+    if request.method == "POST":
+        check_set_budget(user, row.owner)
+        if form.is_valid() and form.save(user):
+            messages.success(request, _("The budget is changed."))
+            return redirect("budget", budget_id=row.pk)
+    context = {
+        "shown": stand([row])[0],
+        "form": form,
+        "may_set": row.ended_at is None and can_set_budget(user, row.owner),
+        "alerts": row.alerts.order_by("-told_at", "-threshold")[:20],
+    }
+    return render(request, "billing/budget.html", context)
+
+
+@require_POST
+@login_required
+def stop_budget(request: HttpRequest, budget_id: UUID) -> HttpResponse:
+    user = signed_in(request)
+    row = get_object_or_404(Budget.objects.for_user(user), pk=budget_id)
+    try:
+        end_budget(by=user, budget=row)
+        messages.success(request, _("The budget has ended: it bounds nothing any more."))
+    except ValidationError as refusal:
+        messages.error(request, " ".join(refusal.messages))
+    return redirect("budget", budget_id=row.pk)
