@@ -80,7 +80,8 @@ def test_the_requests_are_downloaded_as_they_are_filtered(
     page = visit("/usage/?model=qwen-3-30b", as_=cast.orleans_user)
 
     with page.expect_download() as download:
-        page.get_by_role("link", name="All requests as CSV").click()
+        files = page.get_by_role("group", name="All requests as a file")
+        files.get_by_role("link", name="CSV").click()
     file = tmp_path / "usage.csv"
     download.value.save_as(file)
 
