@@ -8,8 +8,8 @@ import pytest
 from config.launch.environment import ROOT
 from config.launch.messages import read_catalogue
 
-CODE = re.compile(r"<[^>]*>|https?://\S+|\bfc00::/7|%\(\w+\)s")
-"""What is written as machines read it."""
+CODE = re.compile(r"<[^>]*>|https?://\S+|\bfc00::/7|%\(\w+\)s|compar:IA")
+"""What is written as machines read it, and a name."""
 WRONG = {
     "a narrow no-break space before ; ? and !": re.compile(r"[^\u202f][;?!]"),
     "a no-break space before a colon": re.compile(r"[^\u00a0]:"),
