@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 # Where a fault is read and set, on every server.
 CONTROL = "/_fault"
 BACKLOG = 1024
+BEING_ACCEPTED = 4
+"""Rounds of the loop after which a connection that it had accepted is known to us, and can be ended."""
 
 
 class Server:
@@ -69,8 +71,10 @@ class Server:
             self._listener.close()
         if self._socket is not None:
             self._socket.close()
-        for connection in tuple(self._connections):
-            await connection.end()
+        for _ in range(BEING_ACCEPTED):
+            for connection in tuple(self._connections):
+                await connection.end()
+            await asyncio.sleep(0)
         await self.engine.stop()
 
     async def set_fault(self, fault: Fault, asker: Connection | None = None) -> None:

@@ -279,6 +279,10 @@ async def _no_probing(*_: object) -> None:
     return
 
 
+BEING_ACCEPTED = 4
+"""Rounds of the loop after which a connection that it had accepted is known to its protocol, and aborted."""
+
+
 @asynccontextmanager
 async def _listening(gateway: Gateway) -> AsyncGenerator[int]:
     config: uvicorn.Config = server_of(gateway).config
@@ -292,9 +296,10 @@ async def _listening(gateway: Gateway) -> AsyncGenerator[int]:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        for connection in tuple(gateway.connections):
-            connection.abort()
-        await asyncio.sleep(0)
+        for _ in range(BEING_ACCEPTED):
+            for connection in tuple(gateway.connections):
+                connection.abort()
+            await asyncio.sleep(0)
 
 
 async def until(condition: Callable[[], object], seconds: float = WAIT_SECONDS) -> None:
