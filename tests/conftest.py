@@ -1,9 +1,10 @@
-"""What every test needs: static files uncollected, no timed properties, a database that may be emptied."""
+"""What every test needs: static files uncollected, no timed properties, a database that may be emptied, a language."""
 
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
 
@@ -21,3 +22,9 @@ def pytest_configure() -> None:
     # Tables that only grow refuse TRUNCATE to everybody else.
     settings.DATABASES["default"]["OPTIONS"]["options"] = "-c ilaas.may_truncate=on"
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+
+
+@pytest.fixture(autouse=True)
+def _the_products_own_language() -> None:
+    """Each test begins in it, whatever language an earlier one has asked a page in."""
+    translation.activate(settings.LANGUAGE_CODE)
