@@ -154,7 +154,7 @@ def test_requests_of_before_the_accounts_are_not_charged(market: Market) -> None
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(batches=st.lists(st.lists(st.integers(0, 60), max_size=15), min_size=1, max_size=6))
 def test_every_history_is_exact(market: Market, batches: list[list[int]]) -> None:

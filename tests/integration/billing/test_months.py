@@ -85,7 +85,7 @@ def test_a_closed_statement_is_the_draft_and_the_ledger_says_the_same(market: Ma
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(seed=st.integers(0, 10_000), late=st.lists(st.integers(100, 160), max_size=20))
 def test_every_month_is_exact_and_stays_so(market: Market, seed: int, late: list[int]) -> None:

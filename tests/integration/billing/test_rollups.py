@@ -51,7 +51,7 @@ def assert_summed() -> None:
 
 @pytest.mark.django_db
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(batches=st.lists(st.lists(st.integers(0, 30), max_size=12), max_size=6))
 def test_any_batches_in_any_order_with_repetitions_are_summed(batches: list[list[int]]) -> None:
