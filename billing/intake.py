@@ -13,23 +13,28 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from billing import posting, spending
+from billing.impact.enums import Method
 from billing.models import MAX_DATA_CLASS, Attempt, UsageRecord
 from billing.periods import PARIS
 from billing.rollups import LEVELS, addition
 from federation.access.models import ApiKey
 from federation.fleet.models import InferenceServer, Site
-from routing.core.accounting import Closed
+from routing.core.accounting import Closed, Energy
 from routing.core.ids import uuid7
 from routing.core.request import Explanation
 
-STAGING = """
+STAGING = f"""
 CREATE TEMPORARY TABLE IF NOT EXISTS usage_staging (
     id uuid, client_request_id text, key_id uuid, application_id uuid, asking_institution_id uuid,
     server_id uuid, deployment_id uuid, model_id uuid, model_asked text, model_served text,
     endpoint text, stream boolean, priority smallint, prompt_tokens numeric, cached_tokens numeric,
     completion_tokens numeric, reasoning_tokens numeric, usage_source text, received_at float8,
     first_token_at float8, finished_at float8, status text, http_status smallint, error_code text,
-    attempts smallint, data_class text, asked_model_id uuid
+    attempts smallint, data_class text, asked_model_id uuid,
+    energy_method text DEFAULT '{Method.NONE.value}', energy_version smallint DEFAULT 0,
+    energy_mj bigint DEFAULT 0, energy_low_mj bigint DEFAULT 0, energy_high_mj bigint DEFAULT 0,
+    gpu_mj bigint DEFAULT 0, gpu_ms bigint DEFAULT 0, batch_milli integer DEFAULT 0, pue_milli integer DEFAULT 0,
+    factors text DEFAULT ''
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS attempt_staging (
     request_id uuid, n smallint, server_id uuid, deployment_id uuid, started_at float8, outcome text,
@@ -42,6 +47,10 @@ _WHOLE = {
     short: f"least(greatest(u.{short}_tokens, 0), {2**31 - 1})::bigint AS {short}"
     for short in ("prompt", "cached", "completion", "reasoning")
 }
+_ENERGY = (
+    "energy_method, energy_version, energy_mj, energy_low_mj, energy_high_mj, gpu_mj, gpu_ms, batch_milli,"
+    " pue_milli, factors"
+)
 _INSERT = f"""
 WITH stored AS (
     INSERT INTO {UsageRecord._meta.db_table} (
@@ -50,7 +59,7 @@ WITH stored AS (
         endpoint, stream, priority, prompt_tokens, cached_tokens, completion_tokens,
         reasoning_tokens, usage_source, received_at, first_token_at, finished_at, status,
         http_status, error_code, attempts, is_demo, data_class, asked_model_id,
-        booked_month, price_id, cost_nano, fee_nano, posting_id
+        booked_month, price_id, cost_nano, fee_nano, posting_id, {_ENERGY}
     )
     SELECT
         u.id, u.client_request_id, u.key_id, u.application_id, u.asking_institution_id,
@@ -61,7 +70,7 @@ WITH stored AS (
         %(is_demo)s, u.data_class, u.asked_model_id,
         booked.month, price.id, cost.nano, {posting.FEE},
         CASE WHEN cost.nano > 0 AND site.institution_id IS DISTINCT FROM u.asking_institution_id
-            THEN %(posting)s::uuid END
+            THEN %(posting)s::uuid END, {_ENERGY}
     FROM usage_staging u
     LEFT JOIN {InferenceServer._meta.db_table} server ON server.id = u.server_id
     LEFT JOIN {Site._meta.db_table} site ON site.id = server.site_id
@@ -97,6 +106,7 @@ FROM (
 WHERE key.id = used.key_id AND (key.last_used_on IS NULL OR key.last_used_on < used.day)
 """
 _NULL = "\\N"
+_NO_ENERGY = "\t".join((Method.NONE.value, *("0" for _ in range(8)), ""))
 _encode = msgspec.json.Encoder().encode
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": None})
 
@@ -147,7 +157,17 @@ def _usage_line(ended: Closed) -> str:
         f"{ended.finished_at}\t{ended.status}\t{ended.http_status}\t"
         f"{_text(ended.error_code, 64)}\t{len(ended.attempts)}\t"
         f"{_text(','.join(asked.data_class), MAX_DATA_CLASS)}\t"
-        f"{asked.model_id if ended.fallback_id else _NULL}\n"
+        f"{asked.model_id if ended.fallback_id else _NULL}\t{_energy(ended.energy)}\n"
+    )
+
+
+def _energy(told: Energy | None) -> str:
+    """Return the columns of `_ENERGY`."""
+    if told is None:
+        return _NO_ENERGY
+    return (
+        f"{told.method}\t{told.version}\t{told.mj}\t{told.low_mj}\t{told.high_mj}\t{told.gpu_mj}\t"
+        f"{told.gpu_ms}\t{told.batch_milli}\t{told.pue_milli}\t{told.factors}"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection
 
+from billing.impact.enums import Method
 from billing.models import KEY, WAITS_MS, UsageDay, UsageHour, UsageMonth, UsageRecord, UsageSum
 from billing.periods import PARIS, Period
 
@@ -25,7 +26,12 @@ ADDED = (
     "reasoning_tokens",
     "cost_nano",
     "fee_nano",
+    "energy_mj",
+    "energy_low_mj",
+    "energy_high_mj",
+    "gpu_ms",
 )
+METERED = ", ".join(f"'{method.value}'" for method in (Method.MEASURED, Method.CALIBRATED))
 _WAIT = "extract(epoch FROM first_token_at - received_at) * 1000"
 
 
@@ -41,6 +47,11 @@ def _waits() -> dict[str, str]:
 SUMS: Mapping[str, str] = {
     "requests": "count(*)",
     **{column: f"sum({column})" for column in ADDED},
+    "metered_mj": f"coalesce(sum(energy_mj) FILTER (WHERE energy_method IN ({METERED})), 0)",
+    "unknown_energy": (
+        f"count(*) FILTER (WHERE energy_method = '{Method.NONE.value}'"
+        " AND http_status BETWEEN 200 AND 299)"
+    ),
     "duration_ms": (
         "sum(greatest(0, extract(epoch FROM finished_at - received_at) * 1000)::bigint)"
     ),

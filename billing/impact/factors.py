@@ -114,6 +114,9 @@ SHIPPED = MappingProxyType(
 )
 """First versions, by code: ISO 3166 alpha-3, and `WOR` for the world's mean."""
 
+NAMED = MappingProxyType({grid.name: grid for grid in SHIPPED.values()})
+"""Every version of every set, by the name that figures refer to."""
+
 _YEAR_S = 365 * 24 * 3600
 
 

@@ -6,13 +6,14 @@ they name is never deleted, and a record whose key or server is unknown is still
 """
 
 from datetime import UTC, datetime
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from billing.impact.enums import Method
 from billing.models.scopes import Readable
 from billing.periods import Period
 from federation.people.models import User
@@ -52,6 +53,20 @@ USAGE_SOURCE_LABELS = {
     UsageSource.ESTIMATED.value: _("estimated"),
     UsageSource.NONE.value: _("none"),
 }
+
+
+METHOD_LABELS = {
+    Method.MEASURED.value: _("measured"),
+    Method.CALIBRATED.value: _("calibrated"),
+    Method.MODEL.value: _("modelled"),
+    Method.EXTRAPOLATED.value: _("extrapolated"),
+    Method.GPU_TIME.value: _("by GPU time"),
+    Method.NONE.value: _("not known"),
+}
+
+
+def _millijoules(label: Any) -> Any:
+    return models.BigIntegerField(label, default=0, db_default=0)
 
 
 class UsageRecordQuerySet(Readable["UsageRecord"]):
@@ -116,6 +131,21 @@ class UsageRecord(models.Model):
     cost_nano = models.BigIntegerField(_("cost in nano-euros"), default=0, db_default=0)
     fee_nano = models.BigIntegerField(_("of which the fee"), default=0, db_default=0)
     posting_id = models.UUIDField(_("posting"), null=True)
+
+    energy_method = models.CharField(
+        _("how its energy is known"), max_length=12, choices=METHOD_LABELS, db_default=Method.NONE
+    )
+    energy_version = models.SmallIntegerField(_("version of the method"), default=0, db_default=0)
+    energy_mj = _millijoules(_("energy of the site, in millijoules"))
+    energy_low_mj = _millijoules(_("at least"))
+    energy_high_mj = _millijoules(_("at most"))
+    gpu_mj = _millijoules(_("energy of the GPUs as modelled, in millijoules"))
+    gpu_ms = models.BigIntegerField(_("GPU milliseconds"), default=0, db_default=0)
+    batch_milli = models.IntegerField(
+        _("requests at a time, in thousandths"), default=0, db_default=0
+    )
+    pue_milli = models.IntegerField(_("PUE, in thousandths"), default=0, db_default=0)
+    factors = models.CharField(_("factor set"), max_length=16, blank=True, db_default="")
 
     objects = UsageRecordQuerySet.as_manager()
 

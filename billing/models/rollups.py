@@ -23,12 +23,13 @@ KEY = (
     "model_id",
     "server_id",
     "status",
+    "factors",
 )
 """What, with the time, tells one sum from another."""
 
 
-def _sum(label: Any) -> Any:
-    return models.BigIntegerField(label, default=0)
+def _sum(label: Any, **options: Any) -> Any:
+    return models.BigIntegerField(label, default=0, **options)
 
 
 class UsageSumQuerySet(Readable[Any]):
@@ -50,6 +51,7 @@ class UsageSum(models.Model):
     model_id = models.UUIDField(_("model"))
     server_id = models.UUIDField(_("inference server"), null=True)
     status = models.CharField(_("status"), max_length=16, choices=STATUS_LABELS)
+    factors = models.CharField(_("factor set"), max_length=16, blank=True, db_default="")
     requests = _sum(_("requests"))
     prompt_tokens = _sum(_("prompt tokens"))
     cached_tokens = _sum(_("cached tokens"))
@@ -57,6 +59,12 @@ class UsageSum(models.Model):
     reasoning_tokens = _sum(_("reasoning tokens"))
     cost_nano = _sum(_("cost in nano-euros"))
     fee_nano = _sum(_("of which the fee"))
+    energy_mj = _sum(_("energy of the sites, in millijoules"), db_default=0)
+    energy_low_mj = _sum(_("at least"), db_default=0)
+    energy_high_mj = _sum(_("at most"), db_default=0)
+    metered_mj = _sum(_("of which measured or calibrated"), db_default=0)
+    unknown_energy = _sum(_("answered requests whose energy is not known"), db_default=0)
+    gpu_ms = _sum(_("GPU milliseconds"), db_default=0)
     duration_ms = _sum(_("milliseconds from arrival to end"))
     first_tokens = _sum(_("requests that brought a first token"))
 

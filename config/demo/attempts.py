@@ -8,6 +8,7 @@ from config.demo.fleet import Speed
 from routing.core.accounting import Attempt
 from routing.core.enums import Lane, Reason, RoutingMode, Strategy
 from routing.core.request import Explanation
+from routing.core.table import Machine
 
 
 class Runner(NamedTuple):
@@ -19,6 +20,7 @@ class Runner(NamedTuple):
     institution: str
     speed: Speed
     tells_usage: bool
+    machine: Machine
 
 
 class Offered(NamedTuple):

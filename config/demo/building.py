@@ -39,7 +39,7 @@ from federation.fleet.operations.credentials import current_credential, rotate_c
 from federation.fleet.operations.labels import set_site_labels
 from federation.fleet.operations.publication import Offer, move_server, publish_server
 from federation.fleet.operations.runs import request_run
-from federation.fleet.operations.servers import add_site
+from federation.fleet.operations.servers import add_site, describe_machine, machine_of
 from federation.journal.actors import CommandActor
 from federation.members.enums import ContactRole, MembershipState, TextKind
 from federation.members.files import Upload
@@ -124,7 +124,7 @@ def _institution(plan: DemoInstitution) -> Institution:
     change_membership_state(by=BY, membership=membership, state=MembershipState.APPROVED)
     if plan.city:
         name = f"Centre de données de {plan.city}"
-        site = add_site(by=BY, institution=institution, name=name, city=plan.city)
+        site = add_site(by=BY, institution=institution, name=name, city=plan.city, pue=plan.pue)
         if plan.labels:
             set_site_labels(by=BY, site=site, labels=plan.labels)
     return institution
@@ -270,7 +270,10 @@ def _publish(plan: DemoServer, institution: Institution, port: int) -> Inference
             server_slug=plan.slug,
         )
         published = publish_server(by=BY, offer=offer)
-    return InferenceServer.objects.get(pk=published.deployment.server_id)
+    server = InferenceServer.objects.select_related("site").get(pk=published.deployment.server_id)
+    machine = machine_of(server)
+    machine.update(gpu_type=plan.gpu, gpu_count=plan.gpus)
+    return describe_machine(by=BY, server=server, machine=machine)
 
 
 def _new_token() -> Secret:

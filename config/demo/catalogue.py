@@ -3,6 +3,7 @@
 Context lengths are those at which the demonstration's servers run them, within what the cards allow.
 """
 
+from decimal import Decimal
 from typing import NamedTuple
 
 from federation.catalogue.enums import Capability, Category
@@ -47,6 +48,8 @@ MODELS = (
         context_length=131_072,
         facts=ModelFacts(
             display_name="gpt-oss 120B",
+            parameters=Decimal("116.8"),
+            active_parameters=Decimal("5.1"),
             publisher="OpenAI",
             licence="Apache-2.0",
             category=Category.REASONING,
@@ -73,6 +76,7 @@ MODELS = (
         aliases=("mistral-small",),
         facts=ModelFacts(
             display_name="Mistral Small 3.2 24B",
+            parameters=Decimal("24"),
             publisher="Mistral AI",
             licence="Apache-2.0",
             category=Category.MULTIMODAL,
@@ -98,6 +102,7 @@ MODELS = (
         context_length=32_768,
         facts=ModelFacts(
             display_name="Llama 3.1 8B",
+            parameters=Decimal("8.03"),
             publisher="Meta",
             licence="Llama 3.1 Community License",
             category=Category.GENERALIST,
@@ -120,6 +125,7 @@ MODELS = (
         context_length=65_536,
         facts=ModelFacts(
             display_name="Llama 3.3 70B",
+            parameters=Decimal("70.6"),
             publisher="Meta",
             licence="Llama 3.3 Community License",
             category=Category.GENERALIST,
@@ -143,6 +149,7 @@ MODELS = (
         context_length=32_768,
         facts=ModelFacts(
             display_name="Qwen 2.5 3B",
+            parameters=Decimal("3.09"),
             publisher="Qwen",
             licence="Qwen Research License",
             category=Category.GENERALIST,
@@ -179,6 +186,8 @@ MODELS = (
         context_length=32_768,
         facts=ModelFacts(
             display_name="Qwen 3 30B",
+            parameters=Decimal("30.5"),
+            active_parameters=Decimal("3.3"),
             publisher="Qwen",
             licence="Apache-2.0",
             category=Category.AGENTIC,

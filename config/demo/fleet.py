@@ -27,6 +27,8 @@ class DemoServer(NamedTuple):
     simulated: EngineName
     serves: dict[str, str]
     speed: Speed
+    gpu: str
+    gpus: int = 1
     max_parallel: int | None = None
 
 
@@ -39,6 +41,7 @@ SERVERS = (
         simulated="vllm",
         serves={"gpt-oss-120b": "openai/gpt-oss-120b"},
         speed=Speed(9_000, 0.018, 64),
+        gpu="H100 SXM 80 Go",
         max_parallel=128,
     ),
     DemoServer(
@@ -49,6 +52,7 @@ SERVERS = (
         simulated="litellm",
         serves={"mistral-small-3.2-24b": "mistral-small"},
         speed=Speed(7_000, 0.024, 64),
+        gpu="H100 SXM 80 Go",
     ),
     DemoServer(
         slug="reims-vllm-1",
@@ -58,6 +62,8 @@ SERVERS = (
         simulated="vllm",
         serves={"llama-3.3-70b": "meta-llama/Llama-3.3-70B-Instruct"},
         speed=Speed(3_500, 0.042, 48),
+        gpu="H100 SXM 80 Go",
+        gpus=2,
         max_parallel=96,
     ),
     DemoServer(
@@ -68,6 +74,7 @@ SERVERS = (
         simulated="lmdeploy",
         serves={"qwen-3-30b": "Qwen/Qwen3-30B-A3B"},
         speed=Speed(8_000, 0.015, 64),
+        gpu="A100 80 Go",
     ),
     DemoServer(
         slug="cotedazur-ollama-1",
@@ -77,6 +84,7 @@ SERVERS = (
         simulated="ollama",
         serves={"llama-3.1-8b": "llama3.1:8b"},
         speed=Speed(4_000, 0.020, 16),
+        gpu="L40S",
     ),
     DemoServer(
         slug="strasbourg-vllm-1",
@@ -86,6 +94,7 @@ SERVERS = (
         simulated="vllm",
         serves={"mistral-small-3.2-24b": "mistralai/Mistral-Small-3.2-24B-Instruct-2506"},
         speed=Speed(7_000, 0.024, 64),
+        gpu="H100 SXM 80 Go",
         max_parallel=128,
     ),
     DemoServer(
@@ -99,5 +108,6 @@ SERVERS = (
             "llama-3.1-8b": "llama-3.1-8b-instruct-q4_k_m",
         },
         speed=Speed(3_000, 0.012, 4),
+        gpu="V100 32 Go",
     ),
 )

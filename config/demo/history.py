@@ -11,6 +11,7 @@ from config.demo.usage import PERIOD, Asker, requests_between
 from federation.catalogue.enums import Capability
 from federation.catalogue.models import AIModel
 from federation.fleet.models import Deployment
+from routing.bridge.table import machine_of
 from routing.core.accounting import Closed
 from routing.core.enums import RoutingSetting
 
@@ -63,7 +64,9 @@ def _runners(register: Register) -> dict[str, list[Runner]]:
     found: dict[str, list[Runner]] = {plan.slug: [] for plan in MODELS}
     rows = {
         (row.server_id, row.served_name): row
-        for row in Deployment.objects.filter(server__in=[row for _plan, row in register.servers])
+        for row in Deployment.objects.filter(
+            server__in=[row for _plan, row in register.servers]
+        ).select_related("version__model", "server__site")
     }
     for plan, server in register.servers:
         for model_name, served_name in plan.serves.items():
@@ -75,6 +78,7 @@ def _runners(register: Register) -> dict[str, list[Runner]]:
                     institution=plan.institution,
                     speed=plan.speed,
                     tells_usage=plan.simulated != "llamacpp",
+                    machine=machine_of(rows[server.pk, served_name]),
                 )
             )
     return found

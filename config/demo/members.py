@@ -20,6 +20,7 @@ class DemoInstitution(NamedTuple):
     city: str | None
     labels: tuple[str, ...] = ()
     """Of its data centre: in the demonstration alone."""
+    pue: str | None = None
 
 
 class DemoAccount(NamedTuple):
@@ -69,11 +70,17 @@ class DemoCandidate(NamedTuple):
 
 
 INSTITUTIONS = (
-    DemoInstitution("rennes", "Université de Rennes", "Rennes", "Rennes", ("HDS", "SecNumCloud")),
-    DemoInstitution("reims", "Université de Reims Champagne-Ardenne", "Reims", "Reims"),
-    DemoInstitution("paris1", "Université Paris 1 Panthéon-Sorbonne", "Paris 1", "Paris"),
+    DemoInstitution(
+        "rennes", "Université de Rennes", "Rennes", "Rennes", ("HDS", "SecNumCloud"), "1.25"
+    ),
+    DemoInstitution("reims", "Université de Reims Champagne-Ardenne", "Reims", "Reims", (), "1.32"),
+    DemoInstitution(
+        "paris1", "Université Paris 1 Panthéon-Sorbonne", "Paris 1", "Paris", (), "1.40"
+    ),
     DemoInstitution("cotedazur", "Université Côte d’Azur", "Côte d’Azur", "Nice"),
-    DemoInstitution("strasbourg", "Université de Strasbourg", "Strasbourg", "Strasbourg", ("HDS",)),
+    DemoInstitution(
+        "strasbourg", "Université de Strasbourg", "Strasbourg", "Strasbourg", ("HDS",), "1.30"
+    ),
     DemoInstitution("orleans", "Université d’Orléans", "Orléans", None),
 )
 

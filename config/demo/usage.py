@@ -19,6 +19,8 @@ from routing.core.enums import Endpoint, RequestStatus, UsageSource
 from routing.core.ids import uuid7_floor
 from routing.core.request import OK
 from routing.core.retry import Failure
+from routing.core.usage import Usage
+from routing.gateway.impact import reckon
 
 PERIOD = timedelta(days=60)
 REQUESTS = 128_000
@@ -153,6 +155,15 @@ class _Draw:
         finished = min(finished, opened.received_at + MOST_SECONDS)
         counted = opened.stream and not runner.tells_usage
         reason = why(model, runners, draw, busy=self._busy, known=cached, is_retry=bool(attempts))
+        usage = Usage(
+            prompt=prompt,
+            cached=0 if counted else cached,
+            completion=completion,
+            reasoning=0 if counted else min(reasoning, completion),
+            source=UsageSource.COUNTED if counted or left else UsageSource.SERVER,
+        )
+        service_ms = round((finished - begun) * 1000)
+        among = (reason.in_flight + 1) * 1000
         return Closed(
             opened=opened,
             status=RequestStatus.ABANDONED if left else RequestStatus.OK,
@@ -160,14 +171,15 @@ class _Draw:
             server_id=runner.server_id,
             deployment_id=runner.deployment_id,
             model_served=runner.served_name,
-            prompt_tokens=prompt,
-            cached_tokens=0 if counted else cached,
-            completion_tokens=completion,
-            reasoning_tokens=0 if counted else min(reasoning, completion),
-            usage_source=UsageSource.COUNTED if counted or left else UsageSource.SERVER,
+            prompt_tokens=usage.prompt,
+            cached_tokens=usage.cached,
+            completion_tokens=usage.completion,
+            reasoning_tokens=usage.reasoning,
+            usage_source=usage.source,
             first_token_at=first if opened.stream else None,
             finished_at=finished,
             attempts=(*attempts, attempt(runner, begun, finished, OK, reason)),
+            energy=reckon(runner.machine, opened.endpoint, usage, service_ms, among).energy,
         )
 
 

@@ -18,6 +18,17 @@ class Engine(models.TextChoices):
     OPENAI = "openai", _("OpenAI-compatible")
 
 
+class Grid(models.TextChoices):
+    """The electricity grids whose factors are shipped (`billing.impact.factors`)."""
+
+    FRANCE = "FRA", _("France")
+    BELGIUM = "BEL", _("Belgium")
+    GERMANY = "DEU", _("Germany")
+    SWEDEN = "SWE", _("Sweden")
+    UNITED_STATES = "USA", _("United States")
+    WORLD = "WOR", _("Mean of the world")
+
+
 SERVER_STATE_LABELS = {
     ServerState.SUBMITTED.value: _("submitted"),
     ServerState.STAGING.value: _("staging"),

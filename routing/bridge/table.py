@@ -14,6 +14,9 @@ from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from billing.budgets import names_of
+from billing.impact.factors import SHIPPED
+from billing.impact.hardware import find_accelerator
+from billing.impact.weights import weight_bits
 from billing.models import THE_FEDERATION, Budget, PriceVersion
 from federation.access.models import ApiKey, Limit, Trial, scope_of
 from federation.catalogue.models import AIModel, Alias, MinimumService, ModelVersion, RoutingPolicy
@@ -174,7 +177,7 @@ def build_names(version: int) -> NamesSection:
         row.model_id: row for row in MinimumService.objects.in_force().filter(model__in=served)
     }
     running: dict[UUID, list[table.Deployment]] = defaultdict(list)
-    for row in _deployments().select_related("version", "server").order_by("pk"):
+    for row in _deployments().select_related("version__model", "server__site").order_by("pk"):
         running[row.version.model_id].append(_deployment(row))
     prices = {price.model_id: price for price in PriceVersion.objects.at(timezone.now())}
     models = {
@@ -256,6 +259,24 @@ def _deployment(row: Deployment) -> table.Deployment:
         server_id=str(row.server_id),
         served_name=row.served_name,
         endpoints=tuple(row.endpoints) or engine_named(row.server.engine).endpoints,
+        machine=machine_of(row),
+    )
+
+
+def machine_of(row: Deployment) -> table.Machine:
+    """Return what the energy of a deployment's answers is reckoned from."""
+    model, server = row.version.model, row.server
+    accelerator = find_accelerator(server.gpu_type)
+    pue = server.site.pue
+    active = model.active_parameters or model.parameters
+    return table.Machine(
+        params=float(model.parameters) if model.parameters else None,
+        active=float(active) if active else None,
+        bits=weight_bits(row.version.quantisation),
+        gpu=accelerator.code if accelerator else None,
+        gpus=server.gpu_count,
+        pue_milli=round(pue * 1000) if pue else None,
+        factors=SHIPPED[server.site.grid].name,
     )
 
 

@@ -63,6 +63,26 @@ class Ticked(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="tick"):
     """The model that serves in the place of the one asked for; empty when that one does."""
 
 
+class Energy(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a request took, as the model of `billing.impact` says; without a figure only the factor set is told.
+
+    mj, low_mj, high_mj  millijoules of the site, most likely, at least, at most
+    gpu_mj               millijoules of the GPUs alone, before meters correct it: the weight of the request's work
+    gpu_ms               GPUs times milliseconds at the server, shared with those who were there meanwhile
+    """
+
+    method: str
+    version: int = 0
+    mj: int = 0
+    low_mj: int = 0
+    high_mj: int = 0
+    gpu_mj: int = 0
+    gpu_ms: int = 0
+    batch_milli: int = 0
+    pue_milli: int = 0
+    factors: str = ""
+
+
 class Closed(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="close"):
     """How a request ended. Self-sufficient: it repeats what was opened."""
 
@@ -83,6 +103,8 @@ class Closed(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="close"):
     error_code: str = ""
     fallback_id: str = ""
     """The model that served in the place of the one asked for; empty when that one did."""
+    energy: Energy | None = None
+    """None where nothing was answered, and in lines of earlier versions."""
 
     @property
     def model_id(self) -> str:

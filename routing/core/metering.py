@@ -5,13 +5,21 @@ Not here: whole answers and the shapes of usage (`usage`), what an error means (
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
 from routing.core.enums import Endpoint, UsageSource
-from routing.core.sse import DONE, EVENT_ENDS, data_of, last_event_end, read_object, split_events
+from routing.core.sse import (
+    DONE,
+    EVENT_ENDS,
+    data_of,
+    last_event_end,
+    read_object,
+    split_events,
+    with_data,
+)
 from routing.core.usage import Usage, reported_counts, usage_from
 
 MAX_HELD = 8 * 1024 * 1024
@@ -63,6 +71,7 @@ class StreamMeter:
         "_dialect",
         "_find_content",
         "_held",
+        "_more",
         "_prompt_estimate",
         "_reported",
         "_strip_usage",
@@ -72,12 +81,23 @@ class StreamMeter:
         "has_first_event",
     )
 
-    def __init__(self, endpoint: str, *, strip_usage: bool, prompt_estimate: int = 0) -> None:
-        """`strip_usage`: drop the event that carries nothing but usage, because the client did not ask for it."""
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        strip_usage: bool,
+        prompt_estimate: int = 0,
+        more: Callable[[Usage], Mapping[str, object]] | None = None,
+    ) -> None:
+        """`strip_usage`: drop the event that carries nothing but usage, because the client did not ask for it.
+
+        `more` is what the client asked to be told beside the tokens, in each event that reports them all.
+        """
         self._dialect = _DIALECTS.get(endpoint, _OTHER)
         self._find_content: Callable[[bytes], list[bytes]] = self._dialect.content.findall
         self._strip_usage = strip_usage
         self._prompt_estimate = prompt_estimate
+        self._more = more
         self._reported: dict[str, int] = {}
         self._held = bytearray()
         self.has_first_event = False
@@ -168,8 +188,19 @@ class StreamMeter:
                     break
                 if reports and self._strip_usage and _is_bare(value):
                     continue
+                if reports and self._more and "completion" in self._reported:
+                    event = self._with_more(event, value)
             kept.append(event)
         return b"".join(kept)
+
+    def _with_more(self, event: bytes, value: dict[str, Any]) -> bytes:
+        """Return an event that reports usage with what the client asked for beside it."""
+        usage = _usage_in(value)
+        assert self._more is not None
+        if not isinstance(usage, dict):
+            return event
+        usage.update(self._more(self.usage))
+        return with_data(event, value)
 
     def _note(self, value: dict[str, Any]) -> bool:
         """Note what an event reports; return whether it is usage."""

@@ -14,6 +14,7 @@ EVENT_ENDS = (b"\n\n", b"\n\r\n")
 DONE = b"[DONE]"
 _EVENT_END = re.compile(rb"\n\r?\n")  # either of them, whichever comes first
 _decode_json = msgspec.json.Decoder().decode
+_encode_json = msgspec.json.Encoder().encode
 
 
 def last_event_end(buffer: bytes | bytearray, start: int = 0) -> int:
@@ -36,6 +37,12 @@ def data_of(event: bytes) -> bytes | None:
     """Return what the `data` lines of an event hold, None when it has none (a comment, a bare name)."""
     lines = [line[5:] for line in event.splitlines() if line.startswith(b"data:")]
     return b"\n".join(lines).strip() if lines else None
+
+
+def with_data(event: bytes, value: object) -> bytes:
+    """Return an event with other data, its name and whatever else it has as they were."""
+    rest = [line for line in event.splitlines() if line and not line.startswith(b"data:")]
+    return b"\n".join((*rest, b"data: " + _encode_json(value))) + b"\n\n"
 
 
 def read_object(data: bytes) -> dict[str, Any] | None:

@@ -78,6 +78,22 @@ class Budget(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     name: str = ""
 
 
+class Machine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a deployment's energy is reckoned from (`billing.impact`); a None is not known.
+
+    Parameters in 10⁹, `bits` of one as stored, `gpu` a code of `billing.impact.hardware`, `factors` the name of the
+    site's factor set.
+    """
+
+    params: float | None = None
+    active: float | None = None
+    bits: float | None = None
+    gpu: str | None = None
+    gpus: int | None = None
+    pue_milli: int | None = None
+    factors: str = ""
+
+
 class Deployment(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A model version served by a server, under the name that this server knows."""
 
@@ -86,6 +102,7 @@ class Deployment(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     served_name: str
     endpoints: tuple[str, ...] = ()
     """Paths below /v1 that the server was declared to answer; empty when unknown."""
+    machine: Machine = Machine()
 
 
 class End(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -6,8 +6,9 @@ opened, so that it stands alone.
 
 import time
 
-from routing.core.accounting import Attempt, Closed, Opened, Ticked
+from routing.core.accounting import Attempt, Closed, Energy, Opened, Ticked
 from routing.core.enums import RequestStatus
+from routing.core.occupancy import Occupancy
 from routing.core.retry import Failure
 from routing.core.usage import Usage
 from routing.dispatch.door import Dispatcher
@@ -24,11 +25,18 @@ class Entry:
     """Opened by being made. Raises `ApiError` when nothing can be written down."""
 
     def __init__(
-        self, spool: Spool, dispatcher: Dispatcher, metrics: Metrics, opened: Opened
+        self,
+        spool: Spool,
+        dispatcher: Dispatcher,
+        metrics: Metrics,
+        occupancy: Occupancy,
+        opened: Opened,
     ) -> None:
         self._spool = spool
         self._dispatcher = dispatcher
         self._metrics = metrics
+        self._occupancy = occupancy
+        self._mark = self._begun = 0.0
         self._opened = opened
         self._attempts: tuple[Attempt, ...] = ()
         self._grant: Grant | None = None
@@ -52,6 +60,8 @@ class Entry:
 
     def begin_attempt(self, grant: Grant) -> None:
         self._grant, self._attempt_began = grant, time.time()
+        self._begun = time.monotonic()
+        self._mark = self._occupancy.begin(grant.server_id, self._begun)
         self._dispatcher.report(Started(id=grant.id, attempt=grant.attempt))
 
     def fail_attempt(self, failure: Failure) -> None:
@@ -59,7 +69,8 @@ class Entry:
         attempts, half = self._attempts_until_now(failure, time.time()), MOST_ATTEMPTS // 2
         if len(attempts) > MOST_ATTEMPTS:
             attempts = attempts[:half] + attempts[half + 1 :]
-        self._attempts, self._grant = attempts, None
+        self._attempts = attempts
+        self._leave()
 
     def first_token(self, after_ms: int) -> None:
         assert self._grant is not None
@@ -92,6 +103,7 @@ class Entry:
         http_status: int,
         usage: Usage,
         error_code: str = "",
+        energy: Energy | None = None,
     ) -> None:
         """Write how the request ended; a second time it writes nothing."""
         if self.closed:
@@ -117,6 +129,7 @@ class Entry:
             attempts=attempts,
             error_code=error_code,
             fallback_id=self.fallback_id,
+            energy=energy,
         )
         self._spool.write(record)
         self.closed = True  # Not before: a line that could not be written is still owed.
@@ -125,7 +138,7 @@ class Entry:
 
     def settle(self) -> None:
         """Give the server back, once nothing more is read from it."""
-        grant, self._grant = self._grant, None
+        grant = self._leave()
         if grant is not None:
             self._dispatcher.report(
                 Ended(
@@ -137,6 +150,20 @@ class Entry:
                     completion_tokens=self._usage.completion,
                 )
             )
+
+    @property
+    def service(self) -> tuple[int, int]:
+        """Milliseconds at the present server, and the requests that it worked on at a time, thousandths."""
+        assert self._grant is not None
+        now = time.monotonic()
+        among = self._occupancy.mean_milli(self._grant.server_id, self._mark, self._begun, now)
+        return round((now - self._begun) * 1000), among
+
+    def _leave(self) -> Grant | None:
+        grant, self._grant = self._grant, None
+        if grant is not None:
+            self._occupancy.end(grant.server_id, time.monotonic())
+        return grant
 
     def _accounted(self, record: Closed) -> Accounted:
         return Accounted(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from routing.core.conformity import ConformityJob, Line
 from routing.core.ids import uuid7
+from routing.core.occupancy import Occupancy
 from routing.core.pricing import Standings
 from routing.core.stops import Stops
 from routing.core.table import Section, Server, Table
@@ -58,6 +59,7 @@ class Gateway:
         self.wrong_keys = WrongKeys(limits.wrong_keys_per_minute)
         self.origins = Origins(settings.cors_origins)
         self.metrics = Metrics()
+        self.occupancy = Occupancy()
         self.connections: set[Connection] = set()
         self.exchanges: set[Exchange] = set()
         self.journeys: set[Journey] = set()

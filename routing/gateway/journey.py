@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import math
+from collections.abc import Mapping
 from functools import partial
 
 import msgspec
@@ -24,6 +25,7 @@ from routing.gateway.exchange import TOLD, Cut, Exchange
 from routing.gateway.fallback import FALLBACK, stand_in, ticket_for
 from routing.gateway.fallback import TOLD as TOLD_OF_FALLBACK
 from routing.gateway.gateway import Gateway
+from routing.gateway.impact import IMPACT, Reckoned, reckon, told_of, wanted
 from routing.gateway.paths import at_server
 from routing.gateway.quotas import quota_headers
 from routing.gateway.relay import Interrupted, Passage
@@ -54,7 +56,9 @@ class Journey:
         self, gateway: Gateway, exchange: Exchange, order: Order, body: Body, received_at: float
     ) -> None:
         opened = opening(order, body, exchange.id, exchange.client_id, received_at)
-        self._entry = Entry(gateway.spool, gateway.dispatcher, gateway.metrics, opened)
+        self._entry = Entry(
+            gateway.spool, gateway.dispatcher, gateway.metrics, gateway.occupancy, opened
+        )
         self._ticket = ticket(
             opened,
             order,
@@ -75,6 +79,8 @@ class Journey:
         self._passage: Passage | None = None
         self._recalled: Failure | None = None
         self._has_fallen_back = False
+        self._wishes = wanted(exchange.header(IMPACT).decode(errors="replace"))
+        self._reckoned: tuple[Usage, Reckoned] | None = None
 
     @property
     def hears(self) -> tuple[str, int] | None:
@@ -214,8 +220,9 @@ class Journey:
             target.hidden_words(model.name),
             partial(self._gateway.targets.is_other_model, target),
             endpoint=self._order.endpoint,
-            strip_usage=not self._order.wants_usage,
+            strip_usage=not (self._order.wants_usage or self._wishes),
             prompt_estimate=self._ticket.prompt_estimate,
+            more=self._more if self._wishes else None,
         )
         response = await self._send(target)
         try:
@@ -341,7 +348,27 @@ class Journey:
     ) -> None:
         if self._passage is not None:
             self._entry.model_served = self._passage.renaming.seen
-        self._entry.close(outcome, status, http_status, usage, error_code)
+        energy = self._reckon(usage).energy if self._was_served(http_status, usage) else None
+        self._entry.close(outcome, status, http_status, usage, error_code, energy)
+
+    # What it took, reckoned once for each count: what the client is told and what is accounted are one figure.
+
+    def _was_served(self, http_status: int, usage: Usage) -> bool:
+        """Say whether a server has answered: with tokens, or with something that has none."""
+        answered = self._passage is not None and self._passage.committed
+        return self._entry.is_trying and answered and http_status < 300
+
+    def _reckon(self, usage: Usage) -> Reckoned:
+        if self._reckoned is None or self._reckoned[0] != usage:
+            assert self._target is not None
+            machine, endpoint = self._target.deployment.machine, self._order.endpoint
+            self._reckoned = usage, reckon(machine, endpoint, usage, *self._entry.service)
+        return self._reckoned[1]
+
+    def _more(self, usage: Usage) -> Mapping[str, object]:
+        """Return what the client asked to hear of its answer's impact."""
+        assert self._target is not None
+        return told_of(self._target.deployment.machine, self._reckon(usage), self._wishes)
 
     def _usage_so_far(self) -> Usage:
         """Return what a cut request has used: what came, or at least the prompt that a server was sent."""

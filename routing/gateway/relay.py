@@ -5,7 +5,7 @@ Raises `Failed` while another server may still be asked, `ApiError` for the clie
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -16,6 +16,7 @@ from routing.core.usage import WRITING, Usage, usage_of_answer
 from routing.gateway.cleaning import find_error, read_error
 from routing.gateway.errors import ApiError, Code
 from routing.gateway.exchange import Budget, Exchange
+from routing.gateway.impact import IMPACT, with_usage
 from routing.gateway.renaming import Renaming
 from routing.gateway.verdicts import (
     Failed,
@@ -34,6 +35,7 @@ _PATIENCE_WHEN_DONE = 1.0
 _ERROR_STARTS = (b"{", b'"')  # of an error that is an object, or LiteLLM's text; never null
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _anything = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
 
 
 class Interrupted(Exception):
@@ -75,6 +77,7 @@ class Passage:
         endpoint: str,
         strip_usage: bool,
         prompt_estimate: int,
+        more: Callable[[Usage], Mapping[str, object]] | None,
     ) -> None:
         self._exchange = exchange
         self._story = story
@@ -83,7 +86,10 @@ class Passage:
         self._is_other_model = is_other_model
         self._endpoint = endpoint
         self._prompt_estimate = prompt_estimate
-        self.meter = StreamMeter(endpoint, strip_usage=strip_usage, prompt_estimate=prompt_estimate)
+        self._more = more
+        self.meter = StreamMeter(
+            endpoint, strip_usage=strip_usage, prompt_estimate=prompt_estimate, more=more
+        )
         self.committed = False
 
     async def carry(self, response: Response, held: Budget, max_held: int) -> None:
@@ -185,10 +191,20 @@ class Passage:
         usage = self._check(response, body)
         self._refuse_unpromised()
         self._commit()
+        if self._more is not None:
+            body = self._told_more(body, usage)
         self._story.completes(response.status, usage)
         await self._exchange.answer(
             response.status, self.renaming.apply(body), _content_type(response)
         )
+
+    def _told_more(self, body: bytes, usage: Usage) -> bytes:
+        """Return a whole answer with what the client asked to hear of it; a header says the same."""
+        assert self._more is not None
+        found = self._more(usage)
+        self._exchange.add_header(IMPACT, _encode(found))
+        is_object = expects_json(self._endpoint) and body.lstrip()[:1] == b"{"
+        return with_usage(body, found) if is_object else body
 
     async def _long(self, response: Response, parts: list[bytes]) -> None:
         """Pass on as it comes what is too long to be held."""

@@ -50,6 +50,7 @@ async def keep_measuring(gateway: Gateway, http: httpx.AsyncClient) -> None:
             have_metrics.add(server.id)
             del silent_until[server.id]
             gateway.dispatcher.report(_gauges(gateway, server, load))
+            gateway.occupancy.hear(server.id, load.running, loop.time())
         else:
             pause = AGAIN_SECONDS if server.id in have_metrics else NO_METRICS_SECONDS
             silent_until[server.id] = now + pause

@@ -198,7 +198,14 @@ class Album:
     def _of_a_department(self) -> list[tuple[str, str]]:
         world, place = self.world, "?at=rennes"
         of_a_server = (
-            *("server_report", "affected", "guest_rules", "rotate_key", "server_calendar"),
+            *(
+                "server_report",
+                "affected",
+                "guest_rules",
+                "rotate_key",
+                "server_machine",
+                "server_calendar",
+            ),
             "server_certificates",
         )
         form = world.form.server_id

@@ -26,6 +26,7 @@ from routing.core.keys import digest
 from routing.core.table import (
     Deployment,
     Limit,
+    Machine,
     Model,
     Names,
     NamesSection,
@@ -111,8 +112,14 @@ def a_server(name: str, url: str, token: str | None = None, **changes: Any) -> S
     return msgspec.structs.replace(server, **changes)
 
 
-def a_model(*servers: str, name: str = MODEL, served_name: str = "", **changes: Any) -> Model:
-    """Return a model that each of `servers` serves, in turn."""
+def a_model(
+    *servers: str,
+    name: str = MODEL,
+    served_name: str = "",
+    machine: Machine | None = None,
+    **changes: Any,
+) -> Model:
+    """Return a model that each of `servers` serves, in turn, on such a machine."""
     model = Model(
         id=an_id(name),
         name=name,
@@ -127,6 +134,7 @@ def a_model(*servers: str, name: str = MODEL, served_name: str = "", **changes: 
                 id=an_id(f"{name} at {server}"),
                 server_id=an_id(server),
                 served_name=served_name or name,
+                machine=machine or Machine(),
             )
             for server in servers
         ),

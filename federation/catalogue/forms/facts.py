@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, cast
 
 from django import forms
@@ -80,6 +81,17 @@ def _description(label: Any) -> forms.CharField:
     )
 
 
+def _billions(label: Any, help_text: Any) -> forms.DecimalField:
+    return forms.DecimalField(
+        required=False,
+        min_value=Decimal("0.001"),
+        max_digits=8,
+        decimal_places=3,
+        label=label,
+        help_text=help_text,
+    )
+
+
 class FactsForm(forms.Form):
     """The facts of one card, with the mark of those that it was made from."""
 
@@ -116,6 +128,18 @@ class FactsForm(forms.Form):
             "What the publisher promises. The card shows beside each whether our servers were tested."
         ),
     )
+    parameters = _billions(
+        gettext_lazy("Parameters, in billions"),
+        gettext_lazy(
+            "All of them, such as 24 or 117. The energy of an answer is reckoned from it."
+        ),
+    )
+    active_parameters = _billions(
+        gettext_lazy("Active parameters, in billions"),
+        gettext_lazy(
+            "Of a mixture of experts, those that one token uses, such as 5.1; else empty."
+        ),
+    )
     languages = LanguagesField(
         required=False,
         max_length=1000,
@@ -128,6 +152,13 @@ class FactsForm(forms.Form):
         facts = facts_of(model)
         super().__init__(data, initial=cast(dict[str, Any], facts))
         self.fields["seen"] = SeenField(facts)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        total, active = cleaned.get("parameters"), cleaned.get("active_parameters")
+        if active is not None and (total is None or active > total):
+            self.add_error("active_parameters", _("Active parameters are some of all of them."))
+        return cleaned
 
     def save(self, by: User) -> AIModel | None:
         """Write. None, with the reason in the form, when it is refused."""

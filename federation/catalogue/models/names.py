@@ -1,6 +1,8 @@
 """Models, their immutable versions, public names and routing policies. Which server runs them is the fleet's."""
 
 from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
@@ -31,6 +33,17 @@ LONGEST_DESCRIPTION = 2000
 SERVED = sorted(stage.value for stage in SERVED_STAGES)
 OPEN_TO_ALL = sorted(stage.value for stage in OPEN_STAGES)
 LEAVING = sorted((LifecycleStage.DEPRECATED.value, LifecycleStage.RETIRED.value))
+
+
+def _billions(label: Any) -> Any:
+    return models.DecimalField(
+        label,
+        max_digits=8,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.001"))],
+    )
 
 
 class AIModelQuerySet(models.QuerySet["AIModel"]):
@@ -102,6 +115,8 @@ class AIModel(Row):
         default=list,
         blank=True,
     )
+    parameters = _billions(_("parameters, in billions"))
+    active_parameters = _billions(_("active parameters, in billions"))
     category = models.CharField(
         _("category"), max_length=16, choices=Category, default=Category.GENERALIST
     )
@@ -167,6 +182,17 @@ class AIModel(Row):
             models.CheckConstraint(
                 condition=Q(licence_url="") | Q(licence_url__startswith="https://"),
                 name="a_licence_s_page_is_encrypted",
+            ),
+            models.CheckConstraint(
+                condition=Q(active_parameters__isnull=True)
+                | Q(parameters__isnull=False, active_parameters__lte=F("parameters")),
+                name="active_parameters_are_some_of_all",
+            ),
+            models.CheckConstraint(
+                condition=Q(parameters__gt=0)
+                & (Q(active_parameters__isnull=True) | Q(active_parameters__gt=0))
+                | Q(parameters__isnull=True),
+                name="a_model_has_parameters",
             ),
         )
 

@@ -1,6 +1,7 @@
 """Writes about what the catalogue holds: models and their versions."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import TypedDict
 
 from django.db import transaction
@@ -29,6 +30,8 @@ class ModelFacts(TypedDict, total=False):
     languages: Sequence[str]
     capabilities: Sequence[str]
     category: Category
+    parameters: Decimal | None
+    active_parameters: Decimal | None
 
 
 @transaction.atomic

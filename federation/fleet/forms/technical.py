@@ -18,7 +18,8 @@ from federation.fleet.forms.pem import (
     key_field,
 )
 from federation.fleet.models import Site, TechnicalForm
-from federation.fleet.models.technical import MOST_GPUS, MOST_PARALLEL, MOST_RESERVED, MOST_TOKENS
+from federation.fleet.models.servers import MOST_GPUS
+from federation.fleet.models.technical import MOST_PARALLEL, MOST_RESERVED, MOST_TOKENS
 from federation.fleet.operations.technical import (
     FIELDS,
 )

@@ -2,18 +2,20 @@
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from federation.base import Row
 from federation.catalogue.models import AIModel, ModelVersion
-from federation.fleet.enums import SERVER_STATE_LABELS, DeploymentState, Engine
+from federation.fleet.enums import SERVER_STATE_LABELS, DeploymentState, Engine, Grid
 from federation.members.models import SLUG, Institution
 from federation.people.models import User
 from federation.people.scope import institution_ids_for, sees_everything
 from routing.core.enums import PriorityClass, ServerState
+
+MOST_GPUS = 4096
 
 
 class SiteQuerySet(models.QuerySet["Site"]):
@@ -39,6 +41,9 @@ class Site(Row):
         blank=True,
         validators=[MinValueValidator(1)],
     )
+    grid = models.CharField(
+        _("electricity grid"), max_length=3, choices=Grid, default=Grid.FRANCE, db_default="FRA"
+    )
     labels = ArrayField(
         models.CharField(max_length=40), verbose_name=_("labels"), default=list, blank=True
     )
@@ -53,6 +58,7 @@ class Site(Row):
                 fields=("institution", "name"), name="a_site_name_is_unique_in_its_institution"
             ),
             models.CheckConstraint(condition=Q(pue__gte=1), name="a_pue_is_at_least_one"),
+            models.CheckConstraint(condition=Q(grid__in=Grid.values), name="a_grid_is_known"),
         )
 
     def __str__(self) -> str:
@@ -96,6 +102,13 @@ class InferenceServer(Row):
         _("most requests at once"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
     ca_bundle = models.TextField(_("certificate authority"), blank=True)
+    gpu_type = models.CharField(_("type of GPU"), max_length=80, blank=True, db_default="")
+    gpu_count = models.PositiveSmallIntegerField(
+        _("number of GPUs"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_GPUS)],
+    )
     registered_by = models.ForeignKey(
         User,
         models.PROTECT,

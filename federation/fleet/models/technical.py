@@ -10,14 +10,13 @@ from django.utils.translation import gettext_lazy as _
 from federation.base import Row
 from federation.catalogue.models import PUBLIC_NAME, AIModel
 from federation.fleet.enums import Availability, Engine, FormState, Modality, SiteLabel
-from federation.fleet.models.servers import InferenceServer, Site
+from federation.fleet.models.servers import MOST_GPUS, InferenceServer, Site
 from federation.members.models import Institution
 from federation.people.enums import Role
 from federation.people.models import User
 from federation.people.scope import institution_ids_for, sees_everything
 
 MOST_TOKENS = 16_777_216
-MOST_GPUS = 4096
 MOST_PARALLEL = 10_000
 MOST_RESERVED = 90
 """Per cent: what is lent must be worth lending."""

@@ -1,7 +1,11 @@
 """Sites and servers: registering them, and moving a server along its states."""
 
+from decimal import Decimal
+from typing import TypedDict
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from federation.fleet import policies
@@ -22,6 +26,16 @@ from routing.core.enums import ServerState
 from routing.upstream.egress import parse_base_url
 from routing.upstream.errors import EgressRefused
 
+
+class Machine(TypedDict):
+    """What the energy of a server's answers depends on, beside the model. `pue` and `grid` are the site's."""
+
+    gpu_type: str
+    gpu_count: int | None
+    pue: Decimal | None
+    grid: str
+
+
 FORM_FOLLOWS = {
     (ServerState.STAGING, ServerState.LIVE): (FormState.CHECKED, FormState.ACCEPTED),
     (ServerState.LIVE, ServerState.STAGING): (FormState.ACCEPTED, FormState.SUBMITTED),
@@ -31,7 +45,12 @@ FORM_FOLLOWS = {
 
 @transaction.atomic
 def add_site(
-    *, by: Actor, institution: Institution, name: str, city: str = "", pue: str | None = None
+    *,
+    by: Actor,
+    institution: Institution,
+    name: str,
+    city: str = "",
+    pue: Decimal | str | None = None,
 ) -> Site:
     """Write a data centre of an institution into the register."""
     policies.check_register_server(by, institution)
@@ -124,6 +143,49 @@ def limit_server(
         diff={"max_parallel": [before, max_parallel]},
     )
     return locked
+
+
+@transaction.atomic
+def describe_machine(*, by: Actor, server: InferenceServer, machine: Machine) -> InferenceServer:
+    """Say what the energy of a server is reckoned from; its technical form follows.
+
+    PUE and grid are the site's, and hold for each server that stands there.
+    """
+    locked = locked_server(server)
+    policies.check_manage_server(by, locked)
+    site = Site.objects.select_for_update().get(pk=locked.site_id)
+    before = machine_of(locked)
+    locked.gpu_type, locked.gpu_count = machine["gpu_type"].strip(), machine["gpu_count"]
+    site.pue, site.grid = machine["pue"], machine["grid"]
+    locked.site = site
+    locked.full_clean()
+    site.full_clean()
+    after = machine_of(locked)
+    if after == before:
+        return locked
+    locked.save(update_fields=["gpu_type", "gpu_count"])
+    site.save(update_fields=["pue", "grid"])
+    TechnicalForm.objects.filter(server=locked).update(
+        gpu_type=locked.gpu_type, gpu_count=locked.gpu_count, number=F("number") + 1
+    )
+    record(
+        by=by,
+        verb="fleet.describe_machine",
+        obj=locked,
+        institution=locked.institution,
+        diff={name: [before[name], after[name]] for name in before if before[name] != after[name]},  # type: ignore[literal-required]
+    )
+    return locked
+
+
+def machine_of(server: InferenceServer) -> Machine:
+    """Return what is known of a server's machine and its site."""
+    return Machine(
+        gpu_type=server.gpu_type,
+        gpu_count=server.gpu_count,
+        pue=server.site.pue,
+        grid=server.site.grid,
+    )
 
 
 @transaction.atomic

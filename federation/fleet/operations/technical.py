@@ -270,6 +270,8 @@ def _register(by: Actor, form: TechnicalForm) -> InferenceServer:
         ca_bundle=form.ca_bundle,
         state=ServerState.SUBMITTED.value,
         max_parallel=form.max_parallel,
+        gpu_type=form.gpu_type,
+        gpu_count=form.gpu_count,
         registered_by=by if isinstance(by, User) else None,
     )
     server.full_clean()
@@ -349,6 +351,7 @@ def _update(
     server.name, server.engine = form.server_name, form.engine
     server.base_url, server.max_parallel = form.base_url, form.max_parallel
     server.ca_bundle = form.ca_bundle
+    server.gpu_type, server.gpu_count = form.gpu_type, form.gpu_count
     server.full_clean()
     server.save()
     if {"model", "proposed_model", "served_name", "quantisation", "context_length"} & set(changed):

@@ -15,13 +15,25 @@ from billing.checks import findings
 from billing.models import UsageDay, UsageHour, UsageMonth, UsageRecord
 from billing.periods import Period
 from billing.rollups import LEVELS, wrong_sums
-from routing.core.accounting import Closed
+from routing.core.accounting import Closed, Energy
 from routing.core.enums import RequestStatus
 from tests.integration.billing.conftest import id_at
 from tests.support.records import closed, opened
 
 NEW_YEAR = datetime(2026, 12, 31, 22, 59, 59, tzinfo=UTC)
 KEYS = [str(UUID(int=n)) for n in range(1, 4)]
+
+
+def some_energy(draw: random.Random) -> Energy:
+    central = draw.randrange(10_000)
+    return Energy(
+        method=draw.choice(["measured", "model", "gpu-time"]),
+        mj=central,
+        low_mj=central // 2,
+        high_mj=central * 3,
+        gpu_ms=draw.randrange(5_000),
+        factors=draw.choice(["FRA-1", "BEL-1"]),
+    )
 
 
 def request(n: int, **facts: object) -> Closed:
@@ -38,6 +50,7 @@ def request(n: int, **facts: object) -> Closed:
         "prompt_tokens": draw.randrange(1000),
         "first_token_at": draw.choice([None, at.timestamp() + draw.random() * 40]),
         "finished_at": at.timestamp() + draw.randrange(-5, 500),
+        "energy": draw.choice([None, Energy(method="none", factors="FRA-1"), some_energy(draw)]),
     }
     return closed(asked, **(told | facts))
 

@@ -18,6 +18,7 @@ from federation.catalogue.enums import Capability
 from routing.core.accounting import Closed
 from routing.core.enums import RequestStatus, RoutingSetting, UsageSource
 from routing.core.ids import uuid7_time
+from routing.core.table import Machine
 
 END = datetime(2026, 6, 5, 16, 20, tzinfo=UTC)
 """A Friday in term."""
@@ -43,6 +44,7 @@ OFFERED = {
                 institution=server.institution,
                 speed=server.speed,
                 tells_usage=server.simulated != "llamacpp",
+                machine=Machine(gpu="H100", factors="FRA-1"),
             )
             for server in SERVERS
             if model.slug in server.serves

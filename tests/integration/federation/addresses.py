@@ -279,7 +279,14 @@ PASSKEYS = Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN)
 RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(
         [
-            *("affected", "server_report", "server_pulse", "guest_rules", "run_again"),
+            *(
+                "affected",
+                "server_report",
+                "server_pulse",
+                "guest_rules",
+                "server_machine",
+                "run_again",
+            ),
             *("rotate_key", "server_calendar", "accept_server", "decline_server", "grant_egress"),
         ],
         of_servers(),

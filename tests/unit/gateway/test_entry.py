@@ -5,6 +5,7 @@ from pathlib import Path
 from routing.core.accounting import Closed, Opened, read_frames
 from routing.core.enums import RequestStatus
 from routing.core.ids import uuid7
+from routing.core.occupancy import Occupancy
 from routing.core.retry import Failure
 from routing.core.usage import Usage
 from routing.dispatch.local import LocalDispatcher
@@ -45,7 +46,7 @@ def a_grant(attempt: int) -> Grant:
 
 def test_a_request_that_met_full_servers_for_long_is_accounted(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "i", 0)
-    entry = Entry(spool, LocalDispatcher(), Metrics(), opened())
+    entry = Entry(spool, LocalDispatcher(), Metrics(), Occupancy(), opened())
     grants = [a_grant(number) for number in range(1, 501)]
     for grant in grants[:-1]:
         entry.begin_attempt(grant)

@@ -1,0 +1,128 @@
+"""The energy of an answer, and what a client that asks hears of it: `x-ilaas-impact`, `usage.impact`, `usage.carbon`.
+
+Reckoned once, when the answer's usage is known: what the client hears is what the accounts keep.
+"""
+
+from collections.abc import Container, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
+
+from billing.impact.carbon import usage_carbon, usage_impact
+from billing.impact.energy import (
+    DEFAULT_PUE_MILLI,
+    Conditions,
+    Estimate,
+    Instance,
+    Tokens,
+    estimate,
+    estimate_gpu_time,
+)
+from billing.impact.enums import Method
+from billing.impact.factors import NAMED, embodied, impact
+from billing.impact.hardware import ACCELERATORS
+from routing.core.accounting import Energy
+from routing.core.sse import read_object
+from routing.core.table import Machine
+from routing.core.usage import WRITING, Usage
+
+IMPACT = b"x-ilaas-impact"
+"""In a request what is wanted, `1` or `impact`, `carbon`, or both; in an answer the figures as JSON."""
+_YES = {"1", "true", "yes"}
+_KNOWN = _YES | {"impact", "carbon"}
+_MILLI = 1_000
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Reckoned(NamedTuple):
+    """What the accounts keep, and the estimate that it is made of."""
+
+    energy: Energy
+    estimate: Estimate
+
+
+@lru_cache(maxsize=4096)
+def instance_of(machine: Machine) -> Instance | None:
+    """Return what the model of energy takes; None when the model's size or the accelerators are not known."""
+    accelerator = ACCELERATORS.get(machine.gpu or "")
+    if accelerator is None or not (machine.params and machine.active and machine.bits):
+        return None
+    try:
+        return Instance(
+            params=machine.params,
+            active=machine.active,
+            bits=machine.bits,
+            accelerator=accelerator,
+            n_gpu=machine.gpus or 1,
+        )
+    except ValueError:
+        return None
+
+
+def reckon(
+    machine: Machine, endpoint: str, usage: Usage, service_ms: int, batch_milli: int
+) -> Reckoned:
+    """Return the energy of an answer of `usage` that took `service_ms` among `batch_milli` requests at a time."""
+    pue_milli = max(machine.pue_milli or DEFAULT_PUE_MILLI, _MILLI)
+    conditions = Conditions(batch_milli=batch_milli, pue_milli=pue_milli)
+    told = _estimate(machine, endpoint, usage, service_ms, conditions)
+    at_site = told.energy.scaled(pue_milli / _MILLI)
+    gpus = (machine.gpus or 1) if machine.gpu in ACCELERATORS else 0
+    energy = Energy(
+        method=told.method.value,
+        version=told.method_version,
+        mj=round(at_site.central),
+        low_mj=round(at_site.low),
+        high_mj=round(at_site.high),
+        gpu_mj=told.gpu_mj,
+        gpu_ms=round(gpus * max(service_ms, 0) / conditions.batch),
+        batch_milli=max(batch_milli, _MILLI),
+        pue_milli=pue_milli,
+        factors=machine.factors,
+    )
+    return Reckoned(energy, told)
+
+
+def wanted(header: str) -> frozenset[str]:
+    """Return which of `impact` and `carbon` a request asks for."""
+    words = {word.strip().lower() for word in header.split(",")}
+    return frozenset("impact" if word in _YES else word for word in words & _KNOWN)
+
+
+def told_of(machine: Machine, reckoned: Reckoned, wishes: Container[str]) -> dict[str, object]:
+    """Return what an answer's `usage` gets beside its tokens; `carbon` only where there is a figure."""
+    energy, told = reckoned
+    factors = NAMED.get(energy.factors)
+    accelerator = ACCELERATORS.get(machine.gpu or "")
+    if factors is None or accelerator is None:
+        return {"impact": {"method": Method.NONE.value}} if "impact" in wishes else {}
+    machines = embodied(accelerator, energy.gpu_ms / _MILLI)
+    costs = impact(told.energy, told.pue_milli, factors, machines=machines)
+    found: dict[str, object] = {}
+    if "impact" in wishes:
+        found["impact"] = usage_impact(told, costs, factors)
+    if "carbon" in wishes:
+        found["carbon"] = usage_carbon(costs)
+    return found
+
+
+def with_usage(body: bytes, extra: Mapping[str, object]) -> bytes:
+    """Return a whole JSON answer with more in its `usage`; one that has none is left as it is."""
+    fields = _decode_fields(body)
+    usage = read_object(bytes(fields.get("usage", b"")))
+    if usage is None:
+        return body
+    return _encode({**fields, "usage": {**usage, **extra}})
+
+
+def _estimate(
+    machine: Machine, endpoint: str, usage: Usage, service_ms: int, conditions: Conditions
+) -> Estimate:
+    instance = instance_of(machine)
+    if endpoint in WRITING and instance is not None:
+        tokens = Tokens(prompt=usage.prompt, cached=usage.cached, completion=usage.completion)
+        return estimate(instance, tokens, conditions)
+    accelerator = ACCELERATORS.get(machine.gpu or "")
+    return estimate_gpu_time(accelerator, machine.gpus or 1, service_ms, conditions)

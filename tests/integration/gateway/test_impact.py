@@ -1,0 +1,139 @@
+"""What an answer took: reckoned for the accounts, and told to a client that asks."""
+
+import json
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from routing.core.accounting import Energy
+from routing.core.table import Machine
+from routing.simulator import Simulated
+from tests.integration.gateway.conftest import NAMES, SERVED, TOKEN
+from tests.integration.gateway.test_protocols import ASKED
+from tests.support.router import (
+    MODEL,
+    Router,
+    a_model,
+    a_server,
+    chat,
+    events,
+    names,
+    principals,
+    running_router,
+    servers,
+)
+
+LLAMA_70B = Machine(
+    params=70.6, active=70.6, bits=16, gpu="H100", gpus=4, pue_milli=1200, factors="FRA-1"
+)
+ASK = {"x-ilaas-impact": "1"}
+
+
+@pytest.fixture
+async def measured(tmp_path: Path, upstream: Simulated) -> AsyncGenerator[Router]:
+    """A router whose servers' machines are known."""
+    async with running_router(
+        tmp_path,
+        principals(),
+        names(a_model(*NAMES, served_name=SERVED, name=MODEL, machine=LLAMA_70B)),
+        servers(*(a_server(name, upstream.url(name), TOKEN) for name in NAMES)),
+    ) as running:
+        yield running
+
+
+def usage_in(text: str, *, stream: bool) -> dict[str, Any]:
+    """Return the last usage of an answer in any protocol."""
+    found = []
+    for value in (
+        [json.loads(each) for each in events(text) if each != "[DONE]"]
+        if stream
+        else [json.loads(text)]
+    ):
+        for holder in (value, value.get("response") or {}):
+            if isinstance(holder, dict) and holder.get("usage"):
+                found.append(holder["usage"])
+    usage: dict[str, Any] = found[-1]
+    return usage
+
+
+def assert_same(told: dict[str, Any], kept: Energy | None) -> None:
+    """Assert that a client was told what the accounts keep."""
+    assert kept is not None
+    assert told["method"] == kept.method
+    assert told["energy_wh"]["central"] == pytest.approx(kept.mj / 3_600_000, rel=1e-3)
+    assert told["energy_wh"]["low"] == pytest.approx(kept.low_mj / 3_600_000, rel=1e-3)
+    assert told["pue"] == kept.pue_milli / 1000
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("endpoint", list(ASKED))
+async def test_who_asks_is_told_what_the_accounts_keep(
+    measured: Router, endpoint: str, stream: bool
+) -> None:
+    body = {"model": MODEL, "stream": stream} | ASKED[endpoint]
+
+    answer = await measured.post(f"/v1/{endpoint}", json=body, headers=ASK)
+
+    usage = usage_in(answer.text, stream=stream)
+    closed = await measured.only_closed()
+    assert_same(usage["impact"], closed.energy)
+    assert "carbon" not in usage
+    assert closed.completion_tokens == 5  # the count is none the worse for what stands beside it
+    assert usage["impact"]["co2e_g"]["embodied"]["central"] > 0
+    if not stream:
+        assert json.loads(answer.headers["x-ilaas-impact"]) == {"impact": usage["impact"]}
+
+
+async def test_who_does_not_ask_is_told_nothing_and_it_is_accounted_all_the_same(
+    measured: Router,
+) -> None:
+    answer = await measured.post(json=chat())
+
+    assert "impact" not in answer.text
+    assert "x-ilaas-impact" not in answer.headers
+    closed = await measured.only_closed()
+    assert closed.energy is not None
+    assert closed.energy.method == "extrapolated"  # one request at a time: fewer than were measured
+    assert 0 < closed.energy.low_mj < closed.energy.mj < closed.energy.high_mj
+    assert (closed.energy.batch_milli, closed.energy.factors) == (1000, "FRA-1")
+    assert closed.energy.gpu_ms > 0
+
+
+async def test_the_carbon_of_another_gateway_is_told_in_its_shape(measured: Router) -> None:
+    answer = await measured.post(json=chat(), headers={"x-ilaas-impact": "carbon, impact"})
+
+    usage = answer.json()["usage"]
+    assert set(usage["carbon"]) == {"kWh", "kgCO2eq"}
+    assert 0 < usage["carbon"]["kWh"]["min"] < usage["carbon"]["kWh"]["max"]
+    assert usage["impact"]["energy_wh"]["low"] == pytest.approx(
+        usage["carbon"]["kWh"]["min"] * 1000, rel=1e-3
+    )
+
+
+async def test_a_machine_that_is_not_known_has_no_figure_which_is_not_zero(router: Router) -> None:
+    answer = await router.post(json=chat(), headers={"x-ilaas-impact": "impact,carbon"})
+
+    assert answer.json()["usage"]["impact"] == {"method": "none"}
+    assert "carbon" not in answer.json()["usage"]
+    closed = await router.only_closed()
+    assert closed.energy is not None
+    assert closed.energy.method == "none"
+
+
+async def test_a_request_that_nobody_answered_took_nothing(
+    measured: Router, upstream: Simulated
+) -> None:
+    answer = await measured.post(json={"model": MODEL, "messages": "no list"}, headers=ASK)
+
+    assert answer.status_code == 400
+    assert (await measured.only_closed()).energy is None
+
+
+@pytest.mark.parametrize("wish", ["0", "no", "\u00e9", "impacts", "x" * 4000])
+async def test_odd_wishes_are_no_wishes(measured: Router, wish: str) -> None:
+    answer = await measured.post(json=chat(), headers={"x-ilaas-impact": wish.encode()})
+
+    assert answer.status_code == 200
+    assert "impact" not in answer.json()["usage"]
