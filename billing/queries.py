@@ -64,6 +64,8 @@ _TOLD_AS_STORED = (
     "id", "received_at", "finished_at", "model_asked", "endpoint", "stream", "priority",
     "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "usage_source",
     "status", "http_status", "error_code", "attempts", "is_demo", "data_class", "cost_nano",
+    "energy_method", "energy_version", "energy_mj", "energy_low_mj", "energy_high_mj", "gpu_ms",
+    "batch_milli", "pue_milli", "factors",
 )  # fmt: skip
 
 
@@ -85,7 +87,7 @@ def usage_by_day(user: User, period: Period, **narrow: Unpack[Narrowing]) -> lis
 def usage_by_month(user: User, period: Period, **narrow: Unpack[Narrowing]) -> list[DayUsage]:
     """The same by month, each under its first day; of the period's first and last month, its days alone."""
     found: dict[tuple[date, UUID], DayUsage] = {}
-    for sums in _covering(user, period, narrow):
+    for sums in covering(user, period, narrow):
         for usage in _by_time(sums):
             month = usage.day.replace(day=1)
             before = found.get((month, usage.model_id))
@@ -98,10 +100,10 @@ def usage_by_key(user: User, period: Period, **narrow: Unpack[Narrowing]) -> lis
     """Return the use of each key, the most tokens first."""
     rows = [
         row
-        for sums in _covering(user, period, narrow)
+        for sums in covering(user, period, narrow)
         for row in _grouped(sums, "asking_institution_id", "key_id")
     ]
-    institutions = _names(Institution, "short_name", {asking for asking, *_ in rows})
+    institutions = named(Institution, "short_name", {asking for asking, *_ in rows})
     keys = _visible_keys(user, {key for _asking, key, *_ in rows})
     found: dict[tuple[UUID, UUID | None], Counts] = defaultdict(lambda: NOTHING)
     for asking, key, *counts in rows:
@@ -121,20 +123,22 @@ def usage_by_key(user: User, period: Period, **narrow: Unpack[Narrowing]) -> lis
 
 def usage_of_key(key: ApiKey, period: Period) -> list[tuple[str, Counts]]:
     """Return what a key has used of each model, by the models' names. For whoever holds the key."""
-    months, days = period.in_months()
-    own = [UsageMonth.objects.filter(key_id=key.pk).between(months)] if months else []
-    own += [UsageDay.objects.filter(key_id=key.pk).between(rest) for rest in days]
     found: dict[UUID, Counts] = defaultdict(lambda: NOTHING)
-    for sums in own:
+    for sums in sums_of_key(key, period):
         for model, *counts in _grouped(sums, "model_id"):
             found[model] += Counts(*counts)
-    names = _names(AIModel, "slug", set(found))
+    names = named(AIModel, "slug", set(found))
     return sorted((names.get(model, str(model)), counts) for model, counts in found.items())
+
+
+def sums_of_key(key: ApiKey, period: Period) -> list[UsageSumQuerySet]:
+    """Return what together is the period of a key. For whoever holds the key."""
+    return _whole(Q(key_id=key.pk), period)
 
 
 def totals(user: User, period: Period, **narrow: Unpack[Narrowing]) -> Totals:
     counts, first_tokens, waits = NOTHING, 0, [0] * len(WAITS_MS)
-    for sums in _covering(user, period, narrow):
+    for sums in covering(user, period, narrow):
         row = sums.aggregate(**_SUMS, **_WAITS, n_first=Sum("first_tokens", default=0))
         counts += Counts(*(row[name] for name in _SUMS))
         first_tokens += row["n_first"]
@@ -189,16 +193,20 @@ def _ended_in(user: User, period: Period, narrow: Narrowing) -> UsageRecordQuery
     return UsageRecord.objects.filter(_where(user, narrow)).ended_in(period)
 
 
-def _covering(user: User, period: Period, narrow: Narrowing) -> list[UsageSumQuerySet]:
+def covering(user: User, period: Period, narrow: Narrowing) -> list[UsageSumQuerySet]:
     """Return what together is the period: its whole months, and the days before and behind them."""
-    where, (months, days) = _where(user, narrow), period.in_months()
+    return _whole(_where(user, narrow), period)
+
+
+def _whole(where: Q, period: Period) -> list[UsageSumQuerySet]:
+    months, days = period.in_months()
     found = [UsageMonth.objects.filter(where).between(months)] if months else []
     return found + [UsageDay.objects.filter(where).between(rest) for rest in days]
 
 
 def _by_time(sums: UsageSumQuerySet) -> list[DayUsage]:
     rows = _grouped(sums, "since", "model_id")
-    names = _names(AIModel, "slug", {model for _day, model, *_ in rows})
+    names = named(AIModel, "slug", {model for _day, model, *_ in rows})
     return [
         DayUsage(day, model, names.get(model, str(model)), Counts(*counts))
         for day, model, *counts in rows
@@ -213,11 +221,11 @@ def _grouped(sums: UsageSumQuerySet, *by: str) -> list[tuple[Any, ...]]:
 def told(user: User, records: Sequence[UsageRecord]) -> list[Request]:
     """Return what `user` may know of these requests. Four queries, none for no request."""
     asked = {record.asked_model_id for record in records}
-    models = _names(AIModel, "slug", asked | {record.model_id for record in records})
-    servers = _names(InferenceServer, "name", {record.server_id for record in records})
+    models = named(AIModel, "slug", asked | {record.model_id for record in records})
+    servers = named(InferenceServer, "name", {record.server_id for record in records})
     involved: set[UUID | None] = {record.asking_institution_id for record in records}
     involved |= {record.serving_institution_id for record in records}
-    institutions = _names(Institution, "short_name", involved)
+    institutions = named(Institution, "short_name", involved)
     keys = _visible_keys(user, {record.key_id for record in records})
     return [
         Request(
@@ -252,7 +260,7 @@ def _visible_keys(user: User, ids: Collection[UUID]) -> dict[UUID, KeyNames]:
     return {pk: KeyNames(*names) for pk, *names in rows}
 
 
-def _names(kind: type[Model], column: str, ids: Collection[UUID | None]) -> dict[UUID | None, str]:
+def named(kind: type[Model], column: str, ids: Collection[UUID | None]) -> dict[UUID | None, str]:
     """Return what the rows of `ids` are called; an id without a row is absent."""
     rows = kind._default_manager.filter(pk__in=ids).values_list("pk", column) if ids else ()
     return dict(rows)

@@ -106,6 +106,15 @@ class Request:
     is_demo: bool
     data_class: str
     cost_nano: int
+    energy_method: str
+    energy_version: int
+    energy_mj: int
+    energy_low_mj: int
+    energy_high_mj: int
+    gpu_ms: int
+    batch_milli: int
+    pue_milli: int
+    factors: str
     stood_in_for: str
     """The model asked for, where another one that was declared as its fallback answered."""
 

@@ -8,9 +8,12 @@ from django.utils import timezone
 from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 
+from billing.footprint import Footprint, of_sums
+from billing.impact.carbon import DIGITS
+from billing.impact.interval import Interval, significant
 from billing.money import euros
 from billing.periods import Period, last_days
-from billing.queries import usage_of_key
+from billing.queries import sums_of_key, usage_of_key
 from billing.usage import Counts
 from dashboards.forms import DEFAULT_DAYS, MOST_DAYS
 from dashboards.views.limits import rows_left
@@ -39,6 +42,25 @@ class Used(Schema):
     cost_eur: Decimal
 
 
+class Bounds(Schema):
+    low: float
+    central: float
+    high: float
+
+
+class Taken(Schema):
+    """Energy of the sites, CO2e with the machines' share; `metered_share` of the energy was measured or calibrated.
+
+    Answers without a figure are counted apart: theirs is not zero.
+    """
+
+    energy_wh: Bounds
+    co2e_g: Bounds
+    water_ml: Bounds
+    metered_share: float
+    answers_without_a_figure: int
+
+
 class OfModel(Schema):
     model: str
     used: Used
@@ -60,6 +82,7 @@ class Usage(Schema):
     first: date
     last: date
     total: Used
+    impact: Taken
     models: list[OfModel]
     remaining: list[Remaining]
 
@@ -78,6 +101,7 @@ def usage(request: HttpRequest, asked: Query[Asked]) -> Usage:
         first=period.start_day,
         last=period.end_day,
         total=_used(total),
+        impact=_taken(of_sums(sums_of_key(key, period))),
         models=[OfModel(model=name, used=_used(counts)) for name, counts in models],
         remaining=_remaining(key),
     )
@@ -105,6 +129,21 @@ def _used(counts: Counts) -> Used:
         reasoning_tokens=counts.reasoning_tokens,
         cost_eur=euros(counts.cost_nano),
     )
+
+
+def _taken(footprint: Footprint) -> Taken:
+    return Taken(
+        energy_wh=_bounds(footprint.impact.energy_kwh.scaled(1_000)),
+        co2e_g=_bounds(footprint.impact.co2e_g),
+        water_ml=_bounds(footprint.impact.water_ml),
+        metered_share=significant(footprint.metered_share, DIGITS),
+        answers_without_a_figure=footprint.unknown,
+    )
+
+
+def _bounds(figure: Interval) -> Bounds:
+    shown = figure.rounded(DIGITS)
+    return Bounds(low=shown.low, central=shown.central, high=shown.high)
 
 
 def _remaining(key: ApiKey) -> list[Remaining]:

@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
 from xlsxwriter import Workbook
 
+from billing.footprint import Footprint, ModelFootprint, of_request
 from billing.money import euros
 from billing.periods import PARIS
 from billing.usage import KeyUsage, Request
@@ -23,6 +24,11 @@ CSV, JSON_LINES = "text/csv; charset=utf-8", "application/x-ndjson"
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MOST_ROWS = 100_000
 """Of a workbook, which is written whole before it is sent."""
+ENERGY_COLUMNS = (
+    *("energy_method", "energy_low_wh", "energy_wh", "energy_high_wh"),
+    *("co2e_low_g", "co2e_g", "co2e_high_g", "factors"),
+)
+"""Of the site, with the machines' share in the CO2e; empty where there is no figure."""
 _COLUMNS = (
     "id",
     "client_request_id",
@@ -53,6 +59,7 @@ _COLUMNS = (
     "data_class",
     "stood_in_for",
     "cost_eur",
+    *ENERGY_COLUMNS,
 )
 
 
@@ -89,8 +96,67 @@ def csv_lines(requests: Iterable[Request], language: str) -> Iterator[str]:
 
 def row_of(request: Request) -> dict[str, Any]:
     """Return the values of a line, by column. The cost is exact: nine decimals."""
-    told = {column: getattr(request, column) for column in _COLUMNS if column != "cost_eur"}
-    return {**told, "cost_eur": euros(request.cost_nano)}
+    told = {column: getattr(request, column) for column in _COLUMNS[: -len(ENERGY_COLUMNS) - 1]}
+    energy = {"energy_method": request.energy_method, "factors": request.factors}
+    figures = impact_row(of_request(request))
+    return {
+        **told,
+        "cost_eur": euros(request.cost_nano),
+        **dict.fromkeys(ENERGY_COLUMNS),
+        **energy,
+        **figures,
+    }
+
+
+def impact_row(footprint: Footprint) -> dict[str, float]:
+    """Return energy and CO2e with their ranges, by column; nothing where there is no figure."""
+    if not footprint.is_known:
+        return {}
+    energy, co2e = footprint.impact.energy_kwh.scaled(1_000), footprint.impact.co2e_g
+    return {
+        "energy_low_wh": _six(energy.low),
+        "energy_wh": _six(energy.central),
+        "energy_high_wh": _six(energy.high),
+        "co2e_low_g": _six(co2e.low),
+        "co2e_g": _six(co2e.central),
+        "co2e_high_g": _six(co2e.high),
+    }
+
+
+def _six(value: float) -> float:
+    """Return six significant digits: whoever adds lines up loses nothing that the method knows."""
+    return float(f"{value:.6g}")
+
+
+MODEL_COLUMNS = (
+    "model",
+    *ENERGY_COLUMNS[1:-1],
+    "water_ml",
+    "primary_energy_mj",
+    "adpe_mg_sb_eq",
+    "metered_share",
+    "answers_without_a_figure",
+    "gpu_hours",
+    "wh_per_1000_tokens",
+)
+"""Of what each model took."""
+
+
+def model_row(row: ModelFootprint) -> dict[str, Any]:
+    footprint = row.footprint
+    per_thousand = footprint.kwh_per_thousand
+    return {
+        **dict.fromkeys(MODEL_COLUMNS),
+        "model": row.model,
+        **impact_row(footprint),
+        "water_ml": _six(footprint.impact.water_ml.central),
+        "primary_energy_mj": _six(footprint.impact.primary_mj.central),
+        "adpe_mg_sb_eq": _six(footprint.impact.adpe_mg.central),
+        "metered_share": _six(footprint.metered_share),
+        "answers_without_a_figure": footprint.unknown,
+        "gpu_hours": _six(footprint.gpu_hours),
+        "wh_per_1000_tokens": _six(per_thousand.central * 1_000) if per_thousand else None,
+    }
 
 
 def json_lines(requests: Iterable[Request]) -> Iterator[str]:

@@ -21,7 +21,15 @@ from dashboards.views.requests import find, request_page
 from dashboards.views.servers import servers
 from dashboards.views.stops import stops
 from dashboards.views.style import style
-from dashboards.views.usage import first_call, keys_csv, usage, usage_csv, usage_jsonl, usage_xlsx
+from dashboards.views.usage import (
+    first_call,
+    impact_csv,
+    keys_csv,
+    usage,
+    usage_csv,
+    usage_jsonl,
+    usage_xlsx,
+)
 
 urlpatterns = [
     path("", home, name="home"),
@@ -49,6 +57,7 @@ urlpatterns = [
     path("usage/requests/<uuid:request_id>/", request_page, name="request"),
     path("usage/csv/", usage_csv, name="usage_csv"),
     path("usage/keys/csv/", keys_csv, name="usage_keys_csv"),
+    path("usage/impact/csv/", impact_csv, name="usage_impact_csv"),
     path("usage/jsonl/", usage_jsonl, name="usage_jsonl"),
     path("usage/xlsx/", usage_xlsx, name="usage_xlsx"),
     path("usage/limits/<uuid:key_id>/", quotas, name="key_quotas"),

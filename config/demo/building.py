@@ -39,7 +39,12 @@ from federation.fleet.operations.credentials import current_credential, rotate_c
 from federation.fleet.operations.labels import set_site_labels
 from federation.fleet.operations.publication import Offer, move_server, publish_server
 from federation.fleet.operations.runs import request_run
-from federation.fleet.operations.servers import add_site, describe_machine, machine_of
+from federation.fleet.operations.servers import (
+    Machine,
+    add_site,
+    describe_machine,
+    machine_of,
+)
 from federation.journal.actors import CommandActor
 from federation.members.enums import ContactRole, MembershipState, TextKind
 from federation.members.files import Upload
@@ -271,8 +276,7 @@ def _publish(plan: DemoServer, institution: Institution, port: int) -> Inference
         )
         published = publish_server(by=BY, offer=offer)
     server = InferenceServer.objects.select_related("site").get(pk=published.deployment.server_id)
-    machine = machine_of(server)
-    machine.update(gpu_type=plan.gpu, gpu_count=plan.gpus)
+    machine = Machine(**{**machine_of(server), "gpu_type": plan.gpu, "gpu_count": plan.gpus})
     return describe_machine(by=BY, server=server, machine=machine)
 
 

@@ -2,7 +2,20 @@
 
 from django import template
 
-from dashboards.impact.quantities import digits, exact
+from billing.impact.enums import Method
+from billing.impact.equivalents import choose_equivalent
+from billing.impact.factors import Impact
+from billing.impact.interval import Interval
+from dashboards.impact.labels import BADGES, Badge, in_things
+from dashboards.impact.quantities import (
+    GRAMS,
+    KWH,
+    MILLILITRES,
+    Quantity,
+    digits,
+    exact,
+    quantity,
+)
 
 register = template.Library()
 register.filter("digits", digits)
@@ -13,3 +26,32 @@ register.filter("exact", exact)
 def percent(share: float) -> str:
     """Return a share as a number of hundredths, without its sign."""
     return exact(100 * share)
+
+
+@register.filter
+def kwh(figure: Interval) -> Quantity:
+    """Return kilowatt hours in the unit that fits."""
+    return quantity(figure, KWH)
+
+
+@register.filter
+def grams(figure: Interval) -> Quantity:
+    return quantity(figure, GRAMS)
+
+
+@register.filter
+def millilitres(figure: Interval) -> Quantity:
+    return quantity(figure, MILLILITRES)
+
+
+@register.filter
+def badge(method: str) -> Badge:
+    """Return how sure a figure is, in a word and a colour."""
+    return BADGES[Method(method)]
+
+
+@register.filter
+def things(impact: Impact) -> str:
+    """Return what it amounts to in things that people know; empty for nothing."""
+    found = choose_equivalent(impact.co2e_g.central, impact.energy_kwh.central)
+    return in_things(found) if found else ""

@@ -9,10 +9,13 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from billing.footprint import recent_by_model
+from billing.periods import last_days
 from billing.prices import price_of
 from dashboards.catalogue import CatalogueForm
 from dashboards.comparison import comparison
 from dashboards.critical import critical_models
+from dashboards.impact.lighter import RECENT_DAYS, lighter_than
 from dashboards.observed import ServerRow, health_texts, is_stopped, observed
 from dashboards.queries import ModelCard, Serving, model_card, model_cards, other_names
 from federation.access.policies import can_see_trials
@@ -57,9 +60,12 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
     load = current_load()
     policy = RoutingPolicy.objects.for_user(user).current_of(found)
     card = model_card(user, found)
+    recent = recent_by_model(last_days(RECENT_DAYS))
     context = {
         "card": card,
         "price": price_of(found),
+        "by_token": recent[found.pk].kwh_per_thousand if found.pk in recent else None,
+        "lighter": lighter_than(found, recent),
         "rows": _rows(card, load),
         "may_describe": can_describe(user, found),
         "health_texts": health_texts(),

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from billing.footprint import of_request
 from billing.models import USAGE_SOURCE_LABELS
 from billing.periods import last_days
 from billing.stories import find_request, story_of
@@ -28,6 +29,9 @@ def request_page(request: HttpRequest, request_id: UUID) -> HttpResponse:
     last = next((each.explanation for each in reversed(story.tries) if each.explanation), None)
     context = {
         "call": story.request,
+        "footprint": of_request(story.request),
+        "batch": story.request.batch_milli / 1_000,
+        "pue": story.request.pue_milli / 1_000,
         "waited_ms": story.waited_ms,
         "attempts": explained(story),
         "steps": timeline(story),

@@ -17,6 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from billing.accounts import reads_accounts
+from billing.footprint import footprints, total
 from billing.periods import last_days
 from billing.queries import (
     csv_rows,
@@ -30,16 +31,19 @@ from billing.usage import Request
 from dashboards.exports import (
     JSON_LINES,
     KEY_COLUMNS,
+    MODEL_COLUMNS,
     MOST_ROWS,
     WORKBOOK,
     csv_lines,
     json_lines,
     key_row,
+    model_row,
     streamed,
     workbook,
 )
 from dashboards.figures.usage import usage_chart
 from dashboards.forms import UsageForm
+from dashboards.impact.lighter import lighter_choice
 from federation.access.models import ApiKey
 from federation.access.queries import issuing_institutions
 from federation.people.guards import signed_in
@@ -67,6 +71,7 @@ def usage(request: HttpRequest) -> HttpResponse:
         is_monthly=is_monthly,
     )
     keys = usage_by_key(user, period, **narrow)
+    taken = footprints(user, period, **narrow)
     context = {
         "form": form,
         "period": period,
@@ -74,6 +79,9 @@ def usage(request: HttpRequest) -> HttpResponse:
         "may_issue": bool(issuing_institutions(user)),
         "has_keys": ApiKey.objects.for_user(user).exists(),
         "chart": chart,
+        "footprint": total(taken),
+        "taken": taken,
+        "lighter": lighter_choice(taken),
         "keys": keys[:MOST_KEYS],
         "other_keys": max(0, len(keys) - MOST_KEYS),
         "reads_accounts": reads_accounts(user),
@@ -98,6 +106,16 @@ def keys_csv(request: HttpRequest) -> StreamingHttpResponse:
     keys = usage_by_key(signed_in(request), form.period, **form.narrowing)
     lines = table_lines(KEY_COLUMNS, map(key_row, keys), get_language() or "")
     return streamed(lines, _file_name(request, "keys.csv"))
+
+
+@require_safe
+@login_required
+def impact_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """What each model took of the planet in the chosen period."""
+    form = _form(request)
+    taken = footprints(signed_in(request), form.period, **form.narrowing)
+    lines = table_lines(MODEL_COLUMNS, map(model_row, taken), get_language() or "")
+    return streamed(lines, _file_name(request, "impact.csv"))
 
 
 @require_safe

@@ -112,14 +112,9 @@ def a_server(name: str, url: str, token: str | None = None, **changes: Any) -> S
     return msgspec.structs.replace(server, **changes)
 
 
-def a_model(
-    *servers: str,
-    name: str = MODEL,
-    served_name: str = "",
-    machine: Machine | None = None,
-    **changes: Any,
-) -> Model:
-    """Return a model that each of `servers` serves, in turn, on such a machine."""
+def a_model(*servers: str, name: str = MODEL, served_name: str = "", **changes: Any) -> Model:
+    """Return a model that each of `servers` serves, in turn; `machine` is each one's."""
+    machine = changes.pop("machine", Machine())
     model = Model(
         id=an_id(name),
         name=name,
@@ -134,7 +129,7 @@ def a_model(
                 id=an_id(f"{name} at {server}"),
                 server_id=an_id(server),
                 served_name=served_name or name,
-                machine=machine or Machine(),
+                machine=machine,
             )
             for server in servers
         ),
