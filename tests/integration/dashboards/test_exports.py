@@ -77,7 +77,7 @@ def test_an_english_reader_s_spreadsheet_expects_commas(
 ) -> None:
     store_calls(key, at_rennes)
 
-    assert len(rows(exported(cast.orleans_user, language="en"), ",")[0]) == 29
+    assert len(rows(exported(cast.orleans_user, language="en"), ",")[0]) == len(COLUMNS)
 
 
 def test_times_are_those_of_paris_and_say_so(

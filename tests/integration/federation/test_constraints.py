@@ -160,6 +160,10 @@ VIOLATIONS: dict[str, Violation] = {
     "an_alarm_ends_after_it_began": lambda w: change(
         alarm(w), ended_at=alarm(w).began_at - timedelta(seconds=1)
     ),
+    "a_model_has_parameters": lambda w: change(w.model, parameters=0),
+    "active_parameters_are_some_of_all": lambda w: change(
+        w.model, parameters=8, active_parameters=9
+    ),
     "a_category_is_known": lambda w: change(w.model, category="unknown"),
     "capabilities_are_known": lambda w: change(w.model, capabilities=["chat", "telepathy"]),
     "a_version_is_registered_once": lambda w: again(w.model.versions.get(), current=False),
@@ -189,6 +193,7 @@ VIOLATIONS: dict[str, Violation] = {
     "an_alias_has_no_odd_character": lambda w: change(w.alias, name="with space"),
     "an_alias_is_succeeded_by_another_model": lambda w: change(w.alias, successor=w.model),
     "a_site_name_is_unique_in_its_institution": lambda w: again(w.site),
+    "a_grid_is_known": lambda w: change(w.site, grid="XXX"),
     "a_pue_is_at_least_one": lambda w: change(w.site, pue="0.9"),
     "a_server_slug_fits_in_an_address": lambda w: change(w.server, slug="With Space"),
     "an_engine_is_known": lambda w: change(w.server, engine="steam"),
