@@ -1,11 +1,12 @@
-"""What many records cost: storing more of them, and the pages that read them.
+"""What many records cost: storing more of them, the pages that read them, a statement, and the close of a month.
 
     python bench/accounts.py [RECORDS]              # 10 million, about 40 minutes on 2 cores
     make bench-accounts RECORDS=1000000
 
 Makes a PostgreSQL of its own in a temporary folder, with a register of 25 institutions, 30 servers, 8 models and 500
 keys, and generates the records of 90 days in it, through the statement that stores every record (`billing.intake`).
-Goals: any page of usage in under 200 ms; the last million costs what the first did.
+Goals: any page of usage in under 200 ms, a statement in under 10 s, the close of a month in under 60 s; the last
+million costs what the first did.
 """
 
 import os
@@ -27,6 +28,8 @@ from config.launch.environment import SECRETS  # noqa: E402
 from config.launch.postgres import EmbeddedPostgres  # noqa: E402
 
 if TYPE_CHECKING:
+    from django.test import Client
+
     from federation.people.models import User
 
 RECORDS = 10_000_000
@@ -35,6 +38,7 @@ DAYS = 90
 INSTITUTIONS, SERVERS, MODELS, KEYS = 25, 30, 8, 500
 ROUNDS = 7
 PAGE_GOAL_MS = 200
+STATEMENT_GOAL_S, CLOSE_GOAL_S = 10, 60
 # Few keys ask most: the square of a number drawn evenly. A third is asked of one's own servers.
 _GENERATE = """
 INSERT INTO usage_staging
@@ -47,7 +51,9 @@ SELECT
     extract(epoch FROM at), extract(epoch FROM at) + 0.05 + luck * luck * 9, extract(epoch FROM at) + 1 + luck * 30,
     CASE WHEN luck < 0.97 THEN 'ok' WHEN luck < 0.98 THEN 'abandoned' WHEN luck < 0.99 THEN 'refused'
         ELSE 'server_error' END,
-    CASE WHEN luck < 0.98 THEN 200 ELSE 503 END, '', 1, '', NULL
+    CASE WHEN luck < 0.98 THEN 200 ELSE 503 END, '', 1, '', NULL,
+    'model', 1, (luck * 4e6)::bigint, (luck * 2e6)::bigint, (luck * 8e6)::bigint, (luck * 2e6)::bigint,
+    (luck * 4e3)::bigint, 8000, 1250, 'FRA-1'
 FROM (
     SELECT %(start)s + random() * (%(end)s - %(start)s::timestamptz) AS at, random() AS luck, random() AS who,
         random() AS where_, md5(random()::text) AS noise
@@ -82,6 +88,7 @@ def main() -> None:
         people = make_register()
         generate(records)
         measure_pages(people)
+        measure_months(people["admin"])
 
 
 @contextmanager
@@ -186,7 +193,7 @@ def measure_pages(people: "dict[str, User]") -> None:
         f"/usage/?days={days}&scope={scope}"
         for days in (7, 30, 90)
         for scope in ("mine", "institution", "served", "federation")
-    ] + ["/"]
+    ] + ["/", "/catalogue/", "/catalogue/model-0/", "/budgets/"]
     slowest = 0.0
     with override_settings(ALLOWED_HOSTS=["*"]):
         for name, user in people.items():
@@ -198,6 +205,46 @@ def measure_pages(people: "dict[str, User]") -> None:
                 slowest = max(slowest, took)
                 print(f"{took:7.0f} ms  {name:<6} {address}")
     print(f"the slowest page takes {slowest:.0f} ms (goal {PAGE_GOAL_MS})")
+
+
+def measure_months(admin: "User") -> None:
+    """Close the months that are over, the first first, and read the largest statement of each in every form."""
+    from django.test.utils import override_settings
+
+    from billing.models import UsageRecord
+    from billing.operations.months import close_month, draft_month
+    from billing.periods import last_days, paris_today
+    from tests.support.pages import signed_in_as
+
+    months = [each for each in last_days(DAYS).months if each < paris_today().replace(day=1)]
+    client = signed_in_as(admin)
+    for month in months:
+        draft_month(by=admin, month=month)
+        address = f"/accounts/months/{month:%Y-%m}/institution-0/"
+        with override_settings(ALLOWED_HOSTS=["*"]):
+            for state in ("draft", "closed"):
+                if state == "closed":
+                    took = seconds(partial(close_month, by=admin, month=month))
+                    records = UsageRecord.objects.filter(booked_month=month).count()
+                    print(
+                        f"{took:7.2f} s   {month:%Y-%m} closed, {records} records (goal {CLOSE_GOAL_S} s)"
+                    )
+                for ending in ("", "pdf/", "csv/", "xlsx/"):
+                    took = seconds(partial(whole_answer, client, address + ending))
+                    print(f"{took:7.2f} s   {state} {address}{ending} (goal {STATEMENT_GOAL_S} s)")
+
+
+def whole_answer(client: "Client", address: str) -> None:
+    answer = client.get(address)
+    if answer.status_code != HTTPStatus.OK:
+        raise SystemExit(f"{address}: {answer.status_code}")
+    b"".join(answer)
+
+
+def seconds(act: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    act()
+    return time.perf_counter() - start
 
 
 def median_ms(act: Callable[[], object]) -> float:
