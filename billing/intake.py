@@ -29,7 +29,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS usage_staging (
     endpoint text, stream boolean, priority smallint, prompt_tokens numeric, cached_tokens numeric,
     completion_tokens numeric, reasoning_tokens numeric, usage_source text, received_at float8,
     first_token_at float8, finished_at float8, status text, http_status smallint, error_code text,
-    attempts smallint, data_class text, asked_model_id uuid
+    attempts smallint, data_class text, asked_model_id uuid, audio_ms numeric, images numeric
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS attempt_staging (
     request_id uuid, n smallint, server_id uuid, deployment_id uuid, started_at float8, outcome text,
@@ -41,6 +41,9 @@ DELETE FROM attempt_staging;
 _WHOLE = {
     short: f"least(greatest(u.{short}_tokens, 0), {2**31 - 1})::bigint AS {short}"
     for short in ("prompt", "cached", "completion", "reasoning")
+} | {
+    name: f"least(greatest(u.{name}, 0), {2**31 - 1})::bigint AS {name}"
+    for name in ("audio_ms", "images")
 }
 _INSERT = f"""
 WITH stored AS (
@@ -50,7 +53,7 @@ WITH stored AS (
         endpoint, stream, priority, prompt_tokens, cached_tokens, completion_tokens,
         reasoning_tokens, usage_source, received_at, first_token_at, finished_at, status,
         http_status, error_code, attempts, is_demo, data_class, asked_model_id,
-        booked_month, price_id, cost_nano, fee_nano, posting_id
+        booked_month, price_id, cost_nano, fee_nano, posting_id, audio_ms, images
     )
     SELECT
         u.id, u.client_request_id, u.key_id, u.application_id, u.asking_institution_id,
@@ -61,7 +64,7 @@ WITH stored AS (
         %(is_demo)s, u.data_class, u.asked_model_id,
         booked.month, price.id, cost.nano, {posting.FEE},
         CASE WHEN cost.nano > 0 AND site.institution_id IS DISTINCT FROM u.asking_institution_id
-            THEN %(posting)s::uuid END
+            THEN %(posting)s::uuid END, n.audio_ms, n.images
     FROM usage_staging u
     LEFT JOIN {InferenceServer._meta.db_table} server ON server.id = u.server_id
     LEFT JOIN {Site._meta.db_table} site ON site.id = server.site_id
@@ -147,7 +150,8 @@ def _usage_line(ended: Closed) -> str:
         f"{ended.finished_at}\t{ended.status}\t{ended.http_status}\t"
         f"{_text(ended.error_code, 64)}\t{len(ended.attempts)}\t"
         f"{_text(','.join(asked.data_class), MAX_DATA_CLASS)}\t"
-        f"{asked.model_id if ended.fallback_id else _NULL}\n"
+        f"{asked.model_id if ended.fallback_id else _NULL}\t"
+        f"{ended.audio_ms}\t{ended.images}\n"
     )
 
 

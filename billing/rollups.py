@@ -25,6 +25,8 @@ ADDED = (
     "reasoning_tokens",
     "cost_nano",
     "fee_nano",
+    "audio_ms",
+    "images",
 )
 _WAIT = "extract(epoch FROM first_token_at - received_at) * 1000"
 

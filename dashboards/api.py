@@ -37,6 +37,8 @@ class Used(Schema):
     completion_tokens: int
     reasoning_tokens: int
     cost_eur: Decimal
+    audio_ms: int
+    images: int
 
 
 class OfModel(Schema):
@@ -104,6 +106,8 @@ def _used(counts: Counts) -> Used:
         completion_tokens=counts.completion_tokens,
         reasoning_tokens=counts.reasoning_tokens,
         cost_eur=euros(counts.cost_nano),
+        audio_ms=counts.audio_ms,
+        images=counts.images,
     )
 
 
