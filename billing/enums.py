@@ -65,6 +65,8 @@ class LineUnit(models.TextChoices):
     CACHED = "cached", _("tokens from a cache")
     COMPLETION = "completion", _("tokens written")
     EMBEDDING = "embedding", _("tokens of embeddings")
+    AUDIO = "audio", _("seconds of audio")
+    IMAGE = "image", _("images")
 
 
 class PeriodState(models.TextChoices):

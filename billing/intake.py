@@ -31,6 +31,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS usage_staging (
     completion_tokens numeric, reasoning_tokens numeric, usage_source text, received_at float8,
     first_token_at float8, finished_at float8, status text, http_status smallint, error_code text,
     attempts smallint, data_class text, asked_model_id uuid,
+    audio_ms numeric DEFAULT 0, images numeric DEFAULT 0,
     energy_method text DEFAULT '{Method.NONE.value}', energy_version smallint DEFAULT 0,
     energy_mj bigint DEFAULT 0, energy_low_mj bigint DEFAULT 0, energy_high_mj bigint DEFAULT 0,
     gpu_mj bigint DEFAULT 0, gpu_ms bigint DEFAULT 0, batch_milli integer DEFAULT 0, pue_milli integer DEFAULT 0,
@@ -46,6 +47,9 @@ DELETE FROM attempt_staging;
 _WHOLE = {
     short: f"least(greatest(u.{short}_tokens, 0), {2**31 - 1})::bigint AS {short}"
     for short in ("prompt", "cached", "completion", "reasoning")
+} | {
+    name: f"least(greatest(u.{name}, 0), {2**31 - 1})::bigint AS {name}"
+    for name in ("audio_ms", "images")
 }
 _ENERGY = (
     "energy_method, energy_version, energy_mj, energy_low_mj, energy_high_mj, gpu_mj, gpu_ms, batch_milli,"
@@ -59,7 +63,7 @@ WITH stored AS (
         endpoint, stream, priority, prompt_tokens, cached_tokens, completion_tokens,
         reasoning_tokens, usage_source, received_at, first_token_at, finished_at, status,
         http_status, error_code, attempts, is_demo, data_class, asked_model_id,
-        booked_month, price_id, cost_nano, fee_nano, posting_id, {_ENERGY}
+        booked_month, price_id, cost_nano, fee_nano, posting_id, audio_ms, images, {_ENERGY}
     )
     SELECT
         u.id, u.client_request_id, u.key_id, u.application_id, u.asking_institution_id,
@@ -70,7 +74,7 @@ WITH stored AS (
         %(is_demo)s, u.data_class, u.asked_model_id,
         booked.month, price.id, cost.nano, {posting.FEE},
         CASE WHEN cost.nano > 0 AND site.institution_id IS DISTINCT FROM u.asking_institution_id
-            THEN %(posting)s::uuid END, {_ENERGY}
+            THEN %(posting)s::uuid END, n.audio_ms, n.images, {_ENERGY}
     FROM usage_staging u
     LEFT JOIN {InferenceServer._meta.db_table} server ON server.id = u.server_id
     LEFT JOIN {Site._meta.db_table} site ON site.id = server.site_id
@@ -157,7 +161,8 @@ def _usage_line(ended: Closed) -> str:
         f"{ended.finished_at}\t{ended.status}\t{ended.http_status}\t"
         f"{_text(ended.error_code, 64)}\t{len(ended.attempts)}\t"
         f"{_text(','.join(asked.data_class), MAX_DATA_CLASS)}\t"
-        f"{asked.model_id if ended.fallback_id else _NULL}\t{_energy(ended.energy)}\n"
+        f"{asked.model_id if ended.fallback_id else _NULL}\t"
+        f"{ended.audio_ms}\t{ended.images}\t{_energy(ended.energy)}\n"
     )
 
 

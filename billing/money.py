@@ -23,6 +23,11 @@ def per_million(nano: int) -> Decimal:
     return Decimal(nano) / NANO_PER_MILLION
 
 
+def nano_of(euros: Decimal) -> int:
+    """Return an amount of at most nine decimals as nano-euros."""
+    return int(euros * NANO)
+
+
 def nano_per_unit(euros_per_million: Decimal) -> int:
     """Return the price of a unit. Raises `ValueError` on one that is no whole number of nano-euros."""
     nano = euros_per_million * NANO_PER_MILLION

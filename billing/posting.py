@@ -22,6 +22,7 @@ from billing.periods import PARIS
 from federation.fleet.models import InferenceServer, Site
 from federation.members.models import Institution
 from routing.core.enums import RequestStatus
+from routing.core.pricing import MILLISECONDS
 
 LOCK = 0x626F6F6B
 """Advisory lock ("book"): batches share it, whoever closes a month has it alone."""
@@ -42,7 +43,8 @@ LEFT JOIN LATERAL (
     WHERE %(charged)s AND u.status IN ({_SERVED}) AND u.http_status BETWEEN 200 AND 299
 ) booked ON true
 LEFT JOIN LATERAL (
-    SELECT id, prompt_nano, coalesce(cached_nano, prompt_nano) AS cached_nano, completion_nano, embedding_nano
+    SELECT id, prompt_nano, coalesce(cached_nano, prompt_nano) AS cached_nano, completion_nano, embedding_nano,
+        audio_second_nano, image_nano
     FROM {PriceVersion._meta.db_table}
     WHERE model_id = u.model_id AND valid_from <= to_timestamp(u.finished_at)
     ORDER BY valid_from DESC LIMIT 1
@@ -53,7 +55,9 @@ CROSS JOIN LATERAL (
         ELSE greatest(n.prompt - n.cached, 0) * coalesce(price.prompt_nano, 0)
             + least(n.cached, n.prompt) * coalesce(price.cached_nano, 0)
             + n.completion * coalesce(price.completion_nano, 0)
-    END AS nano
+    END
+        + (n.audio_ms * coalesce(price.audio_second_nano, 0) + {MILLISECONDS // 2}) / {MILLISECONDS}
+        + n.images * coalesce(price.image_nano, 0) AS nano
 ) cost
 LEFT JOIN LATERAL (
     SELECT basis_points FROM {FeeVersion._meta.db_table}
@@ -62,7 +66,10 @@ LEFT JOIN LATERAL (
     ORDER BY institution_id NULLS LAST, valid_from DESC LIMIT 1
 ) fee ON cost.nano > 0 AND site.institution_id IS DISTINCT FROM u.asking_institution_id
 """
-"""Behind `usage_staging u`, its `site` and its whole numbers `n`: adds `booked`, `price`, `cost` and `fee`."""
+"""Behind `usage_staging u`, its `site` and its whole numbers `n`: adds `booked`, `price`, `cost` and `fee`.
+
+A second of audio has a price, a request milliseconds: it is rounded half up to the nano-euro, once.
+"""
 FEE = f"floor(cost.nano::numeric * coalesce(fee.basis_points, 0) / {ALL_OF_IT})::bigint"
 
 _ONLY_ONE = ", ".join(
@@ -91,7 +98,8 @@ _CHARGED = (
     "booked_month, origin_month, asking_institution_id, serving_institution_id, model_id, price_id"
 )
 _CHARGES = (
-    "requests", "prompt_tokens", "cached_tokens", "completion_tokens", "embedding_tokens", "cost_nano", "fee_nano"
+    "requests", "prompt_tokens", "cached_tokens", "completion_tokens", "embedding_tokens", "cost_nano", "fee_nano",
+    "audio_ms", "images",
 )  # fmt: skip
 _OF_TEXT = f"FILTER (WHERE endpoint <> '{_EMBEDDINGS}')"
 _GROWN = ", ".join(
@@ -105,7 +113,7 @@ SELECT booked_month, {_MONTH.format(moment="finished_at")} AS origin_month, aski
     coalesce(sum(least(cached_tokens, prompt_tokens)) {_OF_TEXT}, 0),
     coalesce(sum(completion_tokens) {_OF_TEXT}, 0),
     coalesce(sum(prompt_tokens) FILTER (WHERE endpoint = '{_EMBEDDINGS}'), 0),
-    sum(cost_nano), sum(fee_nano)
+    sum(cost_nano), sum(fee_nano), sum(audio_ms), sum(images)
 FROM stored WHERE booked_month IS NOT NULL
 GROUP BY {_CHARGED} ORDER BY {_CHARGED}
 ON CONFLICT ({_CHARGED}) DO UPDATE SET {_GROWN}

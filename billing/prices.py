@@ -1,6 +1,6 @@
 """What pages read of prices: of each model the version in force and the next one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
-from billing.models import FeeVersion, PriceVersion
+from billing.models import SINGLE, FeeVersion, PriceVersion
 from federation.catalogue.models import AIModel
 from federation.people.models import User
 from routing.core.enums import LifecycleStage
@@ -34,6 +34,12 @@ def price_list(user: User) -> list[Priced]:
     for price in seen.ahead():
         ahead.setdefault(price.model_id, price)
     return [Priced(model, present.get(model.pk), ahead.get(model.pk)) for model in models]
+
+
+def singles_sold(prices: Iterable[PriceVersion | None]) -> list[str]:
+    """Return what is sold singly (`SINGLE`) at any of these prices."""
+    known = [price for price in prices if price]
+    return [unit for unit in SINGLE if any(getattr(price, unit) is not None for price in known)]
 
 
 def price_of(model: AIModel, at: datetime | None = None) -> PriceVersion | None:

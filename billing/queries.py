@@ -58,12 +58,15 @@ _SUMS = {
     "n_completion": Sum("completion_tokens", default=0),
     "n_reasoning": Sum("reasoning_tokens", default=0),
     "n_cost": Sum("cost_nano", default=0),
+    "n_audio": Sum("audio_ms", default=0),
+    "n_images": Sum("images", default=0),
 }
 _WAITS = {f"within_{bound}": Sum(f"wait_{bound}", default=0) for bound in WAITS_MS}
 _TOLD_AS_STORED = (
     "id", "received_at", "finished_at", "model_asked", "endpoint", "stream", "priority",
     "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "usage_source",
     "status", "http_status", "error_code", "attempts", "is_demo", "data_class", "cost_nano",
+    "audio_ms", "images",
     "energy_method", "energy_version", "energy_mj", "energy_low_mj", "energy_high_mj", "gpu_ms",
     "batch_milli", "pue_milli", "factors",
 )  # fmt: skip

@@ -26,6 +26,8 @@ ADDED = (
     "reasoning_tokens",
     "cost_nano",
     "fee_nano",
+    "audio_ms",
+    "images",
     "energy_mj",
     "energy_low_mj",
     "energy_high_mj",

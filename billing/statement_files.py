@@ -20,9 +20,10 @@ from reportlab.lib.units import mm
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table
 from xlsxwriter import Workbook
 
-from billing.enums import OWED_LINES
+from billing.enums import OWED_LINES, LineUnit
 from billing.money import euros
 from billing.statements import Draft, Line
+from billing.templatetags.money import quantity, unit_price
 from federation.members.pdf import BOLD, MARGIN, PLAIN, foot, register_fonts
 from federation.sheets import table_lines
 
@@ -43,7 +44,7 @@ _NUMBER = ParagraphStyle("number", parent=_CELL, alignment=2)
 _HEAD = ParagraphStyle("head", parent=_CELL, fontName=BOLD)
 _TEXT = ParagraphStyle("text", fontName=PLAIN, fontSize=9, leading=13, spaceAfter=4)
 _TITLE = ParagraphStyle("title", fontName=BOLD, fontSize=15, leading=20, spaceAfter=8)
-_WIDTHS = tuple(width * mm for width in (20, 38, 32, 20, 24, 18, 18))
+_WIDTHS = tuple(width * mm for width in (20, 36, 30, 16, 24, 26, 18))
 
 
 def rows(draft: Draft) -> Iterator[dict[str, Any]]:
@@ -56,7 +57,7 @@ def rows(draft: Draft) -> Iterator[dict[str, Any]]:
             "model": line.model_name,
             "month_of_requests": f"{line.origin_month:%Y-%m}" if line.origin_month else "",
             "unit": line.unit.value if line.unit else "",
-            "quantity": line.quantity,
+            "quantity": line.units if line.unit == LineUnit.AUDIO else line.quantity,
             "unit_price_eur": euros(line.unit_nano),
             "exact_eur": sign * euros(line.exact_nano),
             "amount_eur": sign * Decimal(line.cents) / HUNDRED,
@@ -134,7 +135,7 @@ def _table(draft: Draft) -> Table:
         _("Model"),
         _("Month"),
         _("Quantity"),
-        _("Per million"),
+        _("Price"),
         _("Amount"),
     )
     cells = [[Paragraph(escape(text), _HEAD) for text in head]]
@@ -152,13 +153,12 @@ def _table(draft: Draft) -> Table:
 def _cells(line: Line) -> list[Paragraph]:
     what = f"{line.kind.label}, {line.unit.label}" if line.unit else str(line.kind.label)
     month = date_format(line.origin_month, "m/Y") if line.origin_month else ""
-    quantity = number_format(line.quantity, 0, force_grouping=True) if line.unit else ""
-    price = number_format(Decimal(line.unit_nano) / 1000, 3) if line.unit else ""
+    much, price = (quantity(line), unit_price(line)) if line.unit else ("", "")
     cents = -line.cents if line.kind in OWED_LINES else line.cents
     texts = (what, line.other_name, line.model_name, month)
     return [
         *(Paragraph(escape(text), _CELL) for text in texts),
-        *(Paragraph(text, _NUMBER) for text in (quantity, price, amount(cents))),
+        *(Paragraph(text, _NUMBER) for text in (much, price, amount(cents))),
     ]
 
 

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass
 from datetime import date
+from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
@@ -17,13 +18,14 @@ from billing.enums import OWED_LINES, AccountKind, LineKind, LineUnit, TransferR
 from billing.models import PriceVersion, Statement, StatementLine, Transfer, UsageCharge
 from federation.catalogue.models import AIModel
 from federation.members.models import Institution
+from routing.core.pricing import MILLISECONDS
 
 NANO_PER_CENT = 10**7
 
 
 @dataclass(frozen=True)
 class Line:
-    """As `billing.models.StatementLine`, without its place."""
+    """As `billing.models.StatementLine`, without its place. The quantity of audio is in milliseconds."""
 
     kind: LineKind
     other_name: str
@@ -37,6 +39,12 @@ class Line:
     @property
     def cents(self) -> int:
         return rounded(self.exact_nano)
+
+    @property
+    def units(self) -> Decimal:
+        """The quantity in units of its price: seconds of audio, exactly."""
+        quantity = Decimal(self.quantity)
+        return quantity / MILLISECONDS if self.unit == LineUnit.AUDIO else quantity
 
 
 @dataclass(frozen=True)
@@ -148,21 +156,27 @@ def _lines(own: UUID, charges: list[UsageCharge], named: _Named) -> Iterator[Lin
 
 
 def _units(charge: UsageCharge, kind: LineKind, other: str, named: _Named) -> Iterator[Line]:
-    """Return a line for each unit that cost something: together they are the charge, exactly."""
+    """Return a line for each unit that cost something: together they are the charge, exactly.
+
+    What each request's audio cost is rounded: the line has what the other units leave of the charge.
+    """
     assert charge.price_id is not None  # it cost something
     price = named.prices[charge.price_id]
     cached = price.prompt_nano if price.cached_nano is None else price.cached_nano
-    for unit, quantity, nano in (
+    whole = (
         (LineUnit.PROMPT, charge.prompt_tokens, price.prompt_nano),
         (LineUnit.CACHED, charge.cached_tokens, cached),
         (LineUnit.COMPLETION, charge.completion_tokens, price.completion_nano),
         (LineUnit.EMBEDDING, charge.embedding_tokens, price.embedding_nano),
-    ):
+        (LineUnit.IMAGE, charge.images, price.image_nano),
+    )
+    costs = [(*each, each[1] * (each[2] or 0)) for each in whole]
+    audio = charge.cost_nano - sum(cost for _, _, _, cost in costs)
+    costs.append((LineUnit.AUDIO, charge.audio_ms, price.audio_second_nano, audio))
+    model = named.models.get(charge.model_id, str(charge.model_id))
+    for unit, quantity, nano, cost in costs:
         if quantity and nano:
-            model = named.models.get(charge.model_id, str(charge.model_id))
-            yield Line(
-                kind, other, model, charge.origin_month, unit, quantity, nano, quantity * nano
-            )
+            yield Line(kind, other, model, charge.origin_month, unit, quantity, nano, cost)
 
 
 def _names(charges: list[UsageCharge]) -> _Named:

@@ -9,7 +9,7 @@ from billing.models import LIMITED
 
 @dataclass(frozen=True)
 class Counts:
-    """Requests and tokens, and what they cost, whoever pays.
+    """Requests and tokens, audio and images, and what they cost, whoever pays.
 
     `cached_tokens` are among the prompt's, `reasoning_tokens` among the completion's.
     """
@@ -21,10 +21,16 @@ class Counts:
     completion_tokens: int
     reasoning_tokens: int
     cost_nano: int = 0
+    audio_ms: int = 0
+    images: int = 0
 
     @property
     def tokens(self) -> int:
         return self.prompt_tokens + self.completion_tokens
+
+    @property
+    def audio_seconds(self) -> float:
+        return self.audio_ms / 1000
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*map(sum, zip(astuple(self), astuple(other), strict=True)))
@@ -117,6 +123,8 @@ class Request:
     factors: str
     stood_in_for: str
     """The model asked for, where another one that was declared as its fallback answered."""
+    audio_ms: int = 0
+    images: int = 0
 
     @property
     def is_limited(self) -> bool:

@@ -40,6 +40,8 @@ class Used(Schema):
     completion_tokens: int
     reasoning_tokens: int
     cost_eur: Decimal
+    audio_ms: int
+    images: int
 
 
 class Bounds(Schema):
@@ -128,6 +130,8 @@ def _used(counts: Counts) -> Used:
         completion_tokens=counts.completion_tokens,
         reasoning_tokens=counts.reasoning_tokens,
         cost_eur=euros(counts.cost_nano),
+        audio_ms=counts.audio_ms,
+        images=counts.images,
     )
 
 

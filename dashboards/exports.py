@@ -59,6 +59,8 @@ _COLUMNS = (
     "data_class",
     "stood_in_for",
     "cost_eur",
+    "audio_ms",
+    "images",
     *ENERGY_COLUMNS,
 )
 
@@ -74,18 +76,22 @@ KEY_COLUMNS = (
     "completion_tokens",
     "reasoning_tokens",
     "cost_eur",
+    "audio_ms",
+    "images",
 )
 """Of the sums of keys. Those that the reader may not see are one line per institution, without a name."""
 
 
 def key_row(usage: KeyUsage) -> dict[str, Any]:
-    counts = usage.counts
-    return {
+    told = {
         "institution": usage.institution,
         "application": usage.application,
         "key": usage.key,
-        **{column: getattr(counts, column) for column in KEY_COLUMNS[3:-1]},
-        "cost_eur": euros(counts.cost_nano),
+        "cost_eur": euros(usage.counts.cost_nano),
+    }
+    return {
+        column: told[column] if column in told else getattr(usage.counts, column)
+        for column in KEY_COLUMNS
     }
 
 
@@ -96,12 +102,14 @@ def csv_lines(requests: Iterable[Request], language: str) -> Iterator[str]:
 
 def row_of(request: Request) -> dict[str, Any]:
     """Return the values of a line, by column. The cost is exact: nine decimals."""
-    told = {column: getattr(request, column) for column in _COLUMNS[: -len(ENERGY_COLUMNS) - 1]}
+    told = {
+        column: euros(request.cost_nano) if column == "cost_eur" else getattr(request, column)
+        for column in _COLUMNS[: -len(ENERGY_COLUMNS)]
+    }
     energy = {"energy_method": request.energy_method, "factors": request.factors}
     figures = impact_row(of_request(request))
     return {
         **told,
-        "cost_eur": euros(request.cost_nano),
         **dict.fromkeys(ENERGY_COLUMNS),
         **energy,
         **figures,

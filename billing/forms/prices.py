@@ -1,4 +1,4 @@
-"""Prices in euros per million units, and fees in per cent, as people say them."""
+"""Prices in euros per million tokens, per second of audio and image, and fees in per cent, as people say them."""
 
 from collections.abc import Mapping
 from datetime import datetime, time
@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.enums import PriceKind
 from billing.forms.accounts import InstitutionChoice
-from billing.models import DEAREST_NANO, UNITS, FeeVersion, PriceVersion
+from billing.models import DEAREST_NANO, SINGLE, UNITS, FeeVersion, PriceVersion
 from billing.models.prices import LONGEST_NOTE
-from billing.money import NANO_PER_MILLION, nano_per_unit, per_million
+from billing.money import NANO_PER_MILLION, euros, nano_of, nano_per_unit, per_million
 from billing.operations.prices import Units, set_fee, set_price
 from billing.periods import PARIS
 from federation.catalogue.models import AIModel
@@ -22,11 +22,18 @@ from federation.people.models import User
 from federation.widgets import DayInput
 
 DEAREST = Decimal(DEAREST_NANO) / NANO_PER_MILLION
+DEAREST_SINGLE = euros(DEAREST_NANO)
 LABELS = {
     "prompt_nano": _("Million of tokens read"),
     "cached_nano": _("of which from a cache"),
     "completion_nano": _("Million of tokens written"),
     "embedding_nano": _("Million of tokens of embeddings"),
+    "audio_second_nano": _("Second of audio"),
+    "image_nano": _("Image"),
+}
+HELP = {
+    "audio_second_nano": _("0.0001 a second is 0.36 an hour."),
+    "image_nano": _("Each that is made."),
 }
 
 
@@ -57,6 +64,16 @@ class BeginningForm(forms.Form):
             self.add_error(name if name in self.fields else None, errors)
 
 
+def _said(unit: str, nano: int) -> str:
+    """Return a unit's price as its field has it."""
+    return f"{euros(nano) if unit in SINGLE else per_million(nano):f}"
+
+
+def _meant(unit: str, price: Decimal) -> int:
+    """Return the nano-euros that a unit's field means."""
+    return nano_of(price) if unit in SINGLE else nano_per_unit(price)
+
+
 class PriceForm(BeginningForm):
     kind = forms.ChoiceField(
         choices=PriceKind.choices,
@@ -71,7 +88,7 @@ class PriceForm(BeginningForm):
         self._model = model
         known = {unit: getattr(last, unit, None) for unit in UNITS}
         initial = {
-            unit: None if nano is None else per_million(nano) for unit, nano in known.items()
+            unit: None if nano is None else _said(unit, nano) for unit, nano in known.items()
         }
         super().__init__(
             data, initial={**initial, "kind": last.kind if last else PriceKind.PROVISIONAL}
@@ -89,7 +106,7 @@ class PriceForm(BeginningForm):
         """Announce the price. None, with the reason in the form, when it is refused."""
         asked = {unit: self.cleaned_data[unit] for unit in UNITS}
         units = {
-            unit: None if price is None else nano_per_unit(price) for unit, price in asked.items()
+            unit: None if price is None else _meant(unit, price) for unit, price in asked.items()
         }
         try:
             return set_price(
@@ -109,10 +126,11 @@ for _unit, _label in LABELS.items():
     PriceForm.base_fields[_unit] = forms.DecimalField(
         required=False,
         min_value=0,
-        max_value=DEAREST,
+        max_value=DEAREST_SINGLE if _unit in SINGLE else DEAREST,
         max_digits=12,
-        decimal_places=3,
+        decimal_places=9 if _unit in SINGLE else 3,
         label=_label,
+        help_text=HELP.get(_unit, ""),
     )
 
 

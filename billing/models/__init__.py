@@ -19,7 +19,14 @@ from billing.models.ledger import (
     Transfer,
     UsageCharge,
 )
-from billing.models.prices import ALL_OF_IT, DEAREST_NANO, UNITS, FeeVersion, PriceVersion
+from billing.models.prices import (
+    ALL_OF_IT,
+    DEAREST_NANO,
+    SINGLE,
+    UNITS,
+    FeeVersion,
+    PriceVersion,
+)
 from billing.models.records import (
     FAILED,
     LIMITED,
@@ -58,6 +65,7 @@ __all__ = [
     "LONGEST_REASON",
     "MAX_DATA_CLASS",
     "OUR_TIMES",
+    "SINGLE",
     "STATUS_LABELS",
     "THE_FEDERATION",
     "THRESHOLDS",

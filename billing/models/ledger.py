@@ -201,6 +201,8 @@ class UsageCharge(models.Model):
     embedding_tokens = models.BigIntegerField(_("tokens of embeddings"))
     cost_nano = models.BigIntegerField(_("cost in nano-euros"))
     fee_nano = models.BigIntegerField(_("of which the fee"))
+    audio_ms = models.BigIntegerField(_("milliseconds of audio"), default=0, db_default=0)
+    images = models.BigIntegerField(_("images"), default=0, db_default=0)
 
     objects = UsageChargeQuerySet.as_manager()
 

@@ -33,7 +33,11 @@ UNITS = (
     "cached_nano",
     "completion_nano",
     "embedding_nano",
+    "audio_second_nano",
+    "image_nano",
 )
+SINGLE = ("audio_second_nano", "image_nano")
+"""Of these, those whose price is said for one, not for a million."""
 
 
 def _price(label: object) -> models.BigIntegerField:  # type: ignore[type-arg]
@@ -71,6 +75,8 @@ class PriceVersion(Row):
     cached_nano = _price(_("prompt token found in a cache"))
     completion_nano = _price(_("completion token"))
     embedding_nano = _price(_("token of an embedding"))
+    audio_second_nano = _price(_("second of audio"))
+    image_nano = _price(_("image"))
     note = models.CharField(_("note"), max_length=LONGEST_NOTE, blank=True)
     set_by = models.ForeignKey(
         User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("set by")

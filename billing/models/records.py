@@ -78,7 +78,7 @@ class UsageRecordQuerySet(Readable["UsageRecord"]):
 
 
 class UsageRecord(models.Model):
-    """One request, under its own id. Tokens are whole numbers, `usage_source` says where they come from."""
+    """One request, under its own id. Counts are whole numbers, `usage_source` says where they come from."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     client_request_id = models.CharField(_("client's identifier"), max_length=128, blank=True)
@@ -131,6 +131,8 @@ class UsageRecord(models.Model):
     cost_nano = models.BigIntegerField(_("cost in nano-euros"), default=0, db_default=0)
     fee_nano = models.BigIntegerField(_("of which the fee"), default=0, db_default=0)
     posting_id = models.UUIDField(_("posting"), null=True)
+    audio_ms = models.BigIntegerField(_("milliseconds of audio"), default=0, db_default=0)
+    images = models.IntegerField(_("images"), default=0, db_default=0)
 
     energy_method = models.CharField(
         _("how its energy is known"), max_length=12, choices=METHOD_LABELS, db_default=Method.NONE
@@ -167,6 +169,10 @@ class UsageRecord(models.Model):
                     reasoning_tokens__gte=0,
                 ),
                 name="tokens_are_never_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(audio_ms__gte=0, images__gte=0),
+                name="audio_and_images_are_never_negative",
             ),
             models.CheckConstraint(
                 condition=Q(received_at__range=OUR_TIMES, finished_at__range=OUR_TIMES)

@@ -67,6 +67,8 @@ class UsageSum(models.Model):
     gpu_ms = _sum(_("GPU milliseconds"), db_default=0)
     duration_ms = _sum(_("milliseconds from arrival to end"))
     first_tokens = _sum(_("requests that brought a first token"))
+    audio_ms = models.BigIntegerField(_("milliseconds of audio"), default=0, db_default=0)
+    images = models.BigIntegerField(_("images"), default=0, db_default=0)
 
     objects = UsageSumQuerySet.as_manager()
 

@@ -72,7 +72,8 @@ class StatementLineQuerySet(models.QuerySet["StatementLine"]):
 class StatementLine(Row):
     """So many units at a price, exactly, and rounded half up to cents: the one place where money is rounded.
 
-    Names stand as they were; a line without a unit is an amount (a fee, a correction).
+    Names stand as they were; a line without a unit is an amount (a fee, a correction). The quantity of audio is in
+    milliseconds, its price that of a second.
     """
 
     statement = models.ForeignKey(

@@ -29,6 +29,8 @@ class Units(TypedDict, total=False):
     cached_nano: int | None
     completion_nano: int | None
     embedding_nano: int | None
+    audio_second_nano: int | None
+    image_nano: int | None
 
 
 @transaction.atomic

@@ -12,7 +12,7 @@ from billing.forms.prices import FeeForm, PriceForm
 from billing.models import FeeVersion, PriceVersion
 from billing.operations.prices import withdraw_fee, withdraw_price
 from billing.policies import can_keep_accounts, check_keep_accounts
-from billing.prices import fee_for, fees_in_force, price_list, price_of
+from billing.prices import fee_for, fees_in_force, price_list, price_of, singles_sold
 from federation.catalogue.models import AIModel
 from federation.people.guards import signed_in
 
@@ -24,8 +24,10 @@ SHOWN = 50
 @login_required
 def prices(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
+    priced = price_list(user)
     context = {
-        "priced": price_list(user),
+        "priced": priced,
+        "singles": singles_sold(row.price for row in priced),
         "fee": fee_for(user),
         "may_set": can_keep_accounts(user),
     }
@@ -38,8 +40,9 @@ def price(request: HttpRequest, name: str) -> HttpResponse:
     """One model's prices, to every member; and to whoever keeps the accounts, a form for the next."""
     user = signed_in(request)
     model = get_object_or_404(AIModel.objects.for_user(user), slug=name)
-    history = PriceVersion.objects.for_user(user).filter(model=model).select_related("set_by")
-    form = PriceForm(request.POST or None, model=model, last=history.first())
+    versions = PriceVersion.objects.for_user(user).filter(model=model).select_related("set_by")
+    history = list(versions[:SHOWN])
+    form = PriceForm(request.POST or None, model=model, last=history[0] if history else None)
     if request.method == "POST":
         check_keep_accounts(user)
         if form.is_valid() and form.save(user):
@@ -48,7 +51,8 @@ def price(request: HttpRequest, name: str) -> HttpResponse:
     context = {
         "model": model,
         "form": form,
-        "history": history[:SHOWN],
+        "history": history,
+        "singles": singles_sold(history),
         "present": price_of(model),
         "may_set": can_keep_accounts(user),
     }

@@ -32,6 +32,7 @@ ENDPOINT_LABELS = {
     Endpoint.TRANSCRIPTIONS.value: _("speech to text (audio/transcriptions)"),
     Endpoint.TRANSLATIONS.value: _("speech to English text (audio/translations)"),
     Endpoint.SPEECH.value: _("text to speech (audio/speech)"),
+    Endpoint.IMAGES.value: _("images to make (images/generations)"),
 }
 
 OWN_LABEL = _("the institution’s own sites")

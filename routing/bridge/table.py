@@ -317,6 +317,8 @@ def _price(row: PriceVersion) -> Price:
         cached=prompt if row.cached_nano is None else row.cached_nano,
         completion=row.completion_nano or 0,
         embedding=row.embedding_nano or 0,
+        audio_second=row.audio_second_nano or 0,
+        image=row.image_nano or 0,
     )
 
 

@@ -103,6 +103,9 @@ class Closed(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="close"):
     error_code: str = ""
     fallback_id: str = ""
     """The model that served in the place of the one asked for; empty when that one did."""
+    audio_ms: int = 0
+    """Of the sound that was heard; lines of earlier versions have none."""
+    images: int = 0
     energy: Energy | None = None
     """None where nothing was answered, and in lines of earlier versions."""
 

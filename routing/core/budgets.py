@@ -25,7 +25,7 @@ from routing.core.pricing import (
 )
 from routing.core.request import Refusal, RefusalCode, Ticket
 from routing.core.table import FEDERATION, Budget, Table
-from routing.core.usage import WRITING
+from routing.core.usage import DRAWING, WRITING
 
 WAIT_SECONDS = 2.0
 """How long a request waits for a slice, or for what others have reserved, before it is refused."""
@@ -239,7 +239,7 @@ class Budgets:
 
 
 def estimate(unit: BudgetUnit, ticket: Ticket, table: Table) -> int:
-    """Return the most that a request is expected to use: its prompt, and the longest answer that it may get.
+    """Return the most that a request is expected to use: its prompt, its sound, and the longest answer that it may get.
 
     What only an institution's own servers may answer is not billed.
     """
@@ -255,7 +255,8 @@ def estimate(unit: BudgetUnit, ticket: Ticket, table: Table) -> int:
         return prompt + answer
     if model is None or ticket.mode is RoutingMode.PRIVATE_ONLY:
         return 0
-    return dearest(model.price, ticket.endpoint, prompt, answer)
+    images = ticket.answers if ticket.endpoint in DRAWING else 0
+    return dearest(model.price, ticket.endpoint, prompt, answer, ticket.audio_ms, images)
 
 
 def _refusal(ticket: Ticket, lack: Lack) -> Refusal:

@@ -157,11 +157,14 @@ class Endpoint(StrEnum):
     TRANSCRIPTIONS = "audio/transcriptions"
     TRANSLATIONS = "audio/translations"
     SPEECH = "audio/speech"
+    IMAGES = "images/generations"
+    IMAGE_EDITS = "images/edits"
+    IMAGE_VARIATIONS = "images/variations"
     OTHER = "other"
 
 
 class UsageSource(StrEnum):
-    """Where a record's token counts come from."""
+    """Where a record's counts come from."""
 
     SERVER = "server"
     COUNTED = "counted"

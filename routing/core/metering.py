@@ -20,7 +20,15 @@ from routing.core.sse import (
     split_events,
     with_data,
 )
-from routing.core.usage import Usage, reported_counts, usage_from
+from routing.core.usage import (
+    DRAWING,
+    NOTHING_ASKED,
+    Asked,
+    Usage,
+    believed,
+    reported_counts,
+    usage_from,
+)
 
 MAX_HELD = 8 * 1024 * 1024
 """Bytes of one event. `response.completed` repeats the whole answer, so that an event can be long."""
@@ -48,7 +56,11 @@ _DIALECTS: dict[str, _Dialect] = {
     ),
     Endpoint.MESSAGES: _Dialect(re.compile(rb'"type":\s*"content_block_delta"'), b"message_stop"),
 }
+_DRAWN = _Dialect(
+    re.compile(rb'"type":\s*"image_(?:generation|edit)\.completed"'), DONE, is_json=False
+)
 _OTHER = _Dialect(re.compile(rb'"type":\s*"transcript\.text\.delta"'), DONE, is_json=False)
+_DIALECTS |= dict.fromkeys(DRAWING, _DRAWN)
 _RESPONSE_ENDS = ("response.completed", "response.incomplete", "response.failed")
 
 
@@ -64,15 +76,16 @@ class StreamMeter:
                      object, be it `[DONE]`.
                      It and what follows are never returned: the caller says it in its own words.
     done             the protocol's last event has come (`[DONE]`, `message_stop`, `response.completed`…)
-    content_events   events that carried text, reasoning or tool arguments: about one per token
+    content_events   events that carried text, reasoning or tool arguments: about one per token; or a whole image
     """
 
     __slots__ = (
+        "_asked",
         "_dialect",
         "_find_content",
         "_held",
+        "_is_known",
         "_more",
-        "_prompt_estimate",
         "_reported",
         "_strip_usage",
         "content_events",
@@ -86,7 +99,7 @@ class StreamMeter:
         endpoint: str,
         *,
         strip_usage: bool,
-        prompt_estimate: int = 0,
+        asked: Asked = NOTHING_ASKED,
         more: Callable[[Usage], Mapping[str, object]] | None = None,
     ) -> None:
         """`strip_usage`: drop the event that carries nothing but usage, because the client did not ask for it.
@@ -96,8 +109,9 @@ class StreamMeter:
         self._dialect = _DIALECTS.get(endpoint, _OTHER)
         self._find_content: Callable[[bytes], list[bytes]] = self._dialect.content.findall
         self._strip_usage = strip_usage
-        self._prompt_estimate = prompt_estimate
+        self._asked = asked
         self._more = more
+        self._is_known = self._dialect.is_json or endpoint == Endpoint.SPEECH or asked.sound.ms > 0
         self._reported: dict[str, int] = {}
         self._held = bytearray()
         self.has_first_event = False
@@ -119,14 +133,24 @@ class StreamMeter:
 
     @property
     def usage(self) -> Usage:
-        """Return the tokens used so far; right at any moment, also in the middle of a stream."""
-        counted = {"prompt": self._prompt_estimate, "completion": self.content_events}
-        if "completion" in self._reported:
+        """Return what is used so far; right at any moment, also in the middle of a stream."""
+        counted = self._counted()
+        if "completion" in self._reported or "audio_ms" in self._reported:
             return usage_from(counted | self._reported, UsageSource.SERVER)
-        has_begun = self.has_first_event and self.error is None and self._dialect.is_json
+        has_begun = self.has_first_event and self.error is None and self._is_known
         if not has_begun and not self.content_events:
             return Usage()
         return usage_from(counted | self._reported, UsageSource.COUNTED)
+
+    def _counted(self) -> dict[str, int]:
+        asked = self._asked
+        if self._dialect is _DRAWN:
+            return {"images": min(self.content_events, asked.answers)}
+        return {
+            "prompt": asked.prompt_estimate,
+            "completion": self.content_events,
+            "audio_ms": asked.sound.ms,
+        }
 
     def _feed_cut(self, data: bytes) -> bytes:
         """Return the whole events among what was held and `data`; hold the rest."""
@@ -205,7 +229,7 @@ class StreamMeter:
     def _note(self, value: dict[str, Any]) -> bool:
         """Note what an event reports; return whether it is usage."""
         kind = value.get("type")
-        counts = reported_counts(_usage_in(value))
+        counts = believed(reported_counts(_usage_in(value)), self._asked.sound)
         if kind == "message_start":
             counts.pop("completion", None)  # Anthropic's first guess, before a token is written.
         self._reported |= counts

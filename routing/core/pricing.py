@@ -1,26 +1,31 @@
 """What a request costs and what it uses of a budget: on the router's side the one place that says so.
 
 The accounts say the same in SQL when they store a request (`billing.posting`, `billing.budgets`); a test compares both.
-Whole numbers only: nano-euros and tokens.
+Whole numbers only: nano-euros, tokens, milliseconds of sound, images. Sound is rounded half up to the nano-euro, once
+in a request.
 """
 
 import msgspec
 
 from routing.core.enums import BudgetUnit, Endpoint, RequestStatus
 
+MILLISECONDS = 1000
+"""In a second, the unit in which sound is sold."""
 MOST_TOKENS = 2**31 - 1
-"""What a record holds of a count."""
+"""What a record holds of a count, of milliseconds and of images too."""
 COUNTED = frozenset({RequestStatus.OK, RequestStatus.ABANDONED, RequestStatus.INTERRUPTED})
 """How a request may end of which a part was answered."""
 
 
 class Price(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """Nano-euros a token of each kind; 0 where the kind is not sold."""
+    """Nano-euros a token of each kind, a second of sound, an image; 0 where the kind is not sold."""
 
     prompt: int = 0
     cached: int = 0
     completion: int = 0
     embedding: int = 0
+    audio_second: int = 0
+    image: int = 0
 
 
 FREE = Price()
@@ -46,6 +51,8 @@ class Accounted(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="accoun
     cached_tokens: int
     completion_tokens: int
     position: Position
+    audio_ms: int = 0
+    images: int = 0
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -70,23 +77,42 @@ class Standings(msgspec.Struct, frozen=True, tag="standings"):
     each: tuple[Standing, ...]
 
 
-def cost(price: Price, endpoint: str, prompt: int, cached: int, completion: int) -> int:
-    """Return nano-euros for so many tokens, `cached` being a part of `prompt`."""
+def cost(
+    price: Price,
+    endpoint: str,
+    prompt: int,
+    cached: int,
+    completion: int,
+    audio_ms: int = 0,
+    images: int = 0,
+) -> int:
+    """Return nano-euros for so many tokens, `cached` being a part of `prompt`, so much sound and so many images."""
+    beside = _beside(price, audio_ms, images)
     if endpoint == Endpoint.EMBEDDINGS:
-        return _whole(prompt) * price.embedding
+        return _whole(prompt) * price.embedding + beside
     prompt, cached = _whole(prompt), _whole(cached)
     return (
         max(prompt - cached, 0) * price.prompt
         + min(cached, prompt) * price.cached
         + _whole(completion) * price.completion
+        + beside
     )
 
 
-def dearest(price: Price, endpoint: str, prompt: int, completion: int) -> int:
+def dearest(
+    price: Price, endpoint: str, prompt: int, completion: int, audio_ms: int = 0, images: int = 0
+) -> int:
     """Return the most that a request of these tokens may cost, whatever of its prompt is in a cache."""
+    beside = _beside(price, audio_ms, images)
     if endpoint == Endpoint.EMBEDDINGS:
-        return prompt * price.embedding
-    return prompt * max(price.prompt, price.cached) + completion * price.completion
+        return prompt * price.embedding + beside
+    return prompt * max(price.prompt, price.cached) + completion * price.completion + beside
+
+
+def _beside(price: Price, audio_ms: int, images: int) -> int:
+    """Return what sound and images cost."""
+    sound = (_whole(audio_ms) * price.audio_second + MILLISECONDS // 2) // MILLISECONDS
+    return sound + _whole(images) * price.image
 
 
 def counted(ended: Accounted, unit: BudgetUnit, price: Price, *, is_own: bool) -> int:
@@ -105,8 +131,8 @@ def counted(ended: Accounted, unit: BudgetUnit, price: Price, *, is_own: bool) -
             if is_own or not 200 <= ended.http_status <= 299:
                 return 0
             used = ended.prompt_tokens, ended.cached_tokens, ended.completion_tokens
-            return cost(price, ended.endpoint, *used)
+            return cost(price, ended.endpoint, *used, ended.audio_ms, ended.images)
 
 
-def _whole(tokens: int) -> int:
-    return min(max(tokens, 0), MOST_TOKENS)
+def _whole(count: int) -> int:
+    return min(max(count, 0), MOST_TOKENS)

@@ -33,6 +33,8 @@ class Ticket(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The longest answer asked for, 0 when the client did not say."""
     answers: int = 1
     """How many answers to the one prompt."""
+    audio_ms: int = 0
+    """Of the sound that is sent: what its file says, else the most that it can be."""
     prefix: tuple[int, ...] = ()
     """Hashes of the text's first 1, 2, 4 … KiB (`routing.core.affinity`)."""
     weight: float = 1.0

@@ -1,14 +1,15 @@
-"""How many tokens a request used: what servers report, in any shape known, cleaned; and estimates without it.
+"""What a request used, tokens, sound and images: what servers report, in any shape known, cleaned; and what we count.
 
 Pure functions on bytes and decoded JSON. Not here: streams (`metering`), prices.
 """
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from routing.core.enums import Endpoint, UsageSource
+from routing.core.sound import MOST_MS, SILENCE, Sound
 from routing.core.sse import read_object
 
 BYTES_PER_TOKEN = 3.6
@@ -19,8 +20,12 @@ MAX_BELIEVED = 100_000_000
 
 WRITING = frozenset({Endpoint.CHAT, Endpoint.COMPLETIONS, Endpoint.RESPONSES, Endpoint.MESSAGES})
 READING = frozenset({Endpoint.EMBEDDINGS, Endpoint.RERANK})
+LISTENING = frozenset({Endpoint.TRANSCRIPTIONS, Endpoint.TRANSLATIONS})
+DRAWING = frozenset({Endpoint.IMAGES, Endpoint.IMAGE_EDITS, Endpoint.IMAGE_VARIATIONS})
 
 _TEXT_FIELDS = frozenset({"content", "text", "reasoning", "reasoning_content", "arguments"})
+_SECONDS = re.compile(r"\d{1,9}(\.\d{1,30})?", re.ASCII)
+_DRAWN = b'"b64_json"'
 _ENCODED_FILE = re.compile(rb";base64,[A-Za-z0-9+/=\\]+")
 _PATHS: dict[str, tuple[tuple[str, ...], ...]] = {
     "prompt": (("prompt_tokens",), ("input_tokens",)),
@@ -40,39 +45,125 @@ _BESIDE_INPUT = ("cache_read_input_tokens", "cache_creation_input_tokens")
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """Tokens of one request. `cached` is a part of `prompt`, `reasoning` a part of `completion`."""
+    """Of one request: tokens, `cached` a part of `prompt` and `reasoning` of `completion`; sound heard, images made."""
 
     prompt: int = 0
     cached: int = 0
     completion: int = 0
     reasoning: int = 0
+    audio_ms: int = 0
+    images: int = 0
     source: UsageSource = UsageSource.NONE
+
+
+class Asked(NamedTuple):
+    """What is known of a request before it is answered: an estimate of its tokens, its sound, how many answers."""
+
+    prompt_estimate: int = 0
+    sound: Sound = SILENCE
+    answers: int = 1
+
+
+NOTHING_ASKED = Asked()
 
 
 class _Answer(msgspec.Struct):
     usage: Any = None
+    duration: Any = None
+
+
+class _Drawn(msgspec.Struct):
+    data: list[msgspec.Raw]
 
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_drawn = msgspec.json.Decoder(_Drawn).decode
 
 
-def usage_of_answer(endpoint: str, body: bytes, prompt_estimate: int = 0) -> Usage:
-    """Return what a whole JSON answer used: as it reports, else estimated from `prompt_estimate` and its text.
+def usage_of_answer(endpoint: str, body: bytes, asked: Asked = NOTHING_ASKED) -> Usage:
+    """Return what a whole answer used: as it reports, else as was counted, else estimated from what was asked.
 
-    Never raises. An endpoint without tokens that we could estimate (speech, tokenize) reads as `none`.
+    Never raises. An endpoint of which we can count and estimate nothing (tokenize) reads as `none`.
     """
+    counted, reported = counted_in(endpoint, body, asked), _reported_in(endpoint, body, asked.sound)
+    if reported:
+        return usage_from(
+            {"prompt": asked.prompt_estimate} | counted | reported, UsageSource.SERVER
+        )
+    if counted:
+        return usage_from(counted, UsageSource.COUNTED)
+    return _estimated(endpoint, body, asked.prompt_estimate)
+
+
+def counted_in(endpoint: str, body: bytes, asked: Asked) -> dict[str, int]:
+    """Return what needs no server's word: the sound that was sent, and images, at most as many as were asked for."""
+    if endpoint in LISTENING and asked.sound.ms:
+        return {"audio_ms": asked.sound.ms}
+    if endpoint in DRAWING:
+        try:
+            drawn = len(_decode_drawn(body).data)
+        except (ValueError, RecursionError):
+            drawn = 0
+        return {"images": min(drawn, asked.answers)} if drawn else {}
+    return {}
+
+
+def _reported_in(endpoint: str, body: bytes, sound: Sound) -> dict[str, int]:
+    """Return what an answer says that it used; of a sound at most what its file can hold."""
     try:
-        counts = reported_counts(_decode_answer(body).usage)
+        answer = _decode_answer(body)
     except (ValueError, RecursionError):
-        counts = {}
-    if counts:
-        return usage_from({"prompt": prompt_estimate} | counts, UsageSource.SERVER)
+        return {}
+    counts = reported_counts(answer.usage)
+    if endpoint in LISTENING and "audio_ms" not in counts:
+        counts |= _told_seconds(answer.duration)
+    return believed(counts, sound)
+
+
+def believed(counts: dict[str, int], sound: Sound) -> dict[str, int]:
+    """Return reported counts, with no more sound than was sent."""
+    told = counts.pop("audio_ms", None)
+    return counts | {"audio_ms": min(told, sound.most_ms)} if told and sound.most_ms else counts
+
+
+class DrawnCounter:
+    """Counts the images in an answer that is too long to be held: they stand in it, and each has a name."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._cut = b""
+
+    def feed(self, data: bytes) -> None:
+        data = self._cut + data
+        self.count += data.count(_DRAWN)
+        self._cut = data[1 - len(_DRAWN) :]
+
+
+def with_images(usage: Usage, images: int) -> Usage:
+    """Return a usage with the images that were counted beside it."""
+    if not images:
+        return usage
+    source = UsageSource.COUNTED if usage.source is UsageSource.NONE else usage.source
+    return msgspec.structs.replace(usage, images=images, source=source)
+
+
+def usage_sent(endpoint: str, asked: Asked) -> Usage:
+    """Return what a request has used at least that was sent to a server which said nothing of it."""
+    if endpoint in WRITING | READING | {Endpoint.SPEECH}:
+        return Usage(prompt=asked.prompt_estimate, source=UsageSource.ESTIMATED)
+    if endpoint in LISTENING and asked.sound.ms:
+        return Usage(audio_ms=asked.sound.ms, source=UsageSource.COUNTED)
+    return Usage()
+
+
+def _estimated(endpoint: str, body: bytes, prompt_estimate: int) -> Usage:
+    counts = {}
     if endpoint in WRITING:
         counts = {
             "prompt": prompt_estimate,
             "completion": tokens_in(_text_bytes(read_object(body))),
         }
-    elif endpoint in READING:
+    elif endpoint in READING or endpoint == Endpoint.SPEECH:
         counts = {"prompt": prompt_estimate}
     return usage_from(counts, UsageSource.ESTIMATED) if counts else Usage()
 
@@ -94,7 +185,7 @@ def tokens_in(size: int) -> int:
 
 
 def reported_counts(usage: object) -> dict[str, int]:
-    """Return which of prompt, completion, cached, reasoning a `usage` object reports; absurd ones are absent."""
+    """Return which of prompt, completion, cached, reasoning, audio_ms a `usage` reports; absurd ones are absent."""
     if not isinstance(usage, dict):
         return {}
     counts = {}
@@ -106,6 +197,8 @@ def reported_counts(usage: object) -> dict[str, int]:
         counts["prompt"] += sum(_count(usage.get(name)) or 0 for name in _BESIDE_INPUT)
     if "prompt" not in counts and (total := _count(usage.get("total_tokens"))) is not None:
         counts["prompt"] = max(0, total - counts.get("completion", 0))
+    if usage.get("type") == "duration":
+        counts |= _told_seconds(usage.get("seconds"))
     return counts
 
 
@@ -117,6 +210,8 @@ def usage_from(counts: dict[str, int], source: UsageSource) -> Usage:
         cached=min(counts.get("cached", 0), prompt),
         completion=completion,
         reasoning=min(counts.get("reasoning", 0), completion),
+        audio_ms=counts.get("audio_ms", 0),
+        images=counts.get("images", 0),
         source=source,
     )
 
@@ -132,6 +227,15 @@ def _count(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if 0 <= value <= MAX_BELIEVED else None
+
+
+def _told_seconds(value: object) -> dict[str, int]:
+    """Return seconds as `audio_ms`; vLLM writes some of them as a text."""
+    if isinstance(value, str) and _SECONDS.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return {}
+    return {"audio_ms": round(value * 1000)} if 0 <= value * 1000 <= MOST_MS else {}
 
 
 def _text_bytes(answer: object) -> int:

@@ -10,7 +10,7 @@ import msgspec
 from routing.core.accounting import Opened
 from routing.core.enums import PriorityClass, RoutingMode
 from routing.core.table import Model, Principal, Server, Table
-from routing.core.usage import READING, WRITING
+from routing.core.usage import LISTENING, READING, WRITING, Asked
 from routing.dispatch.messages import Ticket
 from routing.gateway.errors import ApiError, Code
 from routing.gateway.lifecycle import model_named
@@ -169,8 +169,15 @@ def _wait_seconds(model: Model, most: float) -> float:
     return most if longest is None else min(most, longest)
 
 
+def asked_of(order: Order, body: Body) -> Asked:
+    """Return what an answer is measured against; who sends sound is not taken to send text."""
+    if order.endpoint in LISTENING:
+        return Asked(sound=body.sound)
+    return Asked(prompt_estimate=body.prompt_estimate, answers=body.answers)
+
+
 def opening(
-    order: Order, body: Body, request_id: str, client_id: str, received_at: float
+    order: Order, asked: Asked, request_id: str, client_id: str, received_at: float
 ) -> Opened:
     """Return the line that opens a request in the accounts."""
     principal = order.principal
@@ -186,7 +193,7 @@ def opening(
         stream=order.stream,
         priority=order.priority,
         received_at=received_at,
-        prompt_estimate=body.prompt_estimate,
+        prompt_estimate=asked.prompt_estimate,
         data_class=order.labels,
     )
 
@@ -195,6 +202,7 @@ def ticket(
     opened: Opened,
     order: Order,
     body: Body,
+    asked: Asked,
     *,
     incarnation: str,
     wait_seconds: float,
@@ -215,7 +223,8 @@ def ticket(
         stream=opened.stream,
         prompt_estimate=opened.prompt_estimate,
         max_tokens=body.max_tokens,
-        answers=body.answers,
+        answers=asked.answers,
+        audio_ms=asked.sound.expected_ms,
         prefix=body.prefix,
         deadline_in_ms=round(_wait_seconds(order.model, wait_seconds) * 1000),
         threshold=order.principal.threshold,

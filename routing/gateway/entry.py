@@ -129,6 +129,8 @@ class Entry:
             attempts=attempts,
             error_code=error_code,
             fallback_id=self.fallback_id,
+            audio_ms=usage.audio_ms,
+            images=usage.images,
             energy=energy,
         )
         self._spool.write(record)
@@ -180,6 +182,8 @@ class Entry:
             cached_tokens=record.cached_tokens,
             completion_tokens=record.completion_tokens,
             position=self._spool.position,
+            audio_ms=record.audio_ms,
+            images=record.images,
         )
 
     def _attempts_until_now(self, outcome: str, now: float) -> tuple[Attempt, ...]:

@@ -16,9 +16,9 @@ import msgspec
 from routing.core.enums import RequestStatus, UsageSource
 from routing.core.retry import Failure
 from routing.core.stops import Stops
-from routing.core.usage import READING, WRITING, Usage
+from routing.core.usage import WRITING, Usage, usage_sent
 from routing.dispatch.messages import OK, UNUSED, Grant, Recall, Refusal, RefusalCode
-from routing.gateway.admission import Body, Order, opening, priority_told, ticket
+from routing.gateway.admission import Body, Order, asked_of, opening, priority_told, ticket
 from routing.gateway.entry import Entry
 from routing.gateway.errors import ApiError, Code
 from routing.gateway.exchange import TOLD, Cut, Exchange
@@ -55,7 +55,8 @@ class Journey:
     def __init__(
         self, gateway: Gateway, exchange: Exchange, order: Order, body: Body, received_at: float
     ) -> None:
-        opened = opening(order, body, exchange.id, exchange.client_id, received_at)
+        self._asked = asked = asked_of(order, body)
+        opened = opening(order, asked, exchange.id, exchange.client_id, received_at)
         self._entry = Entry(
             gateway.spool, gateway.dispatcher, gateway.metrics, gateway.occupancy, opened
         )
@@ -63,6 +64,7 @@ class Journey:
             opened,
             order,
             body,
+            asked,
             incarnation=gateway.incarnation,
             wait_seconds=gateway.limits.wait_seconds,
             weight=gateway.table.servers.weights.get(opened.institution_id, 1.0),
@@ -221,7 +223,7 @@ class Journey:
             partial(self._gateway.targets.is_other_model, target),
             endpoint=self._order.endpoint,
             strip_usage=not (self._order.wants_usage or self._wishes),
-            prompt_estimate=self._ticket.prompt_estimate,
+            asked=self._asked,
             more=self._more if self._wishes else None,
         )
         response = await self._send(target)
@@ -371,12 +373,12 @@ class Journey:
         return told_of(self._target.deployment.machine, self._reckon(usage), self._wishes)
 
     def _usage_so_far(self) -> Usage:
-        """Return what a cut request has used: what came, or at least the prompt that a server was sent."""
+        """Return what a cut request has used: what came, or at least what a server was sent."""
         if self._passage is None or not self._entry.is_trying:
             return Usage()
         usage = self._passage.meter.usage
-        if usage.source is UsageSource.NONE and self._order.endpoint in WRITING | READING:
-            return Usage(prompt=self._ticket.prompt_estimate, source=UsageSource.ESTIMATED)
+        if usage.source is UsageSource.NONE:
+            return usage_sent(self._order.endpoint, self._asked)
         return usage
 
     def _drop_body(self) -> None:

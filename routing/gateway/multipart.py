@@ -1,4 +1,4 @@
-"""Form bodies (speech, images): the `model` field found and replaced, every other byte as it came.
+"""Form bodies (speech, images): the `model` field found and replaced, sound measured, every other byte as it came.
 
 Only what is needed of RFC 7578: where the parts begin, and the names in their heads.
 """
@@ -6,18 +6,21 @@ Only what is needed of RFC 7578: where the parts begin, and the names in their h
 import re
 from typing import Any, NamedTuple
 
+from routing.core.sound import Sound, most_in, sound_in
 from routing.gateway.errors import ApiError, Code
-from routing.gateway.schemas import MODEL, OURS
+from routing.gateway.schemas import MODEL, OURS, answers_in
 
 _BOUNDARY = re.compile(
     rb'multipart/form-data;.*?\bboundary=("[^"]{1,70}"|[^\s;,"]{1,70})', re.I | re.S
 )
 _NAME = re.compile(rb'\r\ncontent-disposition:\s*form-data\s*;[^\r\n]*?\bname="([^"\r\n]*)"', re.I)
 _MAX_PARTS = 1000
+_FILE, _NUMBER = "file", "n"
+_READ = OURS | {_FILE, _NUMBER}
 
 
 class Part(NamedTuple):
-    """A small field's value, by its place in the body."""
+    """A field's value, by its place in the body."""
 
     start: int
     end: int
@@ -34,13 +37,27 @@ class FormBody:
         self._parts = _find_parts(data, b"--" + boundary[1].strip(b'"'))
 
     prompt_estimate = max_tokens = 0
-    answers = 1
     """Bytes of sound or pictures tell nothing of tokens."""
     prefix: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
         return len(self._data)
+
+    @property
+    def answers(self) -> int:
+        """Return how many images are asked for."""
+        value = self.get(_NUMBER)
+        is_number = isinstance(value, str) and value.isdecimal() and len(value) < 5
+        return answers_in(int(value) if is_number else None)
+
+    @property
+    def sound(self) -> Sound:
+        """Return what the file that is sent tells of its length."""
+        part = self._parts.get(_FILE)
+        if part is None:
+            return Sound(0, most_in(self.size))
+        return sound_in(memoryview(self._data)[part.start : part.end])
 
     def get(self, name: str) -> Any:
         """Return a field's value as JSON would have it: text, or a truth value; None when it is absent."""
@@ -57,7 +74,7 @@ class FormBody:
 
 
 def _find_parts(data: bytes, delimiter: bytes) -> dict[str, Part]:
-    """Return the parts that are our fields. Raises `ApiError` on one that is there twice."""
+    """Return the parts that are read. Raises `ApiError` on one that is there twice."""
     found: dict[str, Part] = {}
     position = _first_delimiter(data, delimiter)
     for _ in range(_MAX_PARTS):
@@ -70,7 +87,7 @@ def _find_parts(data: bytes, delimiter: bytes) -> dict[str, Part]:
         name = _name(data[head : body + 2])
         if name in found:
             raise ApiError(Code.AMBIGUOUS_FIELD, "A field of the form is given twice")
-        if name in OURS:
+        if name in _READ:
             found[name] = Part(body + 4, following)
         position = following + 2
     raise ApiError(Code.INVALID_FORM, "The form has too many parts")
@@ -90,6 +107,6 @@ def _name(head: bytes) -> str:
     if match is None:
         raise ApiError(Code.INVALID_FORM)
     name = match[1].decode(errors="replace")
-    if name not in OURS and name.casefold() in OURS:
+    if name not in _READ and name.casefold() in _READ:
         raise ApiError(Code.AMBIGUOUS_FIELD, f"A field must be spelt `{name.casefold()}`")
     return name

@@ -12,7 +12,15 @@ import msgspec
 
 from routing.core.metering import StreamMeter
 from routing.core.retry import Failure
-from routing.core.usage import WRITING, Usage, usage_of_answer
+from routing.core.usage import (
+    DRAWING,
+    WRITING,
+    Asked,
+    DrawnCounter,
+    Usage,
+    usage_of_answer,
+    with_images,
+)
 from routing.gateway.cleaning import find_error, read_error
 from routing.gateway.errors import ApiError, Code
 from routing.gateway.exchange import Budget, Exchange
@@ -76,7 +84,7 @@ class Passage:
         *,
         endpoint: str,
         strip_usage: bool,
-        prompt_estimate: int,
+        asked: Asked,
         more: Callable[[Usage], Mapping[str, object]] | None,
     ) -> None:
         self._exchange = exchange
@@ -85,11 +93,9 @@ class Passage:
         self._names = names
         self._is_other_model = is_other_model
         self._endpoint = endpoint
-        self._prompt_estimate = prompt_estimate
+        self._asked = asked
         self._more = more
-        self.meter = StreamMeter(
-            endpoint, strip_usage=strip_usage, prompt_estimate=prompt_estimate, more=more
-        )
+        self.meter = StreamMeter(endpoint, strip_usage=strip_usage, asked=asked, more=more)
         self.committed = False
 
     async def carry(self, response: Response, held: Budget, max_held: int) -> None:
@@ -215,26 +221,29 @@ class Passage:
         self._refuse_unpromised()
         self._commit()
         await self._exchange.start(response.status, _content_type(response))
-        tail = b""
+        tail, drawn = b"", DrawnCounter()
         while out:
             tail = (tail + out)[-_TAIL:]
+            if self._endpoint in DRAWING:
+                drawn.feed(out)
             await self._exchange.write(self.renaming.apply(out))
             out = await response.read()
-        self._story.completes(response.status, self._usage_in(tail))
+        usage = with_images(self._usage_in(tail), min(drawn.count, self._asked.answers))
+        self._story.completes(response.status, usage)
         await self._exchange.finish()
 
     def _usage_in(self, tail: bytes) -> Usage:
         """Return the usage from the end of a long answer, where servers write it."""
         start = tail.rfind(b'"usage"')
         object_there = b"{" + tail[start:] if start >= 0 else b""
-        return usage_of_answer(self._endpoint, object_there, self._prompt_estimate)
+        return usage_of_answer(self._endpoint, object_there, self._asked)
 
     def _check(self, response: Response, body: bytes) -> Usage:
         """Return the usage in a whole answer. Raises `Failed` when it is not what was asked for."""
         if not expects_json(self._endpoint):
             if not body or b"html" in (response.header(b"content-type") or b"").lower():
                 raise Failed(Failure.BAD_ANSWER)
-            return usage_of_answer(self._endpoint, body)
+            return usage_of_answer(self._endpoint, body, self._asked)
         try:
             fields = _fields(body) if body.lstrip()[:1] != b"[" else _no_fields(body)
         except (ValueError, RecursionError):  # msgspec's and Unicode's errors are ValueErrors
@@ -244,7 +253,7 @@ class Passage:
         if (model := fields.get("model")) is not None:
             self.renaming.learn(bytes(model))
             self._refuse_other_model()
-        return usage_of_answer(self._endpoint, body, self._prompt_estimate)
+        return usage_of_answer(self._endpoint, body, self._asked)
 
     def _refuse_other_model(self) -> None:
         if self._is_other_model(self.renaming.seen):

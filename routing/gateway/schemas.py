@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from routing.core.affinity import prefix_hashes
+from routing.core.sound import Sound, most_in
 from routing.core.usage import MAX_BELIEVED, estimate_prompt_tokens
 from routing.gateway.errors import ApiError, Code
 
@@ -82,9 +83,12 @@ class JsonBody:
     @property
     def answers(self) -> int:
         """Return how many answers are asked for to the one prompt; 1 for nonsense, which no server takes."""
-        value = self.get("n")
-        is_number = isinstance(value, int) and not isinstance(value, bool)
-        return min(max(value, 1), MOST_ANSWERS) if is_number else 1
+        return answers_in(self.get("n"))
+
+    @property
+    def sound(self) -> Sound:
+        """Return what is known of sound in it: how long it can be at most."""
+        return Sound(0, most_in(self.size))
 
     def get(self, name: str) -> Any:
         """Return the value of a top-level field, None when it is absent or null. Raises `ApiError`."""
@@ -149,6 +153,12 @@ class JsonBody:
             return span[1], span[2], value
         end = self._data.rindex(b"}")
         return end, end, b',"%b":%b' % (name.encode(), value)
+
+
+def answers_in(value: Any) -> int:
+    """Return how many answers the value of `n` asks for."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return min(max(value, 1), MOST_ANSWERS) if is_number else 1
 
 
 def _refuse_look_alikes(fields: dict[_Key, msgspec.Raw]) -> None:

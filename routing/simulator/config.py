@@ -26,7 +26,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     model: Name
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 0
-    kind: Literal["chat", "embed"] = "chat"
+    # Speech to text is vLLM's, images are made behind a LiteLLM.
+    kind: Literal["chat", "embed", "speech", "images"] = "chat"
     # Whether pictures are taken; only vLLM and LiteLLM refuse them.
     multimodal: bool = False
     api_key: str | None = None
@@ -44,6 +45,10 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def __post_init__(self) -> None:
         if self.kind == "embed" and self.engine == "lmdeploy":
             raise ValueError("lmdeploy serves no embeddings")
+        if (self.kind == "speech" and self.engine != "vllm") or (
+            self.kind == "images" and self.engine != "litellm"
+        ):
+            raise ValueError(f"{self.engine} serves no {self.kind} here: vllm hears, litellm draws")
         # Otherwise one long prompt could wait for ever for a cache that can never hold it.
         if self.kv_tokens < self.max_model_len:
             raise ValueError("kv_tokens must be at least max_model_len")

@@ -1,7 +1,8 @@
 """A LiteLLM 1.106 proxy in front of a vLLM: its errors hold the vLLM's as a string, its headers tell too much.
 
 Compared with captures of a proxy without a database. Not captured, so from its documentation: a good answer of
-`/v1/embeddings`, `/v1/rerank`, `/v1/responses` and `/v1/messages`, `/health` with a key, and fullness.
+`/v1/embeddings`, `/v1/rerank`, `/v1/responses`, `/v1/messages` and `/v1/images/generations`, `/health` with a key, and
+fullness.
 """
 
 import time
@@ -13,7 +14,7 @@ import msgspec
 from routing.simulator.config import ServerConfig
 from routing.simulator.engine import Engine
 from routing.simulator.http import Answer, Headers, Request, Stream
-from routing.simulator.shapes import asking
+from routing.simulator.shapes import asking, media
 from routing.simulator.shapes.asking import Body
 from routing.simulator.shapes.base import ApiError, Routes, shown
 from routing.simulator.shapes.litellm_writers import ChatWriter, CompletionWriter
@@ -41,6 +42,7 @@ NEEDED = {
     "/v1/responses": "input",
     "/v1/messages": "messages",
     "/v1/messages/count_tokens": "messages",
+    "/v1/images/generations": "prompt",
 }
 # The kind of the proxy's own errors; all others come from the server behind it.
 OWN = "invalid_request_error"
@@ -69,17 +71,19 @@ class LiteLLM(VLLM):
         self._cooling_until = 0.0
 
     def build_routes(self) -> Routes:
-        embeds = self.config.kind == "embed"
+        embeds, draws = self.config.kind == "embed", self.config.kind == "images"
+        writes = not (embeds or draws)
         return {
             "/v1/models": ("GET", self.models),
             "/v1/models/*": ("GET", self.model_card),
-            "/v1/chat/completions": ("POST", self.missing if embeds else self.chat),
-            "/v1/completions": ("POST", self.missing if embeds else self.completions),
-            "/v1/responses": ("POST", self.missing if embeds else self.responses),
-            "/v1/messages": ("POST", self.missing if embeds else self.messages),
+            "/v1/chat/completions": ("POST", self.chat if writes else self.missing),
+            "/v1/completions": ("POST", self.completions if writes else self.missing),
+            "/v1/responses": ("POST", self.responses if writes else self.missing),
+            "/v1/messages": ("POST", self.messages if writes else self.missing),
             "/v1/messages/count_tokens": ("POST", self.count_tokens),
             "/v1/embeddings": ("POST", self.embeddings if embeds else self.missing),
             "/v1/rerank": ("POST", self.rerank if embeds else self.missing),
+            **({"/v1/images/generations": ("POST", self.images)} if draws else {}),
             "/health": ("GET", self.health),
             "/health/liveliness": ("GET", self.liveliness),
             "/metrics": ("GET", self.metrics),
@@ -171,6 +175,9 @@ class LiteLLM(VLLM):
         self.read(request)
         self._cooling_until = time.monotonic() + COOLDOWN_SECONDS
         raise ApiError(404, "Not Found", "NotFoundError")
+
+    async def images(self, request: Request) -> Answer:
+        return await media.draw(self, request)
 
     async def models(self, request: Request) -> Answer:
         return self.json({"data": [self._card("openai")], "object": "list"})

@@ -1,6 +1,6 @@
-"""vLLM 0.32, generating (`kind` chat) or pooling (`kind` embed): endpoints, key, errors.
+"""vLLM 0.32, generating (`kind` chat), pooling (`kind` embed) or listening (`kind` speech): endpoints, key, errors.
 
-Compared with captures of a real server. What it writes is in `vllm_writers` and `dialects`.
+Compared with captures of a real server, but for speech. What it writes is in `vllm_writers`, `dialects` and `media`.
 """
 
 import uuid
@@ -10,7 +10,7 @@ import msgspec
 
 from routing.simulator.http import Answer, Headers, Request, Stream
 from routing.simulator.metrics import CONTENT_TYPE
-from routing.simulator.shapes import asking
+from routing.simulator.shapes import asking, media
 from routing.simulator.shapes.asking import Body, Invalid
 from routing.simulator.shapes.base import ApiError, Routes, shown
 from routing.simulator.shapes.dialects import MessagesWriter, ResponsesWriter
@@ -42,8 +42,12 @@ class VLLM(OpenAI):
     headers: Headers = (("server", "uvicorn"), ("vary", "Origin"))
 
     def build_routes(self) -> Routes:
-        own = self._pooling() if self.config.kind == "embed" else self._generating()
-        return own | {
+        by_kind = {
+            "chat": self._generating,
+            "embed": self._pooling,
+            "speech": self._listening,
+        }
+        return by_kind[self.config.kind]() | {
             "/v1/models": ("GET", self.models),
             "/health": ("GET", self.alive),
             "/ping": ("GET", self.alive),
@@ -59,6 +63,12 @@ class VLLM(OpenAI):
             "/rerank": ("POST", self.rerank),
             "/v1/rerank": ("POST", self.rerank),
             "/v2/rerank": ("POST", self.rerank),
+        }
+
+    def _listening(self) -> Routes:
+        return {
+            "/v1/audio/transcriptions": ("POST", self.transcriptions),
+            "/v1/audio/translations": ("POST", self.translations),
         }
 
     def _generating(self) -> Routes:
@@ -237,6 +247,12 @@ class VLLM(OpenAI):
         results = results[: asking.integer(body, "top_n") or None]
         usage = {"prompt_tokens": job.prompt_tokens, "total_tokens": job.prompt_tokens}
         return self.json({"id": job.id, "model": job.model, "usage": usage, "results": results})
+
+    async def transcriptions(self, request: Request) -> Answer:
+        return await media.transcribe(self, request, in_french=True)
+
+    async def translations(self, request: Request) -> Answer:
+        return await media.transcribe(self, request, in_french=False)
 
 
 def _bad_parameter(text: str, name: str) -> ApiError:

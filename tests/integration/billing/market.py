@@ -37,7 +37,14 @@ class Market:
         self.turn = HISTORY + timedelta(days=3)
         for served in self.served:
             price_from(HISTORY - timedelta(days=100), served, completion_nano=333, cached_nano=7)
-            price_from(self.turn, served, prompt_nano=17, completion_nano=1001)
+            price_from(
+                self.turn,
+                served,
+                prompt_nano=17,
+                completion_nano=1001,
+                audio_second_nano=77,
+                image_nano=90_000,
+            )
         begun = HISTORY - timedelta(days=100)
         FeeVersion.objects.create(basis_points=333, valid_from=begun)
         FeeVersion.objects.create(basis_points=500, valid_from=self.turn)
@@ -60,6 +67,8 @@ class Market:
             status=status,
             http_status=200 if status == RequestStatus.OK else draw.choice([0, 200, 503]),
             endpoint=draw.choice(["chat/completions", "chat/completions", "embeddings"]),
+            audio_ms=draw.choice([0, draw.randrange(90_000)]),
+            images=draw.choice([0, 0, 3]),
         )
 
     def asked(

@@ -24,6 +24,7 @@ from billing.models import (
     BudgetHour,
     Owner,
     PriceVersion,
+    prices,
 )
 from billing.operations.budgets import change_budget, end_budget, set_budget, spent_in_window
 from billing.operations.prices import Units
@@ -235,11 +236,14 @@ ENDS = st.fixed_dictionaries(
         "prompt_tokens": TOKENS,
         "cached_tokens": TOKENS,
         "completion_tokens": TOKENS,
+        "audio_ms": TOKENS,
+        "images": TOKENS,
     }
 )
+ENDPOINTS = ["chat/completions", "embeddings", "audio/transcriptions"]
 UNITS = st.dictionaries(
-    st.sampled_from(["prompt_nano", "cached_nano", "completion_nano", "embedding_nano"]),
-    st.integers(0, 5000),
+    st.sampled_from(prices.UNITS),
+    st.integers(0, 5000) | st.just(prices.DEAREST_NANO),
     min_size=1,
 )
 
@@ -249,7 +253,7 @@ UNITS = st.dictionaries(
 )
 @given(
     ends=st.lists(
-        st.tuples(ENDS, st.sampled_from(["chat/completions", "embeddings"]), st.booleans()),
+        st.tuples(ENDS, st.sampled_from(ENDPOINTS), st.booleans()),
         max_size=6,
     ),
     units=UNITS,
@@ -297,6 +301,8 @@ def _accounted(record: Any) -> Accounted:
         prompt_tokens=record.prompt_tokens,
         cached_tokens=record.cached_tokens,
         completion_tokens=record.completion_tokens,
+        audio_ms=record.audio_ms,
+        images=record.images,
         position=(1, 1),
     )
 

@@ -84,10 +84,11 @@ def test_demonstration_data_is_marked() -> None:
     ("told", "kept"), [(-5, 0), (2**31, 2**31 - 1), (2**63 - 1, 2**31 - 1), (7, 7)]
 )
 def test_a_count_beyond_its_column_is_cut_to_it(told: int, kept: int) -> None:
-    intake.store([closed(prompt_tokens=told, completion_tokens=told)])
+    intake.store([closed(prompt_tokens=told, completion_tokens=told, audio_ms=told, images=told)])
 
     record = UsageRecord.objects.get()
     assert (record.prompt_tokens, record.completion_tokens) == (kept, kept)
+    assert (record.audio_ms, record.images) == (kept, kept)
 
 
 @settings(

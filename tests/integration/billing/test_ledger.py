@@ -3,7 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from threading import Thread
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -199,6 +201,8 @@ def expected(market: Market, requests: Sequence[Closed]) -> dict[str, int]:
                 + cached * cached_nano
                 + request.completion_tokens * price.completion_nano
             )
+        cost += request.images * (price.image_nano or 0)
+        cost += rounded_half_up(request.audio_ms * (price.audio_second_nano or 0), 1000)
         host, asking = str(hosts[str(request.server_id)].pk), request.opened.institution_id
         if host == asking or not cost:
             continue
@@ -208,6 +212,40 @@ def expected(market: Market, requests: Sequence[Closed]) -> dict[str, int]:
         found[f"host:{host}"] += cost - fee
         found["fee"] += fee
     return {code: balance for code, balance in found.items() if balance}
+
+
+def rounded_half_up(amount: int, divisor: int) -> int:
+    return int((Decimal(amount) / divisor).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+@pytest.mark.parametrize(
+    ("audio_ms", "cost"),
+    [(1000, 77), (1, 0), (6, 0), (7, 1), (19, 1), (20, 2), (60_500, 4659), (-5, 0), (2**40, None)],
+)
+def test_a_request_is_heard_by_the_millisecond_and_rounded_once(
+    market: Market, audio_ms: int, cost: int | None
+) -> None:
+    """7 ms at 77 a second are 0.539, 6 are 0.462; 60.5 s are 4658.5."""
+    later = market.turn + timedelta(days=1)
+    facts: dict[str, Any] = {"prompt_tokens": 0, "cached_tokens": 0, "completion_tokens": 0}
+    heard = market.asked(market.orleans, market.served[0], later, audio_ms=audio_ms, **facts)
+    store([heard])
+
+    record, charge = UsageRecord.objects.get(), UsageCharge.objects.get()
+    kept = min(max(audio_ms, 0), 2**31 - 1)
+    assert record.cost_nano == rounded_half_up(kept * 77, 1000)
+    assert cost is None or record.cost_nano == cost
+    assert (record.audio_ms, charge.audio_ms, charge.cost_nano) == (kept, kept, record.cost_nano)
+    assert owed(market.orleans) == record.cost_nano
+
+
+def test_images_have_their_own_price(market: Market) -> None:
+    later = market.turn + timedelta(days=1)
+    facts: dict[str, Any] = {"prompt_tokens": 10, "cached_tokens": 0, "completion_tokens": 0}
+    store([market.asked(market.orleans, market.served[0], later, images=3, **facts)])
+
+    assert UsageRecord.objects.get().cost_nano == 3 * 90_000 + 170
+    assert (UsageCharge.objects.get().images, UsageDay.objects.get().images) == (3, 3)
 
 
 def test_a_new_price_changes_nothing_that_is_past(market: Market) -> None:

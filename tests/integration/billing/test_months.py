@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing import intake, statements
-from billing.enums import AccountKind, PeriodState
+from billing.enums import AccountKind, LineUnit, PeriodState
 from billing.ledger import balances, findings
 from billing.models import (
     AccountingPeriod,
@@ -97,8 +97,9 @@ def test_every_month_is_exact_and_stays_so(market: Market, seed: int, late: list
         closed = [kept(statement) for statement in Statement.objects.all()]
         for line in StatementLine.objects.all():
             assert abs(line.cents * NANO_PER_CENT - line.exact_nano) * 2 <= NANO_PER_CENT
-            if line.unit:
-                assert line.exact_nano == line.quantity * line.unit_nano
+        for told in (line for draft in closed for line in draft.lines if line.unit):
+            roundings = 40 if told.unit == LineUnit.AUDIO else 0
+            assert abs(told.exact_nano - told.units * told.unit_nano) * 2 <= roundings
         charged = sum(
             charge.cost_nano
             for charge in UsageCharge.objects.filter(booked_month=MARCH)

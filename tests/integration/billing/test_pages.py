@@ -63,9 +63,42 @@ def test_a_price_in_euros_is_kept_in_nano_euros(cast: Cast, finance: User) -> No
     assert "bureau du 3 mars" in shown
 
 
+def test_a_second_of_audio_and_an_image_have_their_price(
+    cast: Cast, finance: User, use: Use
+) -> None:
+    served = serve_model(cast.rennes, "whisper")
+    browser = signed_in_as(finance)
+    assert "Seconde" not in text_of(browser, "/prices/")
+
+    announce(browser, "whisper", audio_second_nano="0.0001", image_nano="0.000000001")
+
+    price = PriceVersion.objects.get()
+    assert (price.audio_second_nano, price.image_nano) == (100_000, 1)
+    assert 'value="0.000000001"' in text_of(browser, "/prices/of/whisper/")
+    PriceVersion.objects.bulk_create([
+        PriceVersion(
+            model=served.version.model,
+            valid_from=timezone.now() - timedelta(days=2),
+            audio_second_nano=100_000,
+            image_nano=40_000_000,
+        )
+    ])  # fmt: skip
+    key, _text = make_key(make_application(cast.orleans, owner=cast.orleans_user))
+    nothing = {"prompt_tokens": 0, "cached_tokens": 0, "completion_tokens": 0}
+    use(key, served, audio_ms=3_600_500, images=2, **nothing)
+    reader = signed_in_as(cast.orleans_user)
+    for words in ("0,0001", "0,36", "0,04"):
+        assert words in text_of(reader, "/prices/")
+    for words in ("3 600,5", "0,44"):
+        assert words in text_of(reader, "/usage/").replace("\u202f", " ")
+
+
 @pytest.mark.parametrize(
     "fields",
     [
+        {"audio_second_nano": "-0.1"},
+        {"audio_second_nano": "0.0000000001"},
+        {"image_nano": "1.1"},
         {"prompt_nano": "-1"},
         {"prompt_nano": "0.0001"},
         {"prompt_nano": "1000001"},

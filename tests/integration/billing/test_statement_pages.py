@@ -11,7 +11,7 @@ import pytest
 from django.utils.translation import override
 
 from billing import intake, statement_files
-from billing.enums import PeriodState
+from billing.enums import LineUnit, PeriodState
 from billing.models import AccountingPeriod, Statement
 from billing.operations.months import close_month, draft_month
 from billing.statements import draft_of, drafts
@@ -105,6 +105,23 @@ def test_page_csv_workbook_and_ledger_say_the_same(
     assert sum(amounts_of(as_book)) == pytest.approx(float(net))
     shown = text_of(dsi, f"{OF_MARCH}rennes/")
     assert f"{abs(net):.2f}".replace(".", ",") in shown
+
+
+def test_audio_is_told_in_seconds_and_by_the_second_everywhere(market: Market, dsi: User) -> None:
+    audio = [line for line in draft_of(market.rennes, MARCH).lines if line.unit == LineUnit.AUDIO]
+    assert audio
+    browser = signed_in_as(dsi)
+
+    as_csv = browser.get(f"{OF_MARCH}rennes/csv/", headers={"accept-language": "fr"})
+    lines = csv.DictReader(
+        StringIO(as_csv.content.decode().removeprefix(BYTE_ORDER_MARK)), delimiter=";"
+    )
+    told = [Decimal(line["quantity"]) for line in lines if line["unit"] == "audio"]
+    assert told == [Decimal(line.quantity) / 1000 for line in audio]
+    shown = text_of(dsi, f"{OF_MARCH}rennes/").replace("\u202f", "").replace("\xa0", "")
+    for line in audio:
+        assert f"{Decimal(line.quantity) / 1000:.3f}".replace(".", ",") in shown
+    assert "0,000000077" in shown
 
 
 def amounts_of(book: bytes) -> list[float]:

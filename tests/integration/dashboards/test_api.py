@@ -37,7 +37,7 @@ def held(cast: Cast, at_rennes: Deployment) -> Held:
     key, text = make_key(make_application(cast.orleans, cast.orleans_user, "carnet"))
     other, _text = make_key(make_application(cast.orleans, cast.orleans_user, "autre"))
     usage: dict[str, Any] = {"prompt_tokens": 1000, "cached_tokens": 0, "completion_tokens": 500}
-    store_calls(key, at_rennes, count=2, **usage)
+    store_calls(key, at_rennes, count=2, audio_ms=1500, images=3, **usage)
     store_calls(other, at_rennes, count=5, **usage)
     return Held(key, text)
 
@@ -61,6 +61,7 @@ def test_a_key_tells_what_it_has_used(held: Held, at_rennes: Deployment) -> None
         2000,
         1000,
     )
+    assert (total["audio_ms"], total["images"]) == (3000, 6)
     assert Decimal(total["cost_eur"]) == Decimal("0.003")
     models = told["models"]
     assert [each["model"] for each in models] == [at_rennes.version.model.slug]

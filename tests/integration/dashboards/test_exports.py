@@ -24,7 +24,7 @@ from tests.support.calls import store_calls
 from tests.support.factories import Cast, make_application, make_key
 from tests.support.pages import signed_in_as
 
-COLUMNS = [*ascii_uppercase, *(f"A{letter}" for letter in ascii_uppercase[:11])]
+COLUMNS = [*ascii_uppercase, *(f"A{letter}" for letter in ascii_uppercase[:13])]
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def rows(text: str, separator: str = ";") -> list[dict[str, str]]:
 def test_every_request_of_the_period_has_a_line(
     cast: Cast, key: ApiKey, at_rennes: Deployment
 ) -> None:
-    calls = store_calls(key, at_rennes, count=3)
+    calls = store_calls(key, at_rennes, count=3, audio_ms=61_500, images=2)
 
     text = exported(cast.orleans_user)
 
@@ -68,6 +68,7 @@ def test_every_request_of_the_period_has_a_line(
     assert (first["asking"], first["serving"]) == ("Orleans", "Rennes")
     assert (first["application"], first["key"]) == ("carnet", "essai")
     assert (first["prompt_tokens"], first["completion_tokens"]) == ("10", "32")
+    assert (first["audio_ms"], first["images"]) == ("61500", "2")
     assert (first["first_token_ms"], first["duration_ms"]) == ("250", "2000")
     assert (first["status"], first["http_status"], first["is_demo"]) == ("ok", "200", "0")
 
@@ -143,7 +144,7 @@ def test_more_lines_take_no_more_queries(cast: Cast, key: ApiKey, at_rennes: Dep
 def test_the_workbook_has_the_csvs_rows_and_no_formula(
     cast: Cast, key: ApiKey, at_rennes: Deployment
 ) -> None:
-    store_calls(key, at_rennes, count=3, client_request_id="=1+1")
+    store_calls(key, at_rennes, count=3, client_request_id="=1+1", audio_ms=61_500, images=2)
     as_csv = rows(exported(cast.orleans_user))
 
     answer = signed_in_as(cast.orleans_user).get("/usage/xlsx/")
@@ -154,12 +155,12 @@ def test_the_workbook_has_the_csvs_rows_and_no_formula(
     assert [line["id"] for line in told] == [line["id"] for line in as_csv]
     assert {line["client_request_id"] for line in told} == {"=1+1"}
     assert "<f>" not in sheet
-    tokens = sum(int(line["prompt_tokens"]) for line in told)
-    assert tokens == sum(int(line["prompt_tokens"]) for line in as_csv)
+    for column in ("prompt_tokens", "audio_ms", "images"):
+        assert [line[column] for line in told] == [line[column] for line in as_csv]
 
 
 def test_json_lines_tell_the_same(cast: Cast, key: ApiKey, at_rennes: Deployment) -> None:
-    calls = store_calls(key, at_rennes, count=3)
+    calls = store_calls(key, at_rennes, count=3, audio_ms=61_500)
 
     answer = signed_in_as(cast.orleans_user).get("/usage/jsonl/")
 
@@ -167,7 +168,7 @@ def test_json_lines_tell_the_same(cast: Cast, key: ApiKey, at_rennes: Deployment
     told = [json.loads(line) for line in async_to_sync(whole)(answer).splitlines()]
     assert {line["id"] for line in told} == {call.opened.id for call in calls}
     assert all(datetime.fromisoformat(line["finished_at"]).utcoffset() for line in told)
-    assert {line["cost_eur"] for line in told} == {"0.000000000"}
+    assert {(line["cost_eur"], line["audio_ms"]) for line in told} == {("0.000000000", 61_500)}
 
 
 def test_too_many_requests_for_a_workbook_are_told_on_the_page(

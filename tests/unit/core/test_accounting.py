@@ -78,6 +78,7 @@ def test_a_damaged_byte_ends_the_reading_before_its_line(position: int, change: 
 
 def test_a_line_of_an_earlier_version_is_read_without_what_it_does_not_say() -> None:
     spoken = msgspec.to_builtins(CLOSED) | {"type": "close"}
+    del spoken["audio_ms"], spoken["images"]
     for attempt in spoken["attempts"]:
         del attempt["ended_at"], attempt["explanation"]
     payload = msgspec.msgpack.encode(spoken)
@@ -86,6 +87,7 @@ def test_a_line_of_an_earlier_version_is_read_without_what_it_does_not_say() -> 
     ((_, read),) = read_frames(line)
 
     assert isinstance(read, Closed)
+    assert (read.audio_ms, read.images) == (0, 0)
     (attempt,) = read.attempts
     assert (attempt.outcome, attempt.ended_at, attempt.explanation) == ("ok", None, None)
 

@@ -16,7 +16,7 @@ from routing.core.table import FEDERATION, Budget, PrincipalsSection, Table
 from tests.support.decisions import MODEL, House, a_model, a_server, a_table, a_ticket
 from tests.unit.core.test_assignment_properties import Traffic
 
-PRICE = Price(prompt=2, cached=1, completion=10)
+PRICE = Price(prompt=2, cached=1, completion=10, audio_second=101, image=4000)
 
 
 def a_budget(unit: BudgetUnit = BudgetUnit.REQUESTS, name: str = "b") -> Budget:
@@ -209,6 +209,20 @@ def test_money_is_reserved_at_the_dearest_and_settled_at_what_was_used() -> None
     desk.close("a", 7, prompt_tokens=20, cached_tokens=5, completion_tokens=3)
 
     assert (purse.reserved, purse.used) == (0, 15 * 2 + 5 * 1 + 3 * 10)
+
+
+def test_sound_and_images_are_reserved_and_settled() -> None:
+    desk = Desk(a_budget(BudgetUnit.NANO_EUROS))
+    desk.hear(told(10**9, 10**9))
+    desk.offer("a", endpoint="audio/transcriptions", prompt_estimate=0, audio_ms=61_000)
+    desk.offer("b", endpoint="images/generations", prompt_estimate=4, answers=3)
+    (purse,) = desk.decider.budgets._purses.values()
+    assert purse.reserved == 61 * 101 + 4 * 2 + 3 * 4000
+
+    desk.close("a", 7, prompt_tokens=0, completion_tokens=0, audio_ms=60_995)
+    desk.close("b", 8, prompt_tokens=0, completion_tokens=0, images=2)
+
+    assert (purse.reserved, purse.used) == (0, 6160 + 2 * 4000), "6160.495 is rounded once"
 
 
 def test_an_answer_without_a_bound_may_be_as_long_as_the_context() -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from routing.core.enums import Endpoint, UsageSource
 from routing.core.metering import MAX_HELD, StreamMeter
-from routing.core.usage import Usage
+from routing.core.sound import SILENCE, Sound
+from routing.core.usage import Asked, Usage
 from tests.contract.comparison import captures, named
 
 SERVER, COUNTED = UsageSource.SERVER, UsageSource.COUNTED
@@ -44,10 +45,15 @@ STREAM = (
 
 
 def met(
-    body: bytes, *cuts: int, endpoint: str = Endpoint.CHAT, strip: bool = False
+    body: bytes,
+    *cuts: int,
+    endpoint: str = Endpoint.CHAT,
+    strip: bool = False,
+    sound: Sound = SILENCE,
+    answers: int = 1,
 ) -> tuple[StreamMeter, bytes]:
     """Return a meter that was fed `body`, cut at `cuts`, and what it passed on."""
-    meter = StreamMeter(endpoint, strip_usage=strip, prompt_estimate=40)
+    meter = StreamMeter(endpoint, strip_usage=strip, asked=Asked(40, sound, answers))
     bounds = [0, *sorted(cuts), len(body)]
     parts = [body[start:end] for start, end in pairwise(bounds)]
     out = b"".join(meter.feed(part) for part in parts if part)
@@ -211,7 +217,7 @@ def test_a_first_event_that_is_no_answer_is_an_error(first: bytes) -> None:
 def test_a_stream_of_another_endpoint_need_not_be_json() -> None:
     body = b"data: UklGRg==\n\n"
     meter, out = met(body, endpoint="audio/speech")
-    assert (meter.error, out, meter.usage) == (None, body, Usage())
+    assert (meter.error, out, meter.usage) == (None, body, Usage(prompt=40, source=COUNTED))
 
 
 def test_a_transcription_is_counted_and_its_usage_read() -> None:
@@ -222,6 +228,25 @@ def test_a_transcription_is_counted_and_its_usage_read() -> None:
         event({"type": "transcript.text.done", "usage": {"input_tokens": 9, "output_tokens": 4}})
     )
     assert meter.usage == Usage(prompt=9, completion=4, source=SERVER)
+
+
+def test_sound_counts_from_the_first_event_until_the_server_says_how_long_it_was() -> None:
+    sound = Sound(9_200, 60_000)
+    meter, _ = met(b"", endpoint="audio/transcriptions", sound=sound)
+    assert meter.usage == Usage()
+    meter.feed(event({"type": "transcript.text.start"}))
+    assert meter.usage == Usage(prompt=40, audio_ms=9_200, source=COUNTED)
+    meter.feed(event({"type": "transcript.text.done", "usage": {"type": "duration", "seconds": 9}}))
+    assert meter.usage == Usage(prompt=40, audio_ms=9_000, source=SERVER)
+
+
+def test_images_of_a_stream_are_those_that_are_whole() -> None:
+    partial = event({"type": "image_generation.partial_image", "b64_json": "AA"})
+    whole = event({"type": "image_generation.completed", "b64_json": "AA"})
+    meter, _ = met(partial * 3, endpoint="images/generations", answers=2)
+    assert meter.usage == Usage()
+    meter.feed(whole * 3)
+    assert meter.usage == Usage(images=2, source=COUNTED)
 
 
 def test_comments_before_the_first_event_are_no_answer_yet() -> None:

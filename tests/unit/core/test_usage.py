@@ -8,8 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.core.enums import Endpoint, UsageSource
+from routing.core.sound import Sound
 from routing.core.usage import (
     MAX_BELIEVED,
+    Asked,
+    DrawnCounter,
     Usage,
     estimate_prompt_tokens,
     reported_counts,
@@ -126,12 +129,14 @@ def test_whatever_a_server_reports_the_usage_is_sound(value: Any) -> None:
 
 @given(st.binary() | st.just(b'{"usage":' * 50_000))
 def test_an_answer_of_garbage_never_raises(body: bytes) -> None:
-    assert usage_of_answer(Endpoint.CHAT, body, 12).source in (ESTIMATED, UsageSource.NONE)
+    assert usage_of_answer(Endpoint.CHAT, body, Asked(12)).source in (ESTIMATED, UsageSource.NONE)
 
 
 def test_a_prompt_that_is_not_reported_is_estimated() -> None:
     body = b'{"usage":{"completion_tokens":4}}'
-    assert usage_of_answer(Endpoint.CHAT, body, 12) == Usage(prompt=12, completion=4, source=SERVER)
+    assert usage_of_answer(Endpoint.CHAT, body, Asked(12)) == Usage(
+        prompt=12, completion=4, source=SERVER
+    )
 
 
 def test_an_answer_without_usage_is_estimated_from_the_text_that_the_model_wrote() -> None:
@@ -142,17 +147,105 @@ def test_an_answer_without_usage_is_estimated_from_the_text_that_the_model_wrote
         "tool_calls": [{"function": {"name": "f", "arguments": "b" * 36}}],
     }
     body = json.dumps({"id": "x" * 500, "choices": [{"message": message}]}).encode()
-    usage = usage_of_answer(Endpoint.CHAT, body, 12)
+    usage = usage_of_answer(Endpoint.CHAT, body, Asked(12))
     assert usage == Usage(prompt=12, completion=30, source=ESTIMATED)
 
 
 def test_an_embedding_without_usage_wrote_nothing() -> None:
     body = b'{"data":[{"embedding":[0.1]}],"text":"abc"}'
-    assert usage_of_answer(Endpoint.EMBEDDINGS, body, 12) == Usage(prompt=12, source=ESTIMATED)
+    assert usage_of_answer(Endpoint.EMBEDDINGS, body, Asked(12)) == Usage(
+        prompt=12, source=ESTIMATED
+    )
 
 
-def test_speech_without_usage_has_no_tokens_that_anybody_knows() -> None:
-    assert usage_of_answer("audio/transcriptions", b'{"text":"bonjour"}', 12) == Usage()
+HEARD = Asked(sound=Sound(9_200, 60_000))
+UNHEARD = Asked(sound=Sound(0, 60_000))
+
+
+@pytest.mark.parametrize(
+    ("answer", "audio_ms"),
+    [
+        ({"text": "", "usage": {"type": "duration", "seconds": 10}}, 10_000),
+        ({"text": "", "usage": {"type": "duration", "seconds": 9.217}}, 9_217),
+        ({"text": "", "duration": 8.47}, 8_470),
+        ({"text": "", "duration": "8.470000267028809"}, 8_470),
+        ({"text": "", "duration": 8.47, "usage": {"type": "duration", "seconds": 9}}, 9_000),
+        ({"text": "", "duration": 86_400}, 60_000),
+    ],
+)
+def test_sound_is_as_long_as_the_server_says_and_its_file_can_be(
+    answer: dict[str, Any], audio_ms: int
+) -> None:
+    for asked in (HEARD, UNHEARD):
+        usage = usage_of_answer(Endpoint.TRANSCRIPTIONS, json.dumps(answer).encode(), asked)
+        assert usage == Usage(audio_ms=audio_ms, source=SERVER)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"text":"bonjour"}',
+        b"WEBVTT",
+        b"1",
+        b"",
+        b'{"usage":{"type":"duration","seconds":-1}}',
+        b'{"usage":{"type":"duration","seconds":1e300},"duration":"inf"}',
+        b'{"usage":{"type":"duration","seconds":"an hour"},"duration":true}',
+        b'{"usage":{"seconds":7}}',
+        b'{"duration":31536000}',
+    ],
+)
+def test_where_a_server_does_not_say_it_the_file_does(body: bytes) -> None:
+    known = usage_of_answer(Endpoint.TRANSLATIONS, body, HEARD)
+    assert known == Usage(audio_ms=9_200, source=UsageSource.COUNTED)
+    assert usage_of_answer(Endpoint.TRANSLATIONS, body, UNHEARD) == Usage()
+
+
+def test_tokens_of_speech_stand_beside_its_length() -> None:
+    told = {"type": "tokens", "input_tokens": 14, "output_tokens": 45, "total_tokens": 59}
+    body = json.dumps({"text": "", "usage": told}).encode()
+    assert usage_of_answer(Endpoint.TRANSCRIPTIONS, body, HEARD) == Usage(
+        prompt=14, completion=45, audio_ms=9_200, source=SERVER
+    )
+
+
+def test_who_sent_no_sound_is_told_of_none() -> None:
+    body = b'{"usage":{"type":"duration","seconds":9},"choices":[{"text":"aaaa"}]}'
+    assert usage_of_answer(Endpoint.CHAT, body, Asked(12)) == Usage(
+        prompt=12, completion=2, source=ESTIMATED
+    )
+
+
+def test_spoken_text_is_what_was_read() -> None:
+    assert usage_of_answer(Endpoint.SPEECH, b"RIFF\0\xff", Asked(12)) == Usage(
+        prompt=12, source=ESTIMATED
+    )
+
+
+@pytest.mark.parametrize("endpoint", ["images/generations", "images/edits", "images/variations"])
+def test_images_are_counted_and_are_never_more_than_were_asked_for(endpoint: str) -> None:
+    body = json.dumps({"data": [{"b64_json": "AA"}] * 3}).encode()
+    counted = UsageSource.COUNTED
+    assert usage_of_answer(endpoint, body, Asked(12, answers=4)) == Usage(images=3, source=counted)
+    assert usage_of_answer(endpoint, body, Asked(12)) == Usage(images=1, source=counted)
+    told = json.dumps({"data": [{}, {}], "usage": {"input_tokens": 5, "output_tokens": 9}}).encode()
+    assert usage_of_answer(endpoint, told, Asked(12, answers=2)) == Usage(
+        prompt=5, completion=9, images=2, source=SERVER
+    )
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"data":7}', b'{"data":[' + b"[" * 50_000])
+def test_an_answer_without_images_has_none(body: bytes) -> None:
+    assert usage_of_answer(Endpoint.IMAGES, body, Asked(answers=4)) == Usage()
+
+
+@given(st.integers(0, 5), st.integers(1, 40))
+def test_images_that_pass_in_pieces_are_counted_each_once(images: int, size: int) -> None:
+    data = [{"b64_json": "A" * 30, "revised_prompt": 'say "b64_json"', "url": None}] * images
+    body, counter = json.dumps({"data": data}).encode(), DrawnCounter()
+    for start in range(0, len(body), size):
+        counter.feed(body[start : start + size])
+    assert counter.count == images
 
 
 def test_a_prompt_is_estimated_from_its_bytes() -> None:

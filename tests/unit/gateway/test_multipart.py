@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routing.core.sound import Sound
 from routing.gateway.errors import ApiError
 from routing.gateway.multipart import FormBody
+from tests.support.sounds import wav
 
 TYPE = b"multipart/form-data; boundary=edge"
 FILE = (
@@ -37,11 +39,39 @@ def test_a_quoted_boundary_is_understood() -> None:
     assert FormBody(MODEL + END, b'multipart/form-data; boundary="edge"').get("model") == "whisper"
 
 
+def field(name: str, value: bytes, more: str = "") -> bytes:
+    head = f'--edge\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'
+    return head.encode() + value + b"\r\n"
+
+
+def test_the_sound_of_a_form_is_measured_where_it_lies() -> None:
+    sound = wav(1500)
+    form = FormBody(field("file", sound, '; filename="a.wav"') + MODEL + END, TYPE)
+
+    assert form.sound == Sound(1500, 2 * len(sound))
+    assert form.prompt_estimate == 0
+
+
+def test_a_form_without_a_file_may_hold_as_much_sound_as_its_size() -> None:
+    data = MODEL + END
+
+    assert FormBody(data, TYPE).sound == Sound(0, 2 * len(data))
+
+
+@pytest.mark.parametrize(
+    ("value", "answers"), [(b"4", 4), (b"0", 1), (b"-1", 1), (b"99999", 1), (b"1e3", 1), (b"", 1)]
+)
+def test_how_many_images_a_form_asks_for_is_read(value: bytes, answers: int) -> None:
+    assert FormBody(field("n", value) + MODEL + END, TYPE).answers == answers
+
+
 @pytest.mark.parametrize(
     ("data", "kind", "code"),
     [
         (MODEL + MODEL + END, TYPE, "ambiguous_field"),
         (MODEL.replace(b"model", b"Model") + END, TYPE, "ambiguous_field"),
+        (MODEL + FILE + FILE + END, TYPE, "ambiguous_field"),
+        (MODEL + field("N", b"1") + END, TYPE, "ambiguous_field"),
         (MODEL, TYPE, "invalid_form"),
         (b"", TYPE, "invalid_form"),
         (b"--edge", TYPE, "invalid_form"),

@@ -36,6 +36,8 @@ def test_a_configuration_that_is_one_already_is_taken_as_it_is() -> None:
         ({"servers": [SERVER, SERVER]}, "'rennes' is given to 2 servers"),
         ({"servers": [{**SERVER, "kv_tokens": 16}]}, "kv_tokens must be at least max_model_len"),
         ({"servers": [{**SERVER, "engine": "lmdeploy", "kind": "embed"}]}, "no embeddings"),
+        ({"servers": [{**SERVER, "engine": "ollama", "kind": "speech"}]}, "no speech"),
+        ({"servers": [{**SERVER, "engine": "vllm", "kind": "images"}]}, "no images"),
         ({"speed": 1}, "servers"),
     ],
 )

@@ -1,5 +1,6 @@
 """What the captures do not show: tools, the engines known from documentation, and bodies of every kind."""
 
+import base64
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing.simulator import Simulated, simulated, simulated_in_thread
+from tests.support.sounds import wav
 
 ENGINES = ("vllm", "litellm", "llamacpp", "ollama", "lmdeploy")
 KEY = "sk-rennes"
@@ -27,6 +29,8 @@ CONFIG: dict[str, Any] = {
     "servers": [
         *({"name": name, "engine": name, "model": "m", "api_key": KEY} for name in ENGINES),
         {"name": "embedder", "engine": "vllm", "model": "e", "kind": "embed"},
+        {"name": "listener", "engine": "vllm", "model": "w", "kind": "speech"},
+        {"name": "painter", "engine": "litellm", "model": "p", "kind": "images"},
         {"name": "ollama-embedder", "engine": "ollama", "model": "e", "kind": "embed"},
         {"name": "short", "engine": "ollama", "model": "m", "max_model_len": 64},
         {"name": "short-lmdeploy", "engine": "lmdeploy", "model": "m", "max_model_len": 64},
@@ -279,3 +283,40 @@ def test_no_body_whatever_breaks_a_simulator() -> None:
             assert "The simulator failed" not in answer.text
 
         ask()
+
+
+async def test_a_recording_gets_a_text_and_its_seconds(
+    servers: Simulated, client: httpx.AsyncClient
+) -> None:
+    speaker = openai.AsyncOpenAI(base_url=f"{servers.url('listener')}/v1", api_key=KEY)
+    sound = ("a.wav", wav(2_300), "audio/wav")
+
+    said = await speaker.audio.transcriptions.create(model="w", file=sound)
+    verbose = await speaker.audio.transcriptions.create(
+        model="w", file=sound, response_format="verbose_json"
+    )
+    text = await speaker.audio.transcriptions.create(
+        model="w", file=sound, response_format="text", language="en"
+    )
+    await speaker.close()
+
+    assert said.text == verbose.text
+    assert said.usage is not None
+    assert (said.usage.type, said.usage.model_dump()["seconds"]) == ("duration", 3)
+    assert float(verbose.duration) == 2.3
+    assert text
+    path = f"{servers.url('listener')}/v1/audio/translations"
+    for files in ({"file": b"no sound"}, {"other": b"no file"}):
+        assert (await client.post(path, data={"model": "w"}, files=files)).status_code == 400
+
+
+async def test_images_are_as_many_as_are_asked_for(servers: Simulated) -> None:
+    painter = openai.AsyncOpenAI(base_url=f"{servers.url('painter')}/v1", api_key=KEY)
+
+    made = await painter.images.generate(model="p", prompt="un phare", n=3)
+    with pytest.raises(openai.BadRequestError):
+        await painter.images.generate(model="p", prompt="un phare", n=11)
+    await painter.close()
+
+    assert made.data is not None
+    assert [base64.b64decode(each.b64_json or "")[:4] for each in made.data] == [b"\x89PNG"] * 3
