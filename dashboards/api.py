@@ -8,6 +8,8 @@ from django.utils import timezone
 from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 
+from billing.budgets import Shown, stand
+from billing.models import Budget
 from billing.money import euros
 from billing.periods import Period, last_days
 from billing.queries import usage_of_key
@@ -53,6 +55,23 @@ class Remaining(Schema):
     full_again_at: datetime | None
 
 
+class Left(Schema):
+    """A budget that bounds the key, its application, the application's owner or the institution.
+
+    Amounts are in `unit`: nano-euros, tokens or requests. Only a hard one refuses. Something is free again at
+    `renewed_at`, null for never.
+    """
+
+    scope: str
+    unit: str
+    window: str
+    hard: bool
+    limit: int
+    used: int
+    remaining: int
+    renewed_at: datetime | None
+
+
 class Usage(Schema):
     key: str
     application: str
@@ -62,6 +81,7 @@ class Usage(Schema):
     total: Used
     models: list[OfModel]
     remaining: list[Remaining]
+    budgets: list[Left]
 
 
 @router.get("", response=Usage, summary="What this key has used, and what is left to it")
@@ -80,6 +100,7 @@ def usage(request: HttpRequest, asked: Query[Asked]) -> Usage:
         total=_used(total),
         models=[OfModel(model=name, used=_used(counts)) for name, counts in models],
         remaining=_remaining(key),
+        budgets=[_left(each) for each in stand(_bounding(key))],
     )
 
 
@@ -118,3 +139,21 @@ def _remaining(key: ApiKey) -> list[Remaining]:
         )
         for row in rows_left(key, Limit.objects.all())[0]
     ]
+
+
+def _bounding(key: ApiKey) -> list[Budget]:
+    return list(Budget.objects.all().bounding(key.application, key).order_by("pk"))
+
+
+def _left(shown: Shown) -> Left:
+    budget = shown.budget
+    return Left(
+        scope=budget.scope,
+        unit=budget.unit,
+        window=budget.window,
+        hard=budget.hard,
+        limit=budget.most,
+        used=shown.spent,
+        remaining=shown.remaining,
+        renewed_at=shown.until,
+    )

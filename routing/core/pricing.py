@@ -46,6 +46,7 @@ class Accounted(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="accoun
     cached_tokens: int
     completion_tokens: int
     position: Position
+    holder_id: str = ""
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -21,15 +21,24 @@ MOST_ATTEMPTS = 100
 
 
 class Entry:
-    """Opened by being made. Raises `ApiError` when nothing can be written down."""
+    """Opened by being made. Raises `ApiError` when nothing can be written down.
+
+    `holder_id` is for the dispatcher alone: no line tells whose a key is.
+    """
 
     def __init__(
-        self, spool: Spool, dispatcher: Dispatcher, metrics: Metrics, opened: Opened
+        self,
+        spool: Spool,
+        dispatcher: Dispatcher,
+        metrics: Metrics,
+        opened: Opened,
+        holder_id: str = "",
     ) -> None:
         self._spool = spool
         self._dispatcher = dispatcher
         self._metrics = metrics
         self._opened = opened
+        self._holder_id = holder_id
         self._attempts: tuple[Attempt, ...] = ()
         self._grant: Grant | None = None
         self._attempt_began = 0.0
@@ -153,6 +162,7 @@ class Entry:
             cached_tokens=record.cached_tokens,
             completion_tokens=record.completion_tokens,
             position=self._spool.position,
+            holder_id=self._holder_id,
         )
 
     def _attempts_until_now(self, outcome: str, now: float) -> tuple[Attempt, ...]:

@@ -54,7 +54,9 @@ class Journey:
         self, gateway: Gateway, exchange: Exchange, order: Order, body: Body, received_at: float
     ) -> None:
         opened = opening(order, body, exchange.id, exchange.client_id, received_at)
-        self._entry = Entry(gateway.spool, gateway.dispatcher, gateway.metrics, opened)
+        self._entry = Entry(
+            gateway.spool, gateway.dispatcher, gateway.metrics, opened, order.principal.holder_id
+        )
         self._ticket = ticket(
             opened,
             order,
