@@ -92,10 +92,11 @@ def deciders_of(budget: Budget) -> list[User]:
     institution = institution_of(owner)
     if institution is None or budget.level == BudgetLevel.FEDERATION:
         return committee()
-    is_of_keys = isinstance(owner, ApiKey | Application)
-    if is_of_keys and budget.level == BudgetLevel.OWNER:
-        return people_behind(application_of(owner))
-    roles = (Role.MEMBER_DSI,) if is_of_keys else ACCOUNTANTS
+    roles: tuple[Role, ...] = ACCOUNTANTS
+    if isinstance(owner, ApiKey | Application):
+        if budget.level == BudgetLevel.OWNER:
+            return people_behind(application_of(owner))
+        roles = (Role.MEMBER_DSI,)
     grants = RoleGrant.objects.filter(role__in=roles, institution_id=institution.pk)
     people = User.objects.filter(pk__in=grants.values("user_id"), is_active=True)
     return list(people.order_by("pk"))

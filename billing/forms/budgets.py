@@ -91,7 +91,7 @@ class AmountForm(_Amount):
         label=gettext_lazy("Name"),
         help_text=gettext_lazy("What it is for, such as a course or a contract."),
     )
-    field_order = ("amount", "kind", "name", "knowingly")
+    field_order: tuple[str, ...] = ("amount", "kind", "name", "knowingly")
 
 
 class BudgetForm(AmountForm):

@@ -85,10 +85,11 @@ def _amount(plan: Plan) -> int:
     amount = sum(used for _hour, used in hours) * 100 // plan.percent
     if not amount:
         return UNUSED[plan.unit]
-    noughts = 10 ** max(0, len(str(amount)) - DIGITS)
+    noughts: int = 10 ** max(0, len(str(amount)) - DIGITS)
     return -(-amount // noughts) * noughts
 
 
 def _person(reference: str) -> User:
     email = next(account.email for account in ACCOUNTS if account.reference == reference)
-    return User.objects.get(email=email)
+    found: User = User.objects.get(email=email)
+    return found

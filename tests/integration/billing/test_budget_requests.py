@@ -46,7 +46,8 @@ def budget(cast: Cast, application: Application) -> Budget:
 
 
 def ask(budget: Budget, by: User, wanted: int = 200, **facts: Any) -> BudgetRequest:
-    return ask_for_more(**{"by": by, "budget": budget, "wanted": wanted, "reason": "x"} | facts)
+    known: dict[str, Any] = {"by": by, "budget": budget, "wanted": wanted, "reason": "x"}
+    return ask_for_more(**known | facts)
 
 
 def most(budget: Budget) -> int:

@@ -204,7 +204,9 @@ def of_budget_requests(writers: Callable[[BudgetRequest], frozenset[str]]) -> Re
 
 def _accountants(asked: BudgetRequest) -> frozenset[str]:
     owner = asked.budget.owner
-    return DEPARTMENTS[owner.institution.slug if isinstance(owner, Holder) else owner.slug]
+    institution = owner.institution if isinstance(owner, Holder) else owner
+    assert isinstance(institution, Institution)
+    return DEPARTMENTS[institution.slug]
 
 
 def _deciders(asked: BudgetRequest) -> frozenset[str]:
