@@ -21,7 +21,7 @@ from federation.members.models import Institution
 from federation.people.models import User
 from routing.core.enums import BudgetUnit
 
-RENNES_ASKS = "La bibliothèque de droit s’ajoute à l’index en décembre : 40 000 documents de plus."
+RENNES_ASKS = "La bibliothèque de droit s’ajoute à l’index en décembre : 40 000 documents de plus."
 ORLEANS_ASKS = "Deux promotions suivent l’atelier ce semestre, au lieu d’une."
 UNUSED = {BudgetUnit.NANO_EUROS: 10**10, BudgetUnit.TOKENS: 10**7}
 """A budget of which nothing is used yet."""

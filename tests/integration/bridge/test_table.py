@@ -422,7 +422,7 @@ def test_a_table_of_any_size_takes_the_same_queries(
                 window=BudgetWindow.DAY,
             )
 
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(6):
             build_principals(1)
         with django_assert_num_queries(10):
             build_names(1)
