@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from billing.amounts import in_words
 from billing.enums import BudgetWindow
-from billing.models import Budget, BudgetGrant, BudgetHour
+from billing.models import Budget, BudgetGrant, BudgetHour, Holder
 from billing.models.budgets import KINDS
 from billing.windows import window_end, window_start
 from federation.access.models import ApiKey
@@ -142,6 +142,9 @@ def names_of(budgets: Iterable[Budget]) -> dict[UUID, str]:
         elif kind is ApiKey:
             keys = ApiKey.objects.filter(pk__in=ids).select_related("application")
             found |= {key.pk: f"{key.application.name} · {key.name}" for key in keys}
+        elif kind is Holder:
+            holders = Holder.objects.filter(pk__in=ids).select_related("user", "institution")
+            found |= {holder.pk: str(holder) for holder in holders}
         else:
             rows = kind._default_manager.filter(pk__in=ids)
             found |= {row.pk: str(row) for row in rows}

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from federation.transitions import Transitions
 from routing.core.enums import BudgetScope, BudgetUnit
@@ -87,6 +88,7 @@ PERIOD_TRANSITIONS: Transitions[PeriodState] = {
 BUDGET_SCOPE_LABELS = {
     BudgetScope.KEY.value: _("a key"),
     BudgetScope.APPLICATION.value: _("an application"),
+    BudgetScope.PERSON.value: _("a person"),
     BudgetScope.INSTITUTION.value: _("an institution"),
     BudgetScope.MODEL.value: _("a model"),
     BudgetScope.FEDERATION.value: _("the whole federation"),
@@ -109,3 +111,37 @@ class BudgetWindow(models.TextChoices):
     MONTH = "month", _("each month")
     YEAR = "year", _("each year")
     LIFE = "life", _("once and for all")
+
+
+class BudgetLevel(models.IntegerChoices):
+    """Who holds a budget: those of this level, or of a higher one, change it."""
+
+    OWNER = 1, _("who manages the application")
+    INSTITUTION = 2, _("the institution")
+    FEDERATION = 3, _("the federation")
+
+
+class RequestState(models.TextChoices):
+    """Of a request to raise a budget."""
+
+    OPEN = "open", pgettext_lazy("request", "open")
+    GRANTED = "granted", _("raised for good")
+    RAISED = "raised", _("raised for a time")
+    DECLINED = "declined", pgettext_lazy("request", "declined")
+    WITHDRAWN = "withdrawn", pgettext_lazy("request", "withdrawn")
+    ENDED = "ended", _("raised for a time that is over")
+
+
+REQUEST_TRANSITIONS: Transitions[RequestState] = {
+    RequestState.OPEN: frozenset(
+        {
+            *(RequestState.GRANTED, RequestState.RAISED),
+            *(RequestState.DECLINED, RequestState.WITHDRAWN),
+        }
+    ),
+    RequestState.GRANTED: frozenset(),
+    RequestState.RAISED: frozenset({RequestState.ENDED}),
+    RequestState.DECLINED: frozenset(),
+    RequestState.WITHDRAWN: frozenset(),
+    RequestState.ENDED: frozenset(),
+}

@@ -1,20 +1,27 @@
-"""The e-mails of the accounts: how far budgets are used."""
+"""The e-mails of the accounts: how far budgets are used, who asks for more, and what is answered."""
 
+from datetime import date
 from functools import partial
 
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from billing.budgets import Shown
-from billing.models import ACCOUNTANTS, Budget
+from billing.amounts import in_words
+from billing.budgets import Shown, names_of
+from billing.enums import BudgetLevel, RequestState
+from billing.models import ACCOUNTANTS, Budget, BudgetRequest, Holder
+from billing.policies import application_of, institution_of
 from federation.access.models import ApiKey, Application
 from federation.access.queries import people_behind
+from federation.days import long_day
 from federation.members.models import Institution
+from federation.members.queries import committee
 from federation.people.enums import Role
 from federation.people.letters import Letter, page_address
 from federation.people.models import RoleGrant, User
-from federation.people.post import post_each
+from federation.people.post import post, post_each, withdraw
+from routing.core.enums import BudgetUnit
 
 
 def tell_of_threshold(shown: Shown, threshold: int) -> list[User]:
@@ -30,6 +37,8 @@ def readers_of(budget: Budget) -> list[User]:
             return people_behind(owner.application)
         case Application():
             return people_behind(owner)
+        case Holder(user=person):
+            return [person] if person.is_active else []
         case Institution():
             grants = RoleGrant.objects.filter(role__in=ACCOUNTANTS, institution_id=owner.pk)
         case _:
@@ -69,3 +78,90 @@ def _what_follows(shown: Shown) -> str:
     return _("Requests are refused from now on, until it is raised or begins anew: %(until)s.") % {
         "until": until
     }
+
+
+def tell_of_request(asked: BudgetRequest) -> list[User]:
+    """Tell who holds a budget that more of it is asked for; return who is told."""
+    readers = [each for each in deciders_of(asked.budget) if each.pk != asked.asked_by_id]
+    return post_each(readers or committee(), partial(_asked, asked), topic=_topic(asked))
+
+
+def deciders_of(budget: Budget) -> list[User]:
+    """Return who answers requests for more of a budget: of its own level, none of a higher one."""
+    owner = budget.owner
+    institution = institution_of(owner)
+    if institution is None or budget.level == BudgetLevel.FEDERATION:
+        return committee()
+    roles: tuple[Role, ...] = ACCOUNTANTS
+    if isinstance(owner, ApiKey | Application):
+        if budget.level == BudgetLevel.OWNER:
+            return people_behind(application_of(owner))
+        roles = (Role.MEMBER_DSI,)
+    grants = RoleGrant.objects.filter(role__in=roles, institution_id=institution.pk)
+    people = User.objects.filter(pk__in=grants.values("user_id"), is_active=True)
+    return list(people.order_by("pk"))
+
+
+def forget_asked(asked: BudgetRequest) -> None:
+    """Send nothing more about a request that needs no answer."""
+    withdraw(_topic(asked))
+
+
+def tell_of_answer(asked: BudgetRequest) -> bool:
+    """Tell who has asked what has come of it."""
+    return post(asked.asked_by, partial(_answered, asked))
+
+
+def _asked(asked: BudgetRequest) -> Letter:
+    said = _facts(asked)
+    return Letter(
+        _("%(who)s asks for more of the budget of %(whose)s") % said,
+        (
+            _("At present: %(most)s %(window)s. Asked for: %(wanted)s, %(until)s.") % said,
+            asked.reason,
+            _("Approve or decline it on its page:"),
+            page_address("budget_request", asked.pk),
+        ),
+    )
+
+
+def _answered(asked: BudgetRequest) -> Letter:
+    said = _facts(asked)
+    match asked.state:
+        case RequestState.GRANTED | RequestState.RAISED:
+            heading = _("The budget of %(whose)s is raised to %(granted)s")
+            text = _("You have asked for %(wanted)s; it is now %(granted)s %(window)s, %(until)s.")
+        case RequestState.DECLINED:
+            heading = _("The budget of %(whose)s stays as it is")
+            text = _("You have asked for %(wanted)s. The answer:")
+        case RequestState.ENDED:
+            heading = _("The budget of %(whose)s is back at %(most)s")
+            text = _("It was raised to %(granted)s, %(until)s; that day is past.")
+        case _:
+            heading = _("The budget of %(whose)s has ended")
+            text = _("You had asked for more of it: it bounds nothing any more.")
+    return Letter(
+        heading % said, (text % said, asked.answer, page_address("budget_request", asked.pk))
+    )
+
+
+def _facts(asked: BudgetRequest) -> dict[str, str]:
+    budget = Budget.objects.get(pk=asked.budget_id)
+    unit = BudgetUnit(budget.unit)
+    return {
+        "who": asked.asked_by.name,
+        "whose": names_of([budget]).get(budget.scope_id, ""),
+        "most": in_words(budget.most, unit),
+        "wanted": in_words(asked.wanted, unit),
+        "granted": "–" if asked.granted is None else in_words(asked.granted, unit),
+        "window": budget.get_window_display(),
+        "until": until_in_words(asked.until),
+    }
+
+
+def until_in_words(until: date | None) -> str:
+    return _("until %(day)s") % {"day": long_day(until)} if until else _("for good")
+
+
+def _topic(asked: BudgetRequest) -> str:
+    return f"budget-request:{asked.pk}"

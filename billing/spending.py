@@ -2,6 +2,7 @@
 
 A request counts when a part of it was answered (`posting.SERVED`): as one, with its tokens, and with what is billed for
 it, so not where its institution's own server answered. `routing.core.pricing.counted` says the same of one request.
+It counts for the person who owns its application when it is stored: what changes hands later stays where it was.
 
 Text of SQL: `billing.intake` runs it; `stored` are the batch's new records.
 """
@@ -11,9 +12,10 @@ from uuid import UUID
 
 from django.db import connection
 
-from billing.models import Budget, BudgetGrant, BudgetHour, UsageHour
+from billing.models import Budget, BudgetGrant, BudgetHour, Holder, UsageHour
 from billing.models.budgets import THE_FEDERATION
 from billing.posting import SERVED
+from federation.access.models import Application
 from routing.core.enums import BudgetScope, BudgetUnit
 
 COLUMNS = {
@@ -22,7 +24,8 @@ COLUMNS = {
     BudgetScope.INSTITUTION: "asking_institution_id",
     BudgetScope.MODEL: "model_id",
 }
-"""Scope → the column of records and sums that holds whose they are; all are the federation's."""
+"""Scope → the column of records and sums that holds whose they are; a person's are told by the application, and all
+are the federation's."""
 _SERVED = ", ".join(f"'{status.value}'" for status in SERVED)
 _IS_BILLED = "serving_institution_id IS DISTINCT FROM asking_institution_id"
 _NANO = f"coalesce(sum(cost_nano) FILTER (WHERE {_IS_BILLED}), 0)"
@@ -32,6 +35,10 @@ _SCOPES = ", ".join(
     [f"('{scope.value}', {column})" for scope, column in COLUMNS.items()]
     + [f"('{BudgetScope.FEDERATION.value}', '{THE_FEDERATION}'::uuid)"]
 )
+_HELD = f"""
+FROM {Application._meta.db_table} application JOIN {Holder._meta.db_table} holder
+    ON holder.user_id = application.owner_id AND holder.institution_id = application.institution_id
+"""
 _HOURS, _GRANTS = BudgetHour._meta.db_table, BudgetGrant._meta.db_table
 
 USED = f"""
@@ -44,7 +51,11 @@ FROM (
         {_NANO} AS nano, {_TOKENS} AS tokens, count(*) AS requests
     FROM stored WHERE status IN ({_SERVED}) GROUP BY hour, {_KEY}
 ) summed
-CROSS JOIN LATERAL (VALUES {_SCOPES}) scope (kind, id)
+CROSS JOIN LATERAL (
+    VALUES {_SCOPES}
+    UNION ALL
+    SELECT '{BudgetScope.PERSON.value}', holder.id {_HELD} WHERE application.id = summed.application_id
+) scope (kind, id)
 JOIN {Budget._meta.db_table} budget
     ON budget.scope = scope.kind AND budget.scope_id = scope.id AND budget.ended_at IS NULL
 GROUP BY budget.id, summed.hour
@@ -73,6 +84,8 @@ def used_before(
 ) -> list[tuple[datetime, int]]:
     """Return by hour what was used already, from the sums. Exact while no batch is being stored (`posting.LOCK`)."""
     whose = f"AND {COLUMNS[scope]} = %(id)s" if scope in COLUMNS else ""
+    if scope is BudgetScope.PERSON:
+        whose = f"AND application_id IN (SELECT application.id {_HELD} WHERE holder.id = %(id)s)"
     from_then = "AND since >= %(since)s" if since else ""
     statement = f"""
         SELECT since, ({_SUM_OF[unit]})::bigint AS spent FROM {UsageHour._meta.db_table}
@@ -85,7 +98,10 @@ def used_before(
 
 
 def wrong_budgets() -> int:
-    """Return how many budgets in force are not the sum of their hours, or of what was used since they were set."""
+    """Return how many budgets in force are not the sum of their hours, or of what was used since they were set.
+
+    The latter is not asked of a person's: applications may have changed hands.
+    """
     columns = " ".join(
         f"WHEN '{scope.value}' THEN hour.{column} = budget.scope_id"
         for scope, column in COLUMNS.items()
@@ -105,7 +121,8 @@ def wrong_budgets() -> int:
             WHERE status IN ({_SERVED}) AND since > budget.created_at
                 AND CASE budget.scope {columns} ELSE true END
         ) told
-        WHERE budget.ended_at IS NULL AND (stood.spent <> kept.spent OR kept.later <> told.spent)
+        WHERE budget.ended_at IS NULL AND (stood.spent <> kept.spent
+            OR (kept.later <> told.spent AND budget.scope <> '{BudgetScope.PERSON.value}'))
     """
     with connection.cursor() as cursor:
         cursor.execute(statement)

@@ -4,7 +4,7 @@ from datetime import date
 
 from django.urls import path, register_converter
 
-from billing.views import accounts, budgets, prices, statements
+from billing.views import accounts, budgets, prices, requests, statements
 
 
 class MonthConverter:
@@ -40,6 +40,24 @@ urlpatterns = [
     path("budgets/new/", budgets.new_budget, name="new_budget"),
     path("budgets/<uuid:budget_id>/", budgets.budget, name="budget"),
     path("budgets/<uuid:budget_id>/end/", budgets.stop_budget, name="stop_budget"),
+    path("budgets/<uuid:budget_id>/ask/", requests.ask, name="ask_for_more"),
+    path("budgets/of-key/<uuid:key_id>/", budgets.of_key, name="key_budgets"),
+    path(
+        "budgets/of-application/<uuid:application_id>/",
+        budgets.of_application,
+        name="application_budgets",
+    ),
+    path("budgets/requests/", requests.requests, name="budget_requests"),
+    path("budgets/requests/<uuid:request_id>/", requests.request_page, name="budget_request"),
+    *(
+        path(
+            f"budgets/requests/<uuid:request_id>/{step}/",
+            requests.decide,
+            {"step": step},
+            name=f"{step}_request",
+        )
+        for step in requests.STEPS
+    ),
     path("accounts/months/", statements.statements, name="statements"),
     path("accounts/months/<month:month>/", statements.month_statements, name="month_statements"),
     path(

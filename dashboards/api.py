@@ -8,9 +8,11 @@ from django.utils import timezone
 from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 
+from billing.budgets import Shown, stand
 from billing.footprint import Footprint, of_sums
 from billing.impact.carbon import DIGITS
 from billing.impact.interval import Interval, significant
+from billing.models import Budget
 from billing.money import euros
 from billing.periods import Period, last_days
 from billing.queries import sums_of_key, usage_of_key
@@ -77,6 +79,23 @@ class Remaining(Schema):
     full_again_at: datetime | None
 
 
+class Left(Schema):
+    """A budget that bounds the key, its application, the application's owner or the institution.
+
+    Amounts are in `unit`: nano-euros, tokens or requests. Only a hard one refuses. Something is free again at
+    `renewed_at`, null for never.
+    """
+
+    scope: str
+    unit: str
+    window: str
+    hard: bool
+    limit: int
+    used: int
+    remaining: int
+    renewed_at: datetime | None
+
+
 class Usage(Schema):
     key: str
     application: str
@@ -87,6 +106,7 @@ class Usage(Schema):
     impact: Taken
     models: list[OfModel]
     remaining: list[Remaining]
+    budgets: list[Left]
 
 
 @router.get("", response=Usage, summary="What this key has used, and what is left to it")
@@ -106,6 +126,7 @@ def usage(request: HttpRequest, asked: Query[Asked]) -> Usage:
         impact=_taken(of_sums(sums_of_key(key, period))),
         models=[OfModel(model=name, used=_used(counts)) for name, counts in models],
         remaining=_remaining(key),
+        budgets=[_left(each) for each in stand(_bounding(key))],
     )
 
 
@@ -161,3 +182,21 @@ def _remaining(key: ApiKey) -> list[Remaining]:
         )
         for row in rows_left(key, Limit.objects.all())[0]
     ]
+
+
+def _bounding(key: ApiKey) -> list[Budget]:
+    return list(Budget.objects.all().bounding(key.application, key).order_by("pk"))
+
+
+def _left(shown: Shown) -> Left:
+    budget = shown.budget
+    return Left(
+        scope=budget.scope,
+        unit=budget.unit,
+        window=budget.window,
+        hard=budget.hard,
+        limit=budget.most,
+        used=shown.spent,
+        remaining=shown.remaining,
+        renewed_at=shown.until,
+    )

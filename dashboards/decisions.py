@@ -1,4 +1,4 @@
-"""What waits for the committee: of each kind how much, and where it is decided."""
+"""What waits for somebody's decision: of each kind how much, and where it is decided."""
 
 from typing import NamedTuple
 from uuid import UUID
@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from billing.requests import requests_to_decide
 from federation.catalogue.models import AIModel, Proposal
 from federation.fleet.queries import networks_to_decide, servers_to_decide
 from federation.members.enums import (
@@ -31,10 +32,21 @@ class Waiting(NamedTuple):
 
 
 def waiting_for(user: User) -> list[Waiting]:
-    """Return what a federation administrator can decide now, without what there is none of; empty for others."""
-    if not is_federation_admin(user):
-        return []
+    """Return what `user` can decide now, without what there is none of: most is the federation's alone."""
     found = [
+        Waiting(
+            _("Requests for more of a budget"),
+            len(requests_to_decide(user)),
+            reverse("budget_requests"),
+        )
+    ]
+    if is_federation_admin(user):
+        found += _for_the_committee(user)
+    return [each for each in found if each.number]
+
+
+def _for_the_committee(user: User) -> list[Waiting]:
+    return [
         Waiting(_("Ballots that want your vote"), _unvoted(user), reverse("ballots")),
         Waiting(_("Candidates to put to the vote"), _candidates(user), reverse("members")),
         Waiting(_("Agreements to countersign"), _signed(user), reverse("members")),
@@ -42,7 +54,6 @@ def waiting_for(user: User) -> list[Waiting]:
         Waiting(_("Servers to approve"), servers_to_decide().count(), reverse("approvals")),
         Waiting(_("Private networks asked for"), networks_to_decide().count(), reverse("networks")),
     ]
-    return [each for each in found if each.number]
 
 
 def _unvoted(user: User) -> int:

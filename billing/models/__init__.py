@@ -2,6 +2,7 @@
 
 from billing.models.budgets import (
     LARGEST_BUDGET,
+    LONGEST_ANSWER,
     LONGEST_NAME,
     THE_FEDERATION,
     THRESHOLDS,
@@ -10,7 +11,12 @@ from billing.models.budgets import (
     BudgetGrant,
     BudgetHour,
     BudgetQuerySet,
+    BudgetRequest,
+    BudgetRequestQuerySet,
+    Holder,
+    HolderQuerySet,
     Owner,
+    holder_id,
 )
 from billing.models.ledger import (
     LONGEST_REASON,
@@ -61,6 +67,7 @@ __all__ = [
     "KEY",
     "LARGEST_BUDGET",
     "LIMITED",
+    "LONGEST_ANSWER",
     "LONGEST_NAME",
     "LONGEST_REASON",
     "MAX_DATA_CLASS",
@@ -81,7 +88,11 @@ __all__ = [
     "BudgetGrant",
     "BudgetHour",
     "BudgetQuerySet",
+    "BudgetRequest",
+    "BudgetRequestQuerySet",
     "FeeVersion",
+    "Holder",
+    "HolderQuerySet",
     "ImportedRequest",
     "ImportedRequestQuerySet",
     "Owner",
@@ -97,5 +108,6 @@ __all__ = [
     "UsageRecordQuerySet",
     "UsageSum",
     "UsageSumQuerySet",
+    "holder_id",
     "reads_all_accounts",
 ]

@@ -9,9 +9,10 @@ from django.utils.translation import gettext as _
 
 from billing import posting
 from billing.amounts import in_words
-from billing.enums import BudgetWindow
-from billing.models import THE_FEDERATION, Budget, BudgetGrant, BudgetHour, Owner
-from billing.policies import check_set_budget
+from billing.enums import BudgetLevel, BudgetWindow
+from billing.models import THE_FEDERATION, Budget, BudgetGrant, BudgetHour, Holder, Owner
+from billing.policies import check_change_budget, institution_of, level_of
+from billing.raises import end_raise, void_requests
 from billing.spending import used_before
 from billing.windows import window_start
 from federation.access.models import ApiKey, Application
@@ -34,13 +35,14 @@ def set_budget(
     hard: bool = True,
     name: str = "",
     knowingly: bool = False,
+    level: BudgetLevel | None = None,
 ) -> Budget:
-    """Bound what a key, an application, an institution, a model (or, for None, everybody) uses in a window.
+    """Bound what a key, an application, a person, an institution, a model (or, for None, everybody) uses in a window.
 
     What was used in it before counts. Raises `ValidationError` when that is more already, unless it is set
-    `knowingly`; and when there is such a budget.
+    `knowingly`; and when there is such a budget. It is held at the level of `by`, or at a lower one.
     """
-    check_set_budget(by, owner)
+    highest = level_of(by, owner)
     # No batch is stored until this is: what was used before it is in the sums, what comes after finds the budget.
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [posting.LOCK])
@@ -53,12 +55,17 @@ def set_budget(
         hard=hard,
         name=name.strip(),
         set_by=by if isinstance(by, User) else None,
+        level=highest if level is None else min(level, highest),
     )
     budget.full_clean()
+    if isinstance(owner, Holder):
+        Holder.objects.get_or_create(
+            pk=owner.pk, defaults={"user": owner.user, "institution": owner.institution}
+        )
     since = window_start(window, timezone.now())
     hours = used_before(BudgetScope(budget.scope), budget.scope_id, unit, since)
     spent = sum(used for _hour, used in hours)
-    _check_enough(budget, spent, knowingly)
+    check_enough(budget, spent, knowingly)
     budget.save(force_insert=True)
     BudgetHour.objects.bulk_create(
         BudgetHour(budget=budget, hour=hour, spent=used) for hour, used in hours
@@ -78,19 +85,25 @@ def change_budget(
     name: str = "",
     knowingly: bool = False,
 ) -> Budget:
-    """Raise or lower a budget, or make it hard or soft; what was used stays counted."""
+    """Raise or lower a budget, or make it hard or soft; what was used stays counted.
+
+    Who makes it tighter from above holds it from then on. A raise for a time ends with it: what is set by hand stays.
+    """
     locked = Budget.objects.select_for_update().get(pk=budget.pk)
     owner = locked.owner
-    check_set_budget(by, owner)
-    _check_in_force(locked)
+    check_change_budget(by, locked)
+    check_in_force(locked)
     before = locked.most, locked.hard, locked.name
     locked.most, locked.hard, locked.name = most, hard, name.strip()
     if before == (locked.most, locked.hard, locked.name):
         raise ValidationError(_("This is the budget already."), code="no_change")
     locked.full_clean()
     if most < before[0] or (hard and not before[1]):
-        _check_enough(locked, spent_in_window(locked, timezone.now()), knowingly)
-    locked.save(update_fields=["most", "hard", "name"])
+        check_enough(locked, spent_in_window(locked, timezone.now()), knowingly)
+        locked.level = level_of(by, owner)
+    locked.save(update_fields=["most", "hard", "name", "level"])
+    if most != before[0]:
+        end_raise(locked)
     _record(
         by, "billing.change_budget", locked, owner, most=[before[0], most], hard=[before[1], hard]
     )
@@ -102,10 +115,12 @@ def end_budget(*, by: Actor, budget: Budget) -> Budget:
     """Bound nothing by it any more; the row stays."""
     locked = Budget.objects.select_for_update().get(pk=budget.pk)
     owner = locked.owner
-    check_set_budget(by, owner)
-    _check_in_force(locked)
+    check_change_budget(by, locked)
+    check_in_force(locked)
     locked.ended_at = timezone.now()
     locked.save(update_fields=["ended_at"])
+    end_raise(locked)
+    void_requests(locked)
     _record(by, "billing.end_budget", locked, owner, most=[locked.most, None])
     return locked
 
@@ -116,6 +131,8 @@ def scope_of(owner: Owner) -> BudgetScope:
             return BudgetScope.KEY
         case Application():
             return BudgetScope.APPLICATION
+        case Holder():
+            return BudgetScope.PERSON
         case Institution():
             return BudgetScope.INSTITUTION
         case AIModel():
@@ -131,7 +148,8 @@ def spent_in_window(budget: Budget, now: datetime) -> int:
     return sum(hours.values_list("spent", flat=True))
 
 
-def _check_enough(budget: Budget, spent: int, knowingly: bool) -> None:
+def check_enough(budget: Budget, spent: int, knowingly: bool) -> None:
+    """Raise `ValidationError`, `below_spent`, when nothing is left of it and nobody has said that they know."""
     if spent >= budget.most and not knowingly:
         raise ValidationError(
             _(
@@ -142,7 +160,7 @@ def _check_enough(budget: Budget, spent: int, knowingly: bool) -> None:
         )
 
 
-def _check_in_force(budget: Budget) -> None:
+def check_in_force(budget: Budget) -> None:
     if budget.ended_at is not None:
         raise ValidationError(_("This budget has ended: set another one."), code="ended")
 
@@ -152,7 +170,7 @@ def _record(by: Actor, verb: str, budget: Budget, owner: Owner, **diff: object) 
         by=by,
         verb=verb,
         obj=budget,
-        institution=_institution_of(owner),
+        institution=institution_of(owner),
         diff={
             "scope": budget.scope,
             "scope_id": budget.scope_id,
@@ -161,14 +179,3 @@ def _record(by: Actor, verb: str, budget: Budget, owner: Owner, **diff: object) 
             **diff,
         },
     )
-
-
-def _institution_of(owner: Owner) -> Institution | None:
-    match owner:
-        case ApiKey():
-            return owner.application.institution
-        case Application():
-            return owner.institution
-        case Institution():
-            return owner
-    return None

@@ -12,9 +12,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from billing.budgets import shown, stand
 from billing.forms.budgets import BudgetForm, ChangeForm, owners
-from billing.models import Budget
+from billing.models import Budget, BudgetQuerySet
 from billing.operations.budgets import end_budget
-from billing.policies import can_set_budget, check_set_budget
+from billing.policies import can_ask_for_more, can_change_budget, check_change_budget
+from billing.requests import requests_seen, requests_to_decide
+from federation.access.models import ApiKey, Application
 from federation.people.guards import signed_in
 
 
@@ -23,7 +25,12 @@ from federation.people.guards import signed_in
 def budgets(request: HttpRequest) -> HttpResponse:
     """Those that bound the reader's keys, applications and institutions, the most used first."""
     user = signed_in(request)
-    context = {"budgets": shown(user), "may_set": bool(list(owners(user)))}
+    context = {
+        "budgets": shown(user),
+        "may_set": bool(list(owners(user))),
+        "to_decide": len(requests_to_decide(user)),
+        "has_requests": requests_seen(user).exists(),
+    }
     return render(request, "billing/budgets.html", context)
 
 
@@ -48,14 +55,17 @@ def budget(request: HttpRequest, budget_id: UUID) -> HttpResponse:
     row = get_object_or_404(Budget.objects.for_user(user).select_related("set_by"), pk=budget_id)
     form = ChangeForm(request.POST or None, budget=row)
     if request.method == "POST":
-        check_set_budget(user, row.owner)
+        check_change_budget(user, row)
         if form.is_valid() and form.save(user):
             messages.success(request, _("The budget is changed."))
             return redirect("budget", budget_id=row.pk)
     context = {
         "shown": stand([row])[0],
         "form": form,
-        "may_set": row.ended_at is None and can_set_budget(user, row.owner),
+        "may_set": row.ended_at is None and can_change_budget(user, row),
+        "may_ask": row.ended_at is None and can_ask_for_more(user, row),
+        "asked": requests_seen(user).filter(budget=row)[:20],
+        "is_asked": row.requests.open().exists(),
         "alerts": row.alerts.order_by("-told_at", "-threshold")[:20],
     }
     return render(request, "billing/budget.html", context)
@@ -72,3 +82,27 @@ def stop_budget(request: HttpRequest, budget_id: UUID) -> HttpResponse:
     except ValidationError as refusal:
         messages.error(request, " ".join(refusal.messages))
     return redirect("budget", budget_id=row.pk)
+
+
+@require_safe
+@login_required
+def of_key(request: HttpRequest, key_id: UUID) -> HttpResponse:
+    """What bounds a key: a part of its page."""
+    user = signed_in(request)
+    key = get_object_or_404(ApiKey.objects.for_user(user).select_related("application"), pk=key_id)
+    return _bounding(request, Budget.objects.for_user(user).bounding(key.application, key))
+
+
+@require_safe
+@login_required
+def of_application(request: HttpRequest, application_id: UUID) -> HttpResponse:
+    """What bounds all keys of an application: a part of its page."""
+    user = signed_in(request)
+    application = get_object_or_404(Application.objects.for_user(user), pk=application_id)
+    return _bounding(request, Budget.objects.for_user(user).bounding(application))
+
+
+def _bounding(request: HttpRequest, budgets: BudgetQuerySet) -> HttpResponse:
+    user = signed_in(request)
+    rows = [(each, can_ask_for_more(user, each.budget)) for each in shown(user, budgets)]
+    return render(request, "billing/_bounding.html", {"rows": rows})

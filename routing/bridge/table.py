@@ -17,8 +17,8 @@ from billing.budgets import names_of
 from billing.impact.factors import SHIPPED
 from billing.impact.hardware import find_accelerator
 from billing.impact.weights import weight_bits
-from billing.models import THE_FEDERATION, Budget, PriceVersion
-from federation.access.models import ApiKey, Limit, Trial, scope_of
+from billing.models import THE_FEDERATION, Budget, PriceVersion, holder_id
+from federation.access.models import ApiKey, Application, Limit, Trial, scope_of
 from federation.catalogue.models import AIModel, Alias, MinimumService, ModelVersion, RoutingPolicy
 from federation.fleet.calendar import GuestHours, ceilings
 from federation.fleet.models import (
@@ -50,6 +50,9 @@ from routing.upstream.engines import engine_named
 
 OWNER_UNKNOWN = "unknown"
 """For `owned_by`, which clients expect to be a text, of a model whose publisher the catalogue does not name."""
+
+NAMED = frozenset({BudgetScope.APPLICATION, BudgetScope.INSTITUTION, BudgetScope.MODEL})
+"""Whose budgets a refusal tells by their name: a key's is its owner's own word, and no person has one there."""
 
 
 def read_versions() -> dict[str, int]:
@@ -103,6 +106,7 @@ def build_principals(version: int) -> PrincipalsSection:
             networks=tuple(key.networks),
             labels=data_class(key.labels),
             trials=tuple(map(str, trials.get(key.pk, ()))),
+            holder_id=_holder(key.application),
         )
         for key in rows
     }
@@ -119,6 +123,11 @@ def build_principals(version: int) -> PrincipalsSection:
             .values_list("digest", flat=True)
         ),
     )
+
+
+def _holder(application: Application) -> str:
+    owner, institution = application.owner_id, application.institution_id
+    return str(holder_id(owner, institution)) if owner else ""
 
 
 def _limits(principals: Iterable[table.Principal]) -> dict[str, tuple[table.Limit, ...]]:
@@ -146,16 +155,15 @@ def _limits(principals: Iterable[table.Principal]) -> dict[str, tuple[table.Limi
 def _budgets() -> dict[str, tuple[table.Budget, ...]]:
     """Return the hard budgets by whose they are. Soft ones are none of the router's."""
     rows = list(Budget.objects.in_force().filter(hard=True))
-    names = names_of(rows)
+    names = names_of(row for row in rows if row.scope in NAMED)
     found: dict[str, tuple[table.Budget, ...]] = {}
     for row in rows:
         owner = table.FEDERATION if row.scope_id == THE_FEDERATION else str(row.scope_id)
-        has_name = row.scope not in (BudgetScope.KEY, BudgetScope.FEDERATION)
         budget = table.Budget(
             id=str(row.pk),
             scope=BudgetScope(row.scope),
             unit=BudgetUnit(row.unit),
-            name=names.get(row.scope_id, "") if has_name else "",
+            name=names.get(row.scope_id, ""),
         )
         found[owner] = (*found.get(owner, ()), budget)
     return found

@@ -234,7 +234,7 @@ class Budgets:
 
     def _concerned(self, request: Ticket | Accounted) -> Iterator[Purse]:
         owners = request.key_id, request.application_id, request.institution_id, request.model_id
-        for owner in (*owners, FEDERATION):
+        for owner in (*owners, request.holder_id, FEDERATION):
             yield from self._of.get(owner, ())
 
 

@@ -96,10 +96,14 @@ class Measure(StrEnum):
 
 
 class BudgetScope(StrEnum):
-    """Whose requests a budget counts; a model's are those that it serves, the federation's all."""
+    """Whose requests a budget counts; a model's are those that it serves, the federation's all.
+
+    A person's are those of all keys of the applications that they own at an institution.
+    """
 
     KEY = "key"
     APPLICATION = "application"
+    PERSON = "person"
     INSTITUTION = "institution"
     MODEL = "model"
     FEDERATION = "federation"

@@ -53,6 +53,7 @@ class Accounted(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="accoun
     position: Position
     audio_ms: int = 0
     images: int = 0
+    holder_id: str = ""
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False, kw_only=True):

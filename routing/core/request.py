@@ -47,6 +47,8 @@ class Ticket(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Refuse at once when more than so many wait for the model."""
     labels: tuple[str, ...] = ()
     """What every site that serves it must carry (`routing.core.labels`), at a second attempt too."""
+    holder_id: str = ""
+    """Whose budget as a person counts it (`routing.core.table.Principal`)."""
 
 
 class Quota(msgspec.Struct, frozen=True, gc=False, kw_only=True):

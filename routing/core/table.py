@@ -48,6 +48,8 @@ class Principal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What every site that serves it must carry (`routing.core.labels`)."""
     trials: tuple[str, ...] = ()
     """Models that it may ask besides, as they were given to it for a trial."""
+    holder_id: str = ""
+    """For budgets: who owns its application, by an id that says nothing else; empty where nobody does."""
 
     def may_use(self, model: "Model") -> bool:
         """Say whether the key may use a model: those that it names, else every model open to all; and its trials."""
@@ -70,7 +72,7 @@ FEDERATION = "federation"
 
 
 class Budget(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A hard budget: what it leaves comes apart (`routing.core.budgets`). `name` is empty for a key's, as of limits."""
+    """A hard budget: what it leaves comes apart (`routing.core.budgets`). A key's and a person's have no `name`."""
 
     id: str
     scope: BudgetScope

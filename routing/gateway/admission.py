@@ -230,4 +230,5 @@ def ticket(
         threshold=order.principal.threshold,
         weight=weight,
         labels=order.labels,
+        holder_id=order.principal.holder_id,
     )

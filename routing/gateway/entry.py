@@ -22,7 +22,10 @@ MOST_ATTEMPTS = 100
 
 
 class Entry:
-    """Opened by being made. Raises `ApiError` when nothing can be written down."""
+    """Opened by being made. Raises `ApiError` when nothing can be written down.
+
+    `holder_id` is for the dispatcher alone: no line tells whose a key is.
+    """
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class Entry:
         metrics: Metrics,
         occupancy: Occupancy,
         opened: Opened,
+        holder_id: str = "",
     ) -> None:
         self._spool = spool
         self._dispatcher = dispatcher
@@ -38,6 +42,7 @@ class Entry:
         self._occupancy = occupancy
         self._mark = self._begun = 0.0
         self._opened = opened
+        self._holder_id = holder_id
         self._attempts: tuple[Attempt, ...] = ()
         self._grant: Grant | None = None
         self._attempt_began = 0.0
@@ -184,6 +189,7 @@ class Entry:
             position=self._spool.position,
             audio_ms=record.audio_ms,
             images=record.images,
+            holder_id=self._holder_id,
         )
 
     def _attempts_until_now(self, outcome: str, now: float) -> tuple[Attempt, ...]:

@@ -58,7 +58,12 @@ class Journey:
         self._asked = asked = asked_of(order, body)
         opened = opening(order, asked, exchange.id, exchange.client_id, received_at)
         self._entry = Entry(
-            gateway.spool, gateway.dispatcher, gateway.metrics, gateway.occupancy, opened
+            gateway.spool,
+            gateway.dispatcher,
+            gateway.metrics,
+            gateway.occupancy,
+            opened,
+            order.principal.holder_id,
         )
         self._ticket = ticket(
             opened,

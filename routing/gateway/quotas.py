@@ -49,6 +49,8 @@ def budget_short(budget: Budget, what: str) -> str:
     match budget.scope:
         case BudgetScope.KEY:
             whose = "this key"
+        case BudgetScope.PERSON:
+            whose = "this key's owner"
         case BudgetScope.FEDERATION:
             whose = "the federation"
         case scope:

@@ -11,7 +11,9 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.urls import reverse
 
-from billing.models import UsageRecord
+from billing.enums import BudgetWindow
+from billing.models import Budget, UsageRecord
+from billing.operations.budgets import set_budget
 from billing.periods import paris_today
 from federation.catalogue.models import AIModel
 from federation.fleet.enums import RunState
@@ -21,10 +23,11 @@ from federation.members.models import Invitation, Membership, TeamPlace
 from federation.members.queries import Part
 from federation.people.models import RoleGrant, User
 from routing.core.conformity import CHECKS, Check, Finding, RunKind, Verdict
+from routing.core.enums import BudgetUnit
 from tests.integration.federation.world import World, make_world
 from tests.support.calls import store_calls
 from tests.support.candidates import ANGERS, make_draft
-from tests.support.factories import make_model, make_user
+from tests.support.factories import OPERATOR, make_model, make_user
 from tests.support.factors import set_app, set_passkey
 from tests.support.findings import FAILED, RESERVED, WELL, Line, make_report, speed, window
 from tests.support.lifecycle import deprecate
@@ -84,6 +87,11 @@ NO_PAGES = {
     "withdraw_proposal": "a form's target",
     "end_trial": "a form's target",
     "stop_budget": "a form's target",
+    "approve_request": "a form's target",
+    "decline_request": "a form's target",
+    "withdraw_request": "a form's target",
+    "key_budgets": "a part of a page",
+    "application_budgets": "a part of a page",
     "decide_network": "a form's target",
     "first_admin": "there only while nobody administers: tried in an empty register",
     "demo_mail": "the demonstration's alone: tried where that runs",
@@ -121,6 +129,7 @@ class Album:
         self.leaving = make_model("leaving-7b")
         deprecate(self.leaving, successor=self.world.model)
         make_reports(self.world)
+        self.held = hold_from_above(self.world)
         self.passkey = set_factors(self.world.cast.rennes_dsi)
         writer = make_user("writer")
         self.draft = make_draft(writer, ANGERS)
@@ -181,6 +190,9 @@ class Album:
             _at("request", request_id=call.pk),
             *_plain("budgets", "new_budget"),
             _at("budget", budget_id=self.world.budget.pk),
+            _at("ask_for_more", budget_id=self.held.pk),
+            *_plain("budget_requests"),
+            _at("budget_request", request_id=self.world.asked.pk),
             *_plain("account_email", "account_change_password", "account_logout"),
             *_plain("account_reauthenticate", "usersessions_list"),
             *self._of_factors(),
@@ -318,6 +330,17 @@ def set_factors(user: User) -> Authenticator:
     set_app(user)
     RecoveryCodes.activate(user)
     return set_passkey(user, "ordinateur")
+
+
+def hold_from_above(world: World) -> Budget:
+    """Return a budget of Rennes that only the federation raises."""
+    return set_budget(
+        by=OPERATOR,
+        owner=world.cast.rennes,
+        unit=BudgetUnit.NANO_EUROS,
+        most=10**12,
+        window=BudgetWindow.YEAR,
+    )
 
 
 def unknown_routes(album: Album) -> set[str]:

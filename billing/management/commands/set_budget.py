@@ -7,14 +7,16 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from billing.amounts import in_words
-from billing.enums import BudgetWindow
-from billing.models import THE_FEDERATION, Budget, Owner
+from billing.enums import BudgetLevel, BudgetWindow
+from billing.models import THE_FEDERATION, Budget, Holder, Owner
 from billing.money import NANO
 from billing.operations.budgets import change_budget, end_budget, scope_of, set_budget
 from federation.access.named import owner_named
 from federation.catalogue.models import AIModel
 from federation.command import OperatorCommand
 from federation.journal.actors import CommandActor
+from federation.members.queries import institution_with_slug
+from federation.people.models import User
 from routing.core.enums import BudgetUnit
 
 NONE, EUROS = "none", "euros"
@@ -33,7 +35,12 @@ class Command(OperatorCommand):
         parser.add_argument("--institution", metavar="SLUG", help="such as rennes")
         parser.add_argument("--application", metavar="NAME", help="of the institution")
         parser.add_argument("--key", metavar="NAME", help="of the application")
+        parser.add_argument("--person", metavar="EMAIL", help="all keys that they own there")
         parser.add_argument("--model", metavar="NAME", help="all requests that it serves")
+        levels = [level.name.lower() for level in BudgetLevel]
+        parser.add_argument(
+            "--level", choices=levels, default=levels[-1], help="who may change it on pages"
+        )
         parser.add_argument("--soft", action="store_true", help="refuse nothing, only tell")
         parser.add_argument("--knowingly", action="store_true", help="also when it is used up")
 
@@ -68,6 +75,7 @@ class Command(OperatorCommand):
                 window=window,
                 hard=hard,
                 knowingly=knowingly,
+                level=BudgetLevel[options["level"].upper()],
             )
         self.stdout.write(f"{whose}: at most {in_words(most, unit)} {window.label}")
 
@@ -81,10 +89,20 @@ def _owner(options: dict[str, Any]) -> Owner:
             raise ValidationError(f"There is no model “{options['model']}”")
         return model
     if options["institution"]:
-        return owner_named(options)
-    if options["application"] or options["key"]:
+        return _holder(options) if options["person"] else owner_named(options)
+    if options["application"] or options["key"] or options["person"]:
         raise ValidationError("Name the institution, too: --institution SLUG")
     return None
+
+
+def _holder(options: dict[str, Any]) -> Holder:
+    institution = institution_with_slug(options["institution"])
+    if options["application"] or options["key"]:
+        raise ValidationError("A person's budget counts all their keys: leave the others out")
+    user = User.objects.filter(email__iexact=options["person"]).first()
+    if user is None or institution.pk not in user.institution_ids():
+        raise ValidationError(f"{institution} has nobody with the address “{options['person']}”")
+    return Holder.of(user, institution)
 
 
 def _amount(text: str, unit: BudgetUnit) -> int:

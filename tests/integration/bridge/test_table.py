@@ -8,6 +8,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from billing.enums import BudgetWindow
+from billing.models import Holder
 from billing.operations.budgets import set_budget
 from federation.access.models import ApiKey
 from federation.access.operations import (
@@ -32,6 +33,7 @@ from federation.journal.actors import SYSTEM
 from federation.members.enums import MembershipState
 from federation.members.models import Institution, Membership
 from federation.members.operations import change_membership_state
+from federation.people.enums import Role
 from routing.bridge.models import RoutingChange
 from routing.bridge.table import (
     build_names,
@@ -41,6 +43,7 @@ from routing.bridge.table import (
     read_versions,
 )
 from routing.core.enums import (
+    BudgetScope,
     BudgetUnit,
     LifecycleStage,
     Limiting,
@@ -64,6 +67,7 @@ from tests.support.factories import (
     make_model,
     make_server,
     make_site,
+    make_user,
     serve_model,
 )
 
@@ -90,6 +94,26 @@ def models() -> dict[str, Model]:
 
 def servers() -> dict[str, Server]:
     return {server.name: server for server in build_servers(1).servers.values()}
+
+
+def test_a_persons_budget_is_known_by_an_id_that_names_nobody(rennes: Institution) -> None:
+    person = make_user("anne", Role.USER, rennes)
+    make_key(make_application(rennes, owner=person))
+    set_budget(
+        by=OPERATOR,
+        owner=Holder.of(person, rennes),
+        unit=BudgetUnit.TOKENS,
+        most=9,
+        window=BudgetWindow.DAY,
+    )
+
+    section = build_principals(1)
+
+    (principal,) = section.by_digest.values()
+    ((owner, (budget,)),) = section.budgets.items()
+    assert (owner, budget.scope, budget.name) == (principal.holder_id, BudgetScope.PERSON, "")
+    assert str(person.pk) not in str(section)
+    assert person.name not in str(section)
 
 
 def test_a_key_is_known_by_its_digest_and_all_that_the_router_needs(rennes: Institution) -> None:
@@ -398,7 +422,7 @@ def test_a_table_of_any_size_takes_the_same_queries(
                 window=BudgetWindow.DAY,
             )
 
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(6):
             build_principals(1)
         with django_assert_num_queries(10):
             build_names(1)

@@ -8,14 +8,16 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from billing.models import PriceVersion
+from billing.enums import BudgetWindow
+from billing.models import Holder, Owner, PriceVersion
+from billing.operations.budgets import set_budget
 from billing.periods import PARIS, paris_today
 from federation.access.models import ApiKey
 from federation.access.operations import revoke_key, set_limit
 from federation.fleet.models import Deployment
 from federation.members.enums import MembershipState
 from federation.members.operations import change_membership_state
-from routing.core.enums import Measure
+from routing.core.enums import BudgetUnit, Measure
 from tests.support.calls import store_calls
 from tests.support.factories import OPERATOR, Cast, make_application, make_key
 
@@ -86,6 +88,37 @@ def test_limits_stand_with_what_is_left(held: Held) -> None:
     assert told["remaining"] == [
         {"measure": "requests-per-day", "limit": 100, "remaining": None, "full_again_at": None}
     ]
+
+
+def test_budgets_that_bound_it_stand_with_what_is_left(cast: Cast, held: Held) -> None:
+    application = held.key.application
+    person = Holder.of(cast.orleans_user, cast.orleans)
+    other = ApiKey.objects.get(application__name="autre")
+    owners: list[tuple[Owner, int]] = [
+        *((held.key, 10), (application, 20), (person, 30), (cast.orleans, 40)),
+        *((other, 50), (cast.reims, 60), (None, 70)),
+    ]
+    for owner, most in owners:
+        set_budget(
+            by=OPERATOR,
+            owner=owner,
+            unit=BudgetUnit.REQUESTS,
+            most=most,
+            window=BudgetWindow.LIFE,
+            hard=False,
+        )
+
+    _status, told = asked(held.text)
+
+    left = [(each["scope"], each["used"], each["remaining"]) for each in told["budgets"]]
+    assert left == [
+        *(("key", 2, 8), ("application", 2, 18)),
+        *(("person", 7, 23), ("institution", 7, 33)),
+    ]
+    assert told["budgets"][0] == {
+        **{"scope": "key", "unit": "requests", "window": "life", "hard": False},
+        **{"limit": 10, "used": 2, "remaining": 8, "renewed_at": None},
+    }
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from billing import partitions
-from billing.models import UsageRecord
+from billing.budgets import stand
+from billing.models import Budget, BudgetRequest, UsageRecord
+from billing.requests import requests_to_decide
 from config.demo import history
 from config.demo.building import build_register
 from config.demo.files import Remembered, free_ports, remember
@@ -247,6 +249,16 @@ def test_a_second_run_keeps_everything_and_adds_nothing(demonstration: Demonstra
     assert demonstration.read("simulator.json") == simulator
     assert {label: row_counts()[label] for label in before} == before
     assert added < 5, "only what the seconds in between may have brought"
+
+
+def test_budgets_are_near_their_end_and_more_is_asked_for(demonstration: Demonstration) -> None:
+    demonstration.run()
+
+    near = {each.budget.name: each.percent for each in stand(list(Budget.objects.in_force()))}
+    assert 75 <= near["Semestre"] <= 84
+    assert BudgetRequest.objects.open().count() == 2
+    admin = User.objects.get(email="admin@ilaas.example")
+    assert len(requests_to_decide(admin)) == 2
 
 
 def test_the_addresses_follow_the_port(demonstration: Demonstration, settings: Settings) -> None:

@@ -10,7 +10,16 @@ from typing import Any, NamedTuple
 from allauth.mfa.models import Authenticator
 from django.db.models import QuerySet
 
-from billing.models import Budget, FeeVersion, PriceVersion, Transfer, UsageRecord
+from billing.enums import BudgetLevel
+from billing.models import (
+    Budget,
+    BudgetRequest,
+    FeeVersion,
+    Holder,
+    PriceVersion,
+    Transfer,
+    UsageRecord,
+)
 from federation.access.clients import CLIENTS
 from federation.access.models import ApiKey, Application, Trial
 from federation.catalogue.models import AIModel, Alias, Proposal
@@ -160,11 +169,49 @@ def of_budgets(world: World) -> list[Target]:
         match budget.owner:
             case Institution(slug=slug):
                 readers, writers = MEMBERS[slug], DEPARTMENTS[slug]
+                if budget.level == BudgetLevel.FEDERATION:
+                    writers = NOBODY
+            case Holder(user=user, institution=place):
+                readers = frozenset({user.name}) | DEPARTMENTS[place.slug]
+                writers = DEPARTMENTS[place.slug]
             case ApiKey(application=of):
                 who = {getattr(of.owner, "name", "")} | DEPARTMENTS[of.institution.slug]
                 readers = writers = frozenset(who)
         targets.append(Target({"budget_id": budget.pk}, readers, writers))
     return targets
+
+
+def of_wishes(world: World) -> list[Target]:
+    """Where more of a budget is asked for: whom it bounds from above does so."""
+    return [Target(target.address, target.readers, target.readers) for target in of_budgets(world)]
+
+
+def of_budget_requests(writers: Callable[[BudgetRequest], frozenset[str]]) -> Recipe:
+    """Who has asked and their accountants know of a request."""
+
+    def targets(world: World) -> list[Target]:
+        return [
+            Target(
+                {"request_id": asked.pk},
+                frozenset({asked.asked_by.name}) | _accountants(asked),
+                writers(asked),
+            )
+            for asked in BudgetRequest.objects.all()
+        ]
+
+    return targets
+
+
+def _accountants(asked: BudgetRequest) -> frozenset[str]:
+    owner = asked.budget.owner
+    institution = owner.institution if isinstance(owner, Holder) else owner
+    assert isinstance(institution, Institution)
+    return DEPARTMENTS[institution.slug]
+
+
+def _deciders(asked: BudgetRequest) -> frozenset[str]:
+    of_the_federation = asked.budget.level == BudgetLevel.FEDERATION
+    return NOBODY if of_the_federation else _accountants(asked)
 
 
 def of_oneself(rows: Callable[[], QuerySet[Any]], person: Callable[[Any], User]) -> Recipe:
@@ -317,6 +364,7 @@ RECIPES: dict[str, Recipe] = {
             "change_key",
             "revoke_key",
             "key_quotas",
+            "key_budgets",
             "first_call",
         ],
         of_keys(),
@@ -324,10 +372,17 @@ RECIPES: dict[str, Recipe] = {
     "client_file": several(
         *(of_keys(client=client) for client in {each.client for each in CLIENTS})
     ),
-    "application": of_applications("application_id", Application.objects.all, lambda row: row),
+    **dict.fromkeys(
+        ["application", "application_budgets"],
+        of_applications("application_id", Application.objects.all, lambda row: row),
+    ),
     "institution_keys": of_keys_of_institutions,
     "request": of_requests,
     **dict.fromkeys(["budget", "stop_budget"], of_budgets),
+    "ask_for_more": of_wishes,
+    "budget_request": of_budget_requests(lambda asked: NOBODY),
+    **dict.fromkeys(["approve_request", "decline_request"], of_budget_requests(_deciders)),
+    "withdraw_request": of_budget_requests(lambda asked: frozenset({asked.asked_by.name})),
     **dict.fromkeys(["model", "routing", "compare", "price"], of_models),
     **dict.fromkeys(
         ["statement", "statement_pdf", "statement_csv", "statement_xlsx"], of_statements

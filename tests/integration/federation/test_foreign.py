@@ -21,7 +21,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from billing.models import UsageRecord
+from billing.models import BudgetRequest, UsageRecord
 from federation.access.models import ApiKey, Application
 from federation.catalogue.models import Proposal
 from federation.catalogue.operations.proposals import propose_model
@@ -76,6 +76,8 @@ def marked(world: World) -> None:
     """Put the mark of its institution into every text that others have no business with."""
     _mark_what_is_asked()
     _mark_what_serves()
+    for asked in BudgetRequest.objects.select_related("asked_by"):
+        _write(asked, reason=mark(asked.asked_by.name.partition("_")[0]))
     for team in Team.objects.all():
         _write(team, name=mark(team.institution.slug))
     for invitation in Invitation.objects.all():

@@ -6,7 +6,7 @@ it is named here. The database itself takes no state that its table does not kno
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import date
+from datetime import date, timedelta
 from enum import Enum
 from itertools import product
 from typing import Any
@@ -17,9 +17,15 @@ from django.db import IntegrityError, transaction
 from django.db.models import Model
 from django.utils import timezone
 
-from billing.enums import PERIOD_TRANSITIONS, PeriodState
-from billing.models import AccountingPeriod
+from billing.enums import PERIOD_TRANSITIONS, REQUEST_TRANSITIONS, PeriodState, RequestState
+from billing.models import AccountingPeriod, BudgetRequest
 from billing.operations.months import close_month, draft_month
+from billing.operations.requests import (
+    approve_request,
+    decline_request,
+    fall_back,
+    withdraw_request,
+)
 from dashboards.states import Table, tables
 from federation.catalogue.models import AIModel
 from federation.fleet.enums import (
@@ -188,6 +194,31 @@ def test_a_month_moves_along_its_table_only(world: World) -> None:
     assert moves(rows, PERIOD_TRANSITIONS, prepare, act) == allowed(PERIOD_TRANSITIONS)
 
 
+def test_a_request_for_more_moves_along_its_table_only(world: World) -> None:
+    rows = BudgetRequest.objects.filter(pk=world.asked.pk)
+    today = timezone.localdate()
+    more = 2 * 10**9
+    facts = {"answer": "no", "before": 10**9, "granted": more, "until": today - timedelta(days=1)}
+
+    def act(state: RequestState) -> None:
+        match state:
+            case RequestState.GRANTED:
+                approve_request(by=OPERATOR, asked=rows.get(), granted=more)
+            case RequestState.RAISED:
+                approve_request(by=OPERATOR, asked=rows.get(), granted=more, until=today)
+            case RequestState.DECLINED:
+                decline_request(by=OPERATOR, asked=rows.get(), answer="no")
+            case RequestState.WITHDRAWN:
+                withdraw_request(by=OPERATOR, asked=rows.get())
+            case RequestState.ENDED:
+                fall_back(by=SYSTEM, asked=rows.get())
+
+    def prepare(state: RequestState) -> None:
+        rows.update(state=state, **facts)
+
+    assert moves(rows, REQUEST_TRANSITIONS, prepare, act) == allowed(REQUEST_TRANSITIONS)
+
+
 TRIED: dict[str, tuple[type[Model], str, Callable[[World], None]]] = {
     "Membership": (Membership, "state", test_states.test_a_membership_moves_along_its_table_only),
     "Agreement": (Agreement, "state", test_states.test_an_agreement_moves_along_its_table_only),
@@ -199,6 +230,7 @@ TRIED: dict[str, tuple[type[Model], str, Callable[[World], None]]] = {
     "Site grant": (SiteEgressGrant, "state", test_states.test_a_network_moves_along_its_table_only),
     "Form": (TechnicalForm, "state", test_a_technical_form_moves_along_its_table_only),
     "Run": (ConformityRun, "state", test_a_run_moves_along_its_table_only),
+    "Request": (BudgetRequest, "state", test_a_request_for_more_moves_along_its_table_only),
     "Period": (AccountingPeriod, "state", test_a_month_moves_along_its_table_only),
     "Deployment": (Deployment, "state", test_a_deployment_moves_along_its_table_only),
 }

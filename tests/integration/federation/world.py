@@ -9,10 +9,19 @@ from django.db import transaction
 from django.utils import timezone
 
 from billing.enums import BudgetWindow
-from billing.models import AccountingPeriod, Budget, FeeVersion, PriceVersion, Transfer
+from billing.models import (
+    AccountingPeriod,
+    Budget,
+    BudgetRequest,
+    FeeVersion,
+    Holder,
+    PriceVersion,
+    Transfer,
+)
 from billing.operations.budgets import set_budget
 from billing.operations.ledger import grant
 from billing.operations.prices import Units, set_fee, set_price
+from billing.operations.requests import ask_for_more
 from federation.access.models import ApiKey, Application, Limit, Trial
 from federation.access.operations import set_limit
 from federation.access.trials import name_for_trial
@@ -104,7 +113,10 @@ class World:
     proposal: Proposal
     """Of the proposed model, by the user at Rennes."""
     budget: Budget
-    """Of the institution; others are of Reims, of a key, of the model and of all."""
+    """Of the institution; others are of Reims, of a key, of its owner, of the model and of all."""
+    asked: BudgetRequest
+    """For more of the budget of the user at Rennes as a person; Reims asks for more of its own, which the federation
+    holds."""
     price: PriceVersion
     fee: FeeVersion
     contribution: Transfer
@@ -208,19 +220,34 @@ def make_announcements(cast: Cast, *models: AIModel) -> None:
             Notice.objects.create(announcement=announcement, person=person, keys=["mine · essai"])
 
 
-def make_budgets(cast: Cast, key: ApiKey, model: AIModel) -> Budget:
-    """Return that of Rennes."""
-    made = [
-        set_budget(
-            by=OPERATOR,
+def make_budgets(cast: Cast, key: ApiKey, model: AIModel) -> dict[str, Budget]:
+    """One of everything, set by who usually sets it; of Reims by the federation."""
+    person = Holder.of(cast.rennes_user, cast.rennes)
+    return {
+        name: set_budget(
+            by=by,
             owner=owner,
             unit=BudgetUnit.TOKENS,
             most=10**9,
             window=BudgetWindow.MONTH,
         )
-        for owner in (cast.rennes, cast.reims, key, model, None)
-    ]
-    return made[0]
+        for name, by, owner in (
+            ("rennes", cast.rennes_dsi, cast.rennes),
+            ("reims", OPERATOR, cast.reims),
+            ("key", cast.rennes_user, key),
+            ("person", cast.rennes_dsi, person),
+            ("model", OPERATOR, model),
+            ("all", OPERATOR, None),
+        )
+    }
+
+
+def make_budget_requests(cast: Cast, budgets: dict[str, Budget]) -> BudgetRequest:
+    """Return that of the user at Rennes."""
+    ask_for_more(by=cast.reims_dsi, budget=budgets["reims"], wanted=2 * 10**9, reason="a course")
+    return ask_for_more(
+        by=cast.rennes_user, budget=budgets["person"], wanted=2 * 10**9, reason="a thesis"
+    )
 
 
 def make_settings(model: AIModel) -> None:
@@ -304,6 +331,7 @@ def make_world() -> World:
     )
     price, fee, contribution = make_accounts(cast, model)
     maintenance = make_maintenances(deployment, at_reims)
+    budgets = make_budgets(cast, users_application.keys.get(), model)
     return World(
         price=price,
         fee=fee,
@@ -336,7 +364,8 @@ def make_world() -> World:
         proposal=propose_model(
             by=cast.rennes_user, slug=proposed.slug, facts=APERTUS, institution=cast.rennes
         ),
-        budget=make_budgets(cast, users_application.keys.get(), model),
+        budget=budgets["rennes"],
+        asked=make_budget_requests(cast, budgets),
         trial=make_trial(cast, users_application.keys.get()),
     )
 

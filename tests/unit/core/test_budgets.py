@@ -92,12 +92,15 @@ def test_one_that_is_used_up_refuses_at_once_and_says_whose_and_until_when() -> 
     assert refusal.renewed_at == 99
 
 
-@pytest.mark.parametrize("owner", ["key of a", "portal", "orleans", MODEL, FEDERATION])
+@pytest.mark.parametrize("owner", ["key of a", "portal", "Anne", "orleans", MODEL, FEDERATION])
 def test_it_counts_whosever_it_is(owner: str) -> None:
     desk = Desk(a_budget(), owner=owner)
-    desk.hear(told(1, 1, spent=1))
+    desk.hear(told(2, 2, spent=1))
+    mine = {"key_id": "key of a", "holder_id": "Anne"}
+    assert isinstance(desk.offer("before", **mine), Grant)
+    desk.close("before", 10, **mine)
 
-    assert desk.refusal("a").code is RefusalCode.BUDGET
+    assert desk.refusal("a", holder_id="Anne").code is RefusalCode.BUDGET
     other = a_ticket(
         "z", institution_id="reims", application_id="other", key_id="key of z", model_id=MODEL
     )

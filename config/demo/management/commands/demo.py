@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from config.demo import files
+from config.demo.budgets import set_budgets
 from config.demo.building import BY, Register, build_register, move_from_taken_ports
 from config.demo.catalogue import MODELS
 from config.demo.fleet import DemoServer
@@ -58,6 +59,7 @@ class Command(OperatorCommand):
             set_prices(now)
             stored = fill(register, now)
             begin_lives(register)
+            set_budgets()
         files.write(var, files.SIMULATOR, simulator(register))
         files.write(var, files.DEMO, summary(register))
         self.stdout.write(

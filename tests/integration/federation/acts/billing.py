@@ -4,11 +4,12 @@ from datetime import date, timedelta
 
 from django.utils import timezone
 
-from billing.enums import PeriodState
-from billing.models import AccountingPeriod, UsageRecord
-from billing.operations import ledger, months, prices
+from billing.enums import BudgetWindow, PeriodState, RequestState
+from billing.models import AccountingPeriod, BudgetRequest, UsageRecord
+from billing.operations import budgets, ledger, months, prices, requests
 from federation.journal.actors import Actor
-from tests.integration.federation.acts.who import ADMIN, Acts
+from routing.core.enums import BudgetUnit
+from tests.integration.federation.acts.who import ADMIN, NOBODY, RENNES_DSI, Acts
 from tests.integration.federation.world import World
 from tests.support.calls import store_calls
 
@@ -29,7 +30,42 @@ def _close(world: World, by: Actor) -> object:
     return months.close_month(by=by, month=date(2024, 12, 1))
 
 
+def _fall_back(world: World, by: Actor) -> object:
+    yesterday = timezone.localdate() - timedelta(days=1)
+    rows = BudgetRequest.objects.filter(pk=world.asked.pk)
+    rows.update(state=RequestState.RAISED, until=yesterday, before=10**9, granted=2 * 10**9)
+    return requests.fall_back(by=by, asked=rows.get())
+
+
 ACTS: Acts = {
+    "set_budget": (
+        RENNES_DSI,
+        lambda w, by: budgets.set_budget(
+            by=by,
+            owner=w.cast.rennes,
+            unit=BudgetUnit.REQUESTS,
+            most=5,
+            window=BudgetWindow.DAY,
+        ),
+    ),
+    "change_budget": (
+        RENNES_DSI,
+        lambda w, by: budgets.change_budget(by=by, budget=w.budget, most=5, hard=True),
+    ),
+    "end_budget": (RENNES_DSI, lambda w, by: budgets.end_budget(by=by, budget=w.budget)),
+    "approve_request": (
+        RENNES_DSI,
+        lambda w, by: requests.approve_request(by=by, asked=w.asked, granted=w.asked.wanted),
+    ),
+    "decline_request": (
+        RENNES_DSI,
+        lambda w, by: requests.decline_request(by=by, asked=w.asked, answer="no"),
+    ),
+    "withdraw_request": (
+        frozenset({"rennes_user"}),
+        lambda w, by: requests.withdraw_request(by=by, asked=w.asked),
+    ),
+    "fall_back": (NOBODY, _fall_back),
     "draft_month": (ADMIN, lambda w, by: months.draft_month(by=by, month=date(2024, 12, 1))),
     "close_month": (ADMIN, _close),
     "set_price": (

@@ -1,0 +1,12 @@
+"""What the worker does for the accounts, every hour. Safe to run twice."""
+
+from billing.models import BudgetRequest
+from billing.operations.requests import fall_back
+from billing.periods import paris_today
+from federation.journal.actors import SYSTEM
+
+
+def end_raises() -> None:
+    """Have budgets that were raised for a time fall back, once their last day is past in Paris."""
+    for asked in BudgetRequest.objects.over(paris_today()):
+        fall_back(by=SYSTEM, asked=asked)
