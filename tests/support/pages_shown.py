@@ -10,9 +10,10 @@ from typing import NamedTuple
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.urls import reverse
+from django.utils import timezone
 
 from billing.enums import BudgetWindow
-from billing.models import Budget, UsageRecord
+from billing.models import SINGLE, UNITS, Budget, PriceVersion, UsageRecord
 from billing.operations.budgets import set_budget
 from billing.periods import paris_today
 from federation.catalogue.models import AIModel
@@ -120,12 +121,20 @@ class Shown(NamedTuple):
     route: str
 
 
+def price_from_yesterday(model: AIModel) -> None:
+    """Sell every unit of it; operations set prices to come only."""
+    sold = {unit: 150_000 if unit in SINGLE else 150 for unit in UNITS}
+    PriceVersion.objects.create(model=model, valid_from=timezone.now() - timedelta(days=1), **sold)
+
+
 class Album:
     """A register with a row of every kind, somebody with nothing, and all of its pages."""
 
     def __init__(self) -> None:
         self.world = make_world()
+        price_from_yesterday(self.world.model)
         store_calls(self.world.key, self.world.deployment, count=3)
+        store_calls(self.world.key, self.world.deployment, audio_ms=61_500, images=2)
         self.leaving = make_model("leaving-7b")
         deprecate(self.leaving, successor=self.world.model)
         make_reports(self.world)

@@ -222,10 +222,10 @@ def test_sound_and_images_are_reserved_and_settled() -> None:
     (purse,) = desk.decider.budgets._purses.values()
     assert purse.reserved == 61 * 101 + 4 * 2 + 3 * 4000
 
-    desk.close("a", 7, prompt_tokens=0, completion_tokens=0, audio_ms=60_995)
+    desk.close("a", 7, prompt_tokens=0, completion_tokens=0, audio_ms=60_996)
     desk.close("b", 8, prompt_tokens=0, completion_tokens=0, images=2)
 
-    assert (purse.reserved, purse.used) == (0, 6160 + 2 * 4000), "6160.495 is rounded once"
+    assert (purse.reserved, purse.used) == (0, 6161 + 2 * 4000), "6160.596 is rounded once"
 
 
 def test_an_answer_without_a_bound_may_be_as_long_as_the_context() -> None:
