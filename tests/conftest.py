@@ -8,6 +8,10 @@ from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
 
+from tests.support.kept import kept_cast, kept_world
+
+__all__ = ["kept_cast", "kept_world"]
+
 # A machine that is busy with something else must not fail a property.
 hypothesis.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis.load_profile("untimed")

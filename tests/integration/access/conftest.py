@@ -4,15 +4,16 @@ import pytest
 
 from federation.access.models import ApiKey
 from federation.fleet.models import Deployment
-from tests.support.factories import Cast, make_application, make_cast, make_key, serve_model
+from tests.support.factories import Cast, make_application, make_key, serve_model
+from tests.support.kept import Kept
 from tests.support.pages import plain_static
 
 __all__ = ["plain_static"]
 
 
 @pytest.fixture
-def cast(db: None, plain_static: None) -> Cast:
-    return make_cast()
+def cast(db: None, plain_static: None, kept_cast: Kept[Cast]) -> Cast:
+    return kept_cast.put_back()
 
 
 @pytest.fixture

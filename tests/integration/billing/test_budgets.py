@@ -39,18 +39,18 @@ from tests.support.factories import (
     OPERATOR,
     Cast,
     make_application,
-    make_cast,
     make_key,
     make_user,
     serve_model,
 )
+from tests.support.kept import Kept
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def cast() -> Cast:
-    return make_cast()
+def cast(kept_cast: Kept[Cast]) -> Cast:
+    return kept_cast.put_back()
 
 
 def a_key(application: Application) -> ApiKey:

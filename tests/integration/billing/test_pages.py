@@ -17,11 +17,11 @@ from tests.support.factories import (
     OPERATOR,
     Cast,
     make_application,
-    make_cast,
     make_key,
     make_user,
     serve_model,
 )
+from tests.support.kept import Kept
 from tests.support.pages import plain_static, queries_of, signed_in_as
 
 __all__ = ["plain_static"]
@@ -29,8 +29,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def cast(plain_static: None) -> Cast:
-    return make_cast()
+def cast(plain_static: None, kept_cast: Kept[Cast]) -> Cast:
+    return kept_cast.put_back()
 
 
 @pytest.fixture

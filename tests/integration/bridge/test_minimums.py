@@ -17,7 +17,8 @@ from federation.people.enums import Language
 from federation.people.models import Mail, User
 from routing.bridge.minimums import follow
 from routing.dispatch.messages import LoadView, MinimumLoad, ModelLoad
-from tests.support.factories import OPERATOR, Cast, make_cast, serve_model
+from tests.support.factories import OPERATOR, Cast, serve_model
+from tests.support.kept import Kept
 from tests.support.post import deliver, recipients
 
 pytestmark = pytest.mark.django_db
@@ -26,8 +27,8 @@ LONG, SHORT = 31_000, 29_000
 
 
 @pytest.fixture
-def cast() -> Cast:
-    return make_cast()
+def cast(kept_cast: Kept[Cast]) -> Cast:
+    return kept_cast.put_back()
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 import pytest
 
 from federation.fleet.models import Deployment
-from tests.support.factories import Cast, make_cast, serve_model
+from tests.support.factories import Cast, serve_model
+from tests.support.kept import Kept
 from tests.support.load_feed import feed, run_dir
 from tests.support.pages import plain_static
 
@@ -11,8 +12,8 @@ __all__ = ["feed", "plain_static", "run_dir"]
 
 
 @pytest.fixture
-def cast(db: None, plain_static: None, run_dir: object) -> Cast:
-    return make_cast()
+def cast(db: None, plain_static: None, run_dir: object, kept_cast: Kept[Cast]) -> Cast:
+    return kept_cast.put_back()
 
 
 @pytest.fixture

@@ -25,10 +25,10 @@ from tests.support.factories import (
     OPERATOR,
     Cast,
     make_application,
-    make_cast,
     make_model,
     serve_model,
 )
+from tests.support.kept import Kept
 from tests.support.pages import plain_static, signed_in_as
 
 __all__ = ["plain_static"]
@@ -38,8 +38,8 @@ FORM, KNOWN, IN_FORCE, ADDRESS = range(4)
 
 
 @pytest.fixture
-def cast(db: None, plain_static: None) -> Cast:
-    return make_cast()
+def cast(db: None, plain_static: None, kept_cast: Kept[Cast]) -> Cast:
+    return kept_cast.put_back()
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from tests.support.factories import (
     make_model,
     serve_model,
 )
+from tests.support.kept import Kept
 from tests.support.load_feed import LoadFeed, feed, run_dir, server_load
 from tests.support.pages import queries_of, signed_in_as
 
@@ -37,8 +38,8 @@ def nothing_remembered() -> None:
 
 
 @pytest.fixture
-def cast() -> Cast:
-    return make_cast()
+def cast(kept_cast: Kept[Cast]) -> Cast:
+    return kept_cast.put_back()
 
 
 def page(client: Client, language: str = "en") -> str:

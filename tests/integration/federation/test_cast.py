@@ -1,9 +1,13 @@
 """The cast that all tests share is what its names promise."""
 
+from django.db.models import Model
 from django.test import Client
 
+from federation.journal.chain import verify
+from federation.journal.models import AuditEvent
 from federation.people.enums import Role
 from routing.core.enums import ServerState
+from tests.integration.federation.world import World
 from tests.support.factories import (
     PASSWORD,
     Cast,
@@ -41,3 +45,12 @@ def test_a_key_made_for_a_test_comes_with_its_text(cast: Cast) -> None:
     key, text = make_key(make_application(cast.rennes, cast.rennes_user))
 
     assert text.startswith(key.prefix)
+
+
+def test_a_register_that_was_kept_is_put_back_whole(world: World) -> None:
+    """`tests/support/kept.py` writes rows, not acts: all are there, and the journal's chain holds."""
+    rows = [row for row in vars(world).values() if isinstance(row, Model)]
+
+    assert all(type(row)._default_manager.filter(pk=row.pk).exists() for row in rows)
+    count, _last = verify(AuditEvent.objects.order_by("seq").iterator())
+    assert count == AuditEvent.objects.count() > len(rows)

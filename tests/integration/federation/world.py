@@ -284,7 +284,10 @@ def make_accounts(cast: Cast, model: AIModel) -> tuple[PriceVersion, FeeVersion,
     ahead = timezone.now() + timedelta(days=7)
     price = set_price(by=OPERATOR, model=model, units=Units(prompt_nano=150), valid_from=ahead)
     places = (cast.reims, cast.rennes)
-    fees = [set_fee(by=OPERATOR, institution=place, basis_points=250) for place in places]
+    fees = [
+        set_fee(by=OPERATOR, institution=place, basis_points=250, valid_from=ahead)
+        for place in places
+    ]
     grants = [
         grant(by=OPERATOR, institution=place, amount_nano=10**12, reason="code") for place in places
     ]

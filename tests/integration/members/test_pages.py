@@ -6,9 +6,10 @@ from django.test import Client
 from federation.members.models import Ballot, Membership, StoredFile
 from federation.members.operations.candidacies import begin_candidacy, describe_part
 from federation.members.queries import Part, seen_of
-from tests.integration.federation.world import World, make_world
+from tests.integration.federation.world import World
 from tests.support.candidates import ANGERS, NANTES, PART
 from tests.support.factories import Cast
+from tests.support.kept import Kept
 from tests.support.pages import signed_in_as
 
 pytestmark = pytest.mark.usefixtures("plain_static")
@@ -16,8 +17,8 @@ VISITORS = ("/join/", "/charter/", "/account/signup/")
 
 
 @pytest.fixture
-def world(db: None) -> World:
-    return make_world()
+def world(db: None, kept_world: Kept[World]) -> World:
+    return kept_world.put_back()
 
 
 def committee_pages(world: World) -> list[str]:

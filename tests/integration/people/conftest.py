@@ -3,7 +3,8 @@
 import pytest
 from pytest_django import Settings
 
-from tests.support.factories import QUICK_HASHER, Cast, make_cast
+from tests.support.factories import QUICK_HASHER, Cast
+from tests.support.kept import Kept
 from tests.support.pages import plain_static
 
 __all__ = ["plain_static"]
@@ -15,5 +16,5 @@ def quick_passwords(settings: Settings) -> None:
 
 
 @pytest.fixture
-def cast(db: None, plain_static: None) -> Cast:
-    return make_cast()
+def cast(db: None, plain_static: None, kept_cast: Kept[Cast]) -> Cast:
+    return kept_cast.put_back()
