@@ -30,5 +30,12 @@ def check_set_budget(by: Actor, owner: Owner) -> None:
             check_keep_accounts(by)
 
 
+def check_tell_invoicing(by: Actor, institution: Institution) -> None:
+    """An institution's accountants for theirs, and who keeps the accounts."""
+    if not holds(by, institution.pk, *ACCOUNTANTS):
+        check_keep_accounts(by)
+
+
 can_set_budget = asking(check_set_budget)
 can_keep_accounts = asking(check_keep_accounts)
+can_tell_invoicing = asking(check_tell_invoicing)
