@@ -8,8 +8,16 @@ from datetime import date, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from billing.enums import BudgetWindow
-from billing.models import AccountingPeriod, Budget, FeeVersion, PriceVersion, Transfer
+from billing.enums import BudgetWindow, PeriodState
+from billing.models import (
+    AccountingPeriod,
+    Budget,
+    FeeVersion,
+    Invoice,
+    PriceVersion,
+    Statement,
+    Transfer,
+)
 from billing.operations.budgets import set_budget
 from billing.operations.ledger import grant
 from billing.operations.prices import Units, set_fee, set_price
@@ -262,6 +270,7 @@ def make_accounts(cast: Cast, model: AIModel) -> tuple[PriceVersion, FeeVersion,
         grant(by=OPERATOR, institution=place, amount_nano=10**12, reason="code") for place in places
     ]
     AccountingPeriod.objects.create(month=date(2024, 12, 1))
+    make_invoices(cast)
     return price, fees[-1], grants[-1]
 
 
@@ -339,6 +348,35 @@ def make_world() -> World:
         budget=make_budgets(cast, users_application.keys.get(), model),
         trial=make_trial(cast, users_application.keys.get()),
     )
+
+
+def make_invoices(cast: Cast) -> None:
+    """Of a closed month: what they say is tried in `tests/integration/billing/test_invoices.py`."""
+    closed = AccountingPeriod.objects.create(
+        month=date(2024, 11, 1),
+        state=PeriodState.CLOSED,
+        closed_at=timezone.now(),
+        statements_hash="0" * 64,
+    )
+    for n, institution in enumerate((cast.rennes, cast.reims), start=1):
+        statement = Statement.objects.create(
+            period=closed,
+            institution=institution,
+            used_cents=100,
+            served_cents=0,
+            granted_cents=0,
+            net_cents=-100,
+            lines_hash="0" * 64,
+        )
+        Invoice.objects.create(
+            number=f"F2024-000{n}",
+            statement=statement,
+            issued_on=date(2024, 12, 3),
+            total_cents=100,
+            due_cents=100,
+            content=b"%PDF-",
+            sha256="0" * 64,
+        )
 
 
 @contextmanager
