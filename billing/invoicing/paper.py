@@ -1,13 +1,12 @@
 """An invoice to read and to file: PDF/A-3 with its XML inside (Factur-X). In French, as it is handed to Chorus Pro."""
 
 from collections.abc import Iterator
-from datetime import date
 from decimal import Decimal
 from io import BytesIO
-from typing import Literal
+from typing import Any, Literal
 from xml.sax.saxutils import escape
 
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 from facturx import generate_from_binary
@@ -27,9 +26,10 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table
 
-from billing.invoicing.cii import LEVEL, xml_of
+from billing.invoicing.cii import EXEMPTION_TEXT, LEVEL, xml_of
 from billing.invoicing.document import HUNDRED, STANDARD_RATE, Document, Item, Kind, Party
 from billing.money import per_million
+from federation.days import long_day
 from federation.members.pdf import BOLD, MARGIN, PLAIN, foot, register_fonts
 
 FRENCH = "fr"
@@ -42,10 +42,19 @@ _HEAD = ParagraphStyle("head", parent=_CELL, fontName=BOLD)
 _TEXT = ParagraphStyle("text", fontName=PLAIN, fontSize=9, leading=13, spaceAfter=3)
 _NOTE = ParagraphStyle("note", parent=_TEXT, fontSize=7.5, leading=10.5)
 _TITLE = ParagraphStyle("title", fontName=BOLD, fontSize=16, leading=21, spaceAfter=6)
-_SIDE = (A4[0] - 2 * MARGIN) / 2
+_FRAME = 6
+"""Points that the library leaves free around texts."""
+_SUMS_STYLE = [
+    ("FONTNAME", (0, 0), (-1, -1), PLAIN),
+    ("RIGHTPADDING", (0, 0), (-1, -1), 0),
+    *((f"{side}PADDING", (0, 0), (-1, -1), 1) for side in ("TOP", "BOTTOM")),
+]
+_WIDTH = A4[0] - 2 * MARGIN - 2 * _FRAME
+_SIDE = _WIDTH / 2
 _OWN_FONT = ("FONTNAME", (0, 0), (-1, -1), PLAIN)
 """A table names a font even where it writes nothing with it; PDF/A takes none that is not inside."""
-_WIDTHS = tuple(width * mm for width in (78, 30, 27, 27))
+_NUMBERS = tuple(width * mm for width in (30, 27, 26))
+_WIDTHS = (_WIDTH - sum(_NUMBERS), *_NUMBERS)
 
 
 def facturx_of(document: Document) -> bytes:
@@ -112,17 +121,17 @@ def _story(document: Document) -> Iterator[Flowable]:
 
 def _facts(document: Document) -> Iterator[str]:
     yield _("Issued on %(day)s, to be paid by %(due)s") % {
-        "day": _day(document.issued_on),
-        "due": _day(document.due_on),
+        "day": long_day(document.issued_on),
+        "due": long_day(document.due_on),
     }
     yield _("For what was used from %(first)s to %(last)s") % {
-        "first": _day(document.first_day),
-        "last": _day(document.last_day),
+        "first": long_day(document.first_day),
+        "last": long_day(document.last_day),
     }
     if document.corrects:
         yield _("Corrects invoice %(number)s of %(day)s") % {
             "number": document.corrects.number,
-            "day": _day(document.corrects.issued_on),
+            "day": long_day(document.corrects.issued_on),
         }
     for label, value in (
         (_("Service code"), document.orders.service),
@@ -156,15 +165,18 @@ def _side(party: Party) -> Iterator[str]:
 
 def _lines(document: Document) -> Table:
     heads = (_("What for"), _("Quantity"), _("€ per million"), _("Amount (€)"))
-    cells = [[Paragraph(escape(text), _HEAD) for text in heads]]
+    styles = (_HEAD, *(_STRONG for _each in _NUMBERS))
+    cells: list[list[Any]] = [
+        [Paragraph(escape(text), style) for text, style in zip(heads, styles, strict=True)]
+    ]
     cells += [_cells(item) for item in document.items]
     table = Table(cells, colWidths=_WIDTHS, repeatRows=1)
     table.setStyle([
         _OWN_FONT,
         ("LINEBELOW", (0, 0), (-1, -1), 0.25, colors.lightgrey),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
-        ("LEFTPADDING", (0, 0), (-1, -1), 2),
-        ("RIGHTPADDING", (0, 0), (-1, -1), 2),
+        ("LEFTPADDING", (0, 0), (-1, -1), 0),
+        ("RIGHTPADDING", (0, 0), (-1, -1), 0),
     ])  # fmt: skip
     return table
 
@@ -194,10 +206,12 @@ def _sums(document: Document) -> Table:
         ["", Paragraph(escape(label), style), Paragraph(_euros(cents), style)]
         for label, cents, style in rows
     ]
-    return Table(cells, colWidths=[sum(_WIDTHS) - 92 * mm, 62 * mm, 30 * mm], style=[_OWN_FONT])
+    return Table(cells, colWidths=[_WIDTH - 92 * mm, 66 * mm, 26 * mm], style=_SUMS_STYLE)
 
 
 def _notes(document: Document) -> Iterator[str]:
+    if document.is_exempt:
+        yield f"{EXEMPTION_TEXT}."
     yield from (note.text for note in document.notes)
     account = document.account
     bic = f" · BIC {account.bic}" if account.bic else ""
@@ -224,10 +238,6 @@ def _archivable(pages: bytes) -> bytes:
     out = BytesIO()
     writer.write(out)
     return out.getvalue()
-
-
-def _day(day: date) -> str:
-    return date_format(day, "DATE_FORMAT")
 
 
 def _euros(cents: int) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -14,6 +15,7 @@ from django.utils.module_loading import import_string
 from django_q.models import Schedule
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from billing import intake, ledger
 from billing.enums import BudgetWindow, PeriodState
@@ -41,6 +43,7 @@ from federation.members.operations.leaving import forget_people, forget_person
 from federation.people.enums import Role
 from federation.people.models import User
 from federation.people.operations import close_account
+from routing.core.accounting import Closed
 from routing.core.enums import BudgetUnit
 from tests.integration.billing.conftest import Use, used
 from tests.integration.billing.market import HISTORY, Market
@@ -58,6 +61,7 @@ from tests.support.records import NOBODY
 
 pytestmark = pytest.mark.django_db
 DUE = date(2028, 3, 1)
+APPLICATION = UUID(int=77)
 NAMELESS = (*(name for name in KEY if name != "key_id"), "since")
 
 
@@ -66,6 +70,13 @@ def close(month: date, at: datetime) -> None:
     AccountingPeriod.objects.create(
         month=month, state=PeriodState.CLOSED, closed_at=at, statements_hash="0" * 64
     )
+
+
+def asked(n: int) -> Closed:
+    """The nth of many around New Year's Eve, of an application that is not numbered like a key."""
+    request = around_new_year(n)
+    facts = {"application_id": str(APPLICATION), "client_request_id": f"mine-{n}"}
+    return replace(request, opened=replace(request.opened, **facts))
 
 
 def told() -> list[Any]:
@@ -103,10 +114,10 @@ def assert_whole() -> None:
 def test_forgetting_keys_changes_no_sum(requests: set[int], late: set[int], pieces: int) -> None:
     """I15, at every step of runs that are ended early; what arrives late is forgotten by the next."""
     with transaction.atomic():
-        intake.store([around_new_year(n, server_id=None) for n in requests])
+        intake.store([asked(n) for n in requests])
         close(date(2026, 12, 1), datetime(2027, 1, 5, tzinfo=UTC))
         for batch in (set[int](), late):
-            intake.store([around_new_year(n) for n in batch])
+            intake.store([asked(n) for n in batch])
             before = told()
             done = anonymise(by=OPERATOR, today=DUE, most_hours=pieces)
             assert told() == before
@@ -116,16 +127,18 @@ def test_forgetting_keys_changes_no_sum(requests: set[int], late: set[int], piec
                 assert_whole()
             assert told() == before
         old = UsageRecord.objects.filter(finished_at__lt=datetime(2026, 12, 31, 23, tzinfo=UTC))
-        assert {str(pk) for pk in old.values_list("key_id", flat=True)} <= {NOBODY["application"]}
+        told_of = ("key_id", "client_request_id")
+        assert set(old.values_list(*told_of)) <= {(APPLICATION, "")}
         newer = UsageRecord.objects.exclude(pk__in=old.values("pk"))
-        assert not newer.filter(key_id=NOBODY["application"]).exists()
+        assert not newer.filter(key_id=APPLICATION).exists()
+        assert not newer.filter(client_request_id="").exists()
         transaction.set_rollback(True)
 
 
 def test_costs_and_charges_stay_what_they_were() -> None:
     market = Market()
-    asked = [market.request(n) for n in range(60)]
-    intake.store(asked)
+    requests = [market.request(n) for n in range(60)]
+    intake.store(requests)
     close(date(2026, 3, 1), datetime(2026, 4, 5, tzinfo=UTC))
     before = told()
 
@@ -134,7 +147,7 @@ def test_costs_and_charges_stay_what_they_were() -> None:
     assert (done.requests, done.is_all) == (60, True)
     assert told() == before
     assert ledger.findings() == []
-    intake.store(asked)  # a replay of what is forgotten brings no key back
+    intake.store(requests)  # a replay of what is forgotten brings no key back
     assert told() == before
     assert not UsageHour.objects.exclude(key_id=NOBODY["application"]).exists()
 
@@ -156,10 +169,10 @@ def test_a_month_is_forgotten_twelve_whole_months_after_its_closing(
 
 
 def test_a_month_that_is_not_closed_is_not_forgotten(use: Use) -> None:
-    use(at=HISTORY, client_request_id="mine")
+    record = use(at=HISTORY)
 
     assert anonymise(by=OPERATOR, today=DUE).requests == 0
-    assert UsageRecord.objects.get().client_request_id == ""  # clients give theirs when they ask
+    assert UsageRecord.objects.get().key_id == record.key_id
 
 
 def test_a_record_far_from_its_id_is_forgotten_as_well() -> None:
