@@ -33,9 +33,9 @@ def accounts(request: HttpRequest) -> HttpResponse:
         "holdings": holdings(user, month),
         "common": federation_accounts(user, month),
         "may_keep": can_keep_accounts(user),
-        "own": Institution.objects.filter(pk__in=user.institution_ids(*ACCOUNTANTS)).order_by(
-            "name"
-        ),
+        "own": Institution.objects.for_user(user)
+        .filter(pk__in=user.institution_ids(*ACCOUNTANTS))
+        .order_by("name"),
     }
     return render(request, "billing/accounts.html", context)
 

@@ -73,7 +73,8 @@ def _invite(world: World, by: Any, role: Role) -> object:
 
 def _somebody_who_left(world: World) -> User:
     User.objects.filter(pk=world.cast.orleans_user.pk).update(is_active=False)
-    return User.objects.get(pk=world.cast.orleans_user.pk)
+    world.cast.orleans_user.refresh_from_db()
+    return world.cast.orleans_user
 
 
 ACTS: Acts = {
