@@ -7,7 +7,7 @@ no serving institution, and waits in suspense.
 import logging
 from collections.abc import Mapping
 
-from django.db.models import Model
+from django.db.models import F, Model
 
 from billing import ledger, partitions
 from billing.models import UsageRecord
@@ -46,6 +46,8 @@ def findings(period: Period | None = None) -> list[str]:
         strangers = records.filter(**{f"{column}__isnull": False}).exclude(
             **{f"{column}__in": kind._default_manager.values("pk")}
         )
+        if column == "key_id":
+            strangers = strangers.exclude(key_id=F("application_id"))  # it is forgotten
         if count := strangers.count():
             found.append(f"{count} usage records have a {column} that is not in the register")
     found += [

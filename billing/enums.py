@@ -46,6 +46,7 @@ class TransferReason(models.TextChoices):
     GRANT_LAPSED = "grant_lapsed", _("grant lapsed")
     REVERSAL = "reversal", _("reversal")
     ROUNDING = "rounding", _("rounding")
+    MERGER = "merger", _("merger of institutions")
 
 
 class LineKind(models.TextChoices):
@@ -83,6 +84,15 @@ PERIOD_TRANSITIONS: Transitions[PeriodState] = {
     PeriodState.GRACE: frozenset({PeriodState.CLOSED}),
     PeriodState.CLOSED: frozenset(),
 }
+
+
+class VatStatus(models.TextChoices):
+    """What value-added tax makes of what an institution is billed: its own word, the federation advises nobody."""
+
+    EXEMPT = "exempt_261b", _("exempt: art. 261 B of the French tax code")
+    OUTSIDE = "outside_scope", _("not taxable for what it uses: art. 261 B as well")
+    TAXABLE = "taxable", _("taxable")
+    UNKNOWN = "unknown", _("not known yet")
 
 
 BUDGET_SCOPE_LABELS = {

@@ -94,10 +94,17 @@ def institution_of(owner: Owner) -> Institution | None:
     return None
 
 
+def check_tell_invoicing(by: Actor, institution: Institution) -> None:
+    """An institution's accountants for theirs, and who keeps the accounts."""
+    if not holds(by, institution.pk, *ACCOUNTANTS):
+        check_keep_accounts(by)
+
+
 can_set_budget = asking(check_set_budget)
 can_change_budget = asking(check_change_budget)
 can_keep_accounts = asking(check_keep_accounts)
 can_ask_for_more = asking(check_ask_for_more)
+can_tell_invoicing = asking(check_tell_invoicing)
 
 
 def can_decide_request(by: Actor, asked: BudgetRequest) -> bool:

@@ -26,10 +26,10 @@ from billing.models import (
     UsageRecordQuerySet,
     UsageSumQuerySet,
 )
-from billing.models.scopes import of_keys, seen_by, within
+from billing.models.scopes import forgotten_of, of_keys, seen_by, within
 from billing.periods import Period
 from billing.usage import NOTHING, Counts, DayUsage, KeyUsage, Latency, Request, Totals
-from federation.access.models import OVERSEERS, ApiKey
+from federation.access.models import OVERSEERS, ApiKey, Application
 from federation.catalogue.models import AIModel
 from federation.fleet.models import InferenceServer
 from federation.members.models import Institution
@@ -188,7 +188,8 @@ def _where(user: User, narrow: Narrowing) -> Q:
     if key := narrow.get("key"):
         where &= of_keys(keys.filter(pk=key))
     if application := narrow.get("application"):
-        where &= of_keys(keys.filter(application=application))
+        known = Application.objects.for_user(user).filter(pk=application)
+        where &= of_keys(keys.filter(application=application)) | forgotten_of(known)
     return where
 
 

@@ -72,6 +72,8 @@ SELECT budget_id, sum(spent), 0, '' FROM used WHERE spent > 0 GROUP BY budget_id
 ON CONFLICT (budget_id) DO UPDATE SET spent = {_GRANTS}.spent + excluded.spent
 """
 
+_FORGOTTEN = f"(SELECT max(since) FROM {UsageHour._meta.db_table} WHERE key_id = application_id)"
+"""The last hour whose sums name no key any more (`billing.retention`): what keys used before is not told."""
 _SUM_OF = {
     BudgetUnit.NANO_EUROS: _NANO,
     BudgetUnit.TOKENS: _TOKENS,
@@ -109,16 +111,18 @@ def wrong_budgets() -> int:
     statement = f"""
         SELECT count(*) FROM {Budget._meta.db_table} budget
         JOIN {_GRANTS} stood ON stood.budget_id = budget.id
+        CROSS JOIN LATERAL (SELECT greatest(budget.created_at,
+            CASE WHEN budget.scope = '{BudgetScope.KEY.value}' THEN {_FORGOTTEN} END) AS moment) since
         CROSS JOIN LATERAL (
             SELECT coalesce(sum(spent), 0) AS spent,
-                coalesce(sum(spent) FILTER (WHERE hour > budget.created_at), 0) AS later
+                coalesce(sum(spent) FILTER (WHERE hour > since.moment), 0) AS later
             FROM {_HOURS} WHERE budget_id = budget.id
         ) kept
         CROSS JOIN LATERAL (
             SELECT coalesce(CASE budget.unit WHEN '{BudgetUnit.NANO_EUROS.value}' THEN {_NANO}
                 WHEN '{BudgetUnit.TOKENS.value}' THEN {_TOKENS} ELSE sum(requests) END, 0) AS spent
             FROM {UsageHour._meta.db_table} hour
-            WHERE status IN ({_SERVED}) AND since > budget.created_at
+            WHERE status IN ({_SERVED}) AND hour.since > since.moment
                 AND CASE budget.scope {columns} ELSE true END
         ) told
         WHERE budget.ended_at IS NULL AND (stood.spent <> kept.spent

@@ -4,7 +4,7 @@ from datetime import date
 
 from django.urls import path, register_converter
 
-from billing.views import accounts, budgets, prices, requests, statements
+from billing.views import accounts, budgets, invoices, prices, requests, statements
 
 
 class MonthConverter:
@@ -30,6 +30,8 @@ urlpatterns = [
     path("prices/of/<path:name>/", prices.price, name="price"),
     path("accounts/", accounts.accounts, name="accounts"),
     path("accounts/grants/new/", accounts.grant, name="grant"),
+    path("accounts/issuer/", invoices.issuer, name="issuer"),
+    path("accounts/invoicing/<slug:slug>/", invoices.invoicing, name="invoicing"),
     path("accounts/transfers/", accounts.transfers, name="transfers"),
     path(
         "accounts/transfers/<uuid:transfer_id>/reverse/",
@@ -81,5 +83,15 @@ urlpatterns = [
             name=f"statement_{ending}",
         )
         for ending in statements.TYPES
+    ),
+    path(
+        "accounts/months/<month:month>/<slug:slug>/facturx/",
+        invoices.invoice_file,
+        name="statement_facturx",
+    ),
+    path(
+        "accounts/months/<month:month>/<slug:slug>/invoice/",
+        invoices.issue,
+        name="issue_invoice",
     ),
 ]

@@ -35,12 +35,15 @@ def boolean(name: str, *, default: bool) -> bool:
     return default
 
 
-def integer(name: str, *, default: int) -> int:
+def integer(name: str, *, default: int, least: int | None = None) -> int:
     value = os.environ.get(name, "").strip()
     try:
-        return int(value) if value else default
+        number = int(value) if value else default
     except ValueError:
         raise ConfigurationError(f"{name} is {value!r}; it takes a whole number") from None
+    if least is not None and number < least:
+        raise ConfigurationError(f"{name} is {number}; it is {least} at least")
+    return number
 
 
 def words(name: str) -> list[str]:

@@ -23,6 +23,8 @@ SITE_DOCUMENTATION = env.text("SITE_DOCUMENTATION", "")
 EGRESS_ADDRESSES = env.words("EGRESS_ADDRESSES")
 EGRESS_PORTS = env.ports("EGRESS_PORTS")
 MINIMUM_ALARM_SECONDS = env.integer("MINIMUM_ALARM_SECONDS", default=30)
+# For so many months after a month of the accounts is closed, requests name the key that asked: docs/retention.md.
+RETENTION_MONTHS = env.integer("RETENTION_MONTHS", default=12, least=1)
 # Given by the launcher alone, to `make run` and `make rehearse`: /demo/mail/ shows whatever was sent.
 SHOWS_MAIL = env.boolean("SHOWS_MAIL", default=False)
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]

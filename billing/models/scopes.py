@@ -28,7 +28,7 @@ def seen_by(user: User | AnonymousUser) -> Q:
     """
     if reads_all_accounts(user):
         return Q()
-    own = of_keys(ApiKey.objects.for_user(user))
+    own = of_keys(ApiKey.objects.for_user(user)) | forgotten_of(Application.objects.for_user(user))
     if institutions := institution_ids_for(user, *OVERSEERS):
         own |= Q(asking_institution_id__in=institutions)
         own |= Q(serving_institution_id__in=institutions)
@@ -41,7 +41,8 @@ def within(user: User, scope: Scope) -> Q:
     match scope:
         case Scope.MINE:
             own = Application.objects.filter(managed_by(user))
-            return of_keys(ApiKey.objects.for_user(user).filter(application__in=own))
+            keys = ApiKey.objects.for_user(user).filter(application__in=own)
+            return of_keys(keys) | forgotten_of(own)
         case Scope.INSTITUTION:
             return Q(asking_institution_id__in=institutions)
         case Scope.SERVED:
@@ -52,6 +53,11 @@ def within(user: User, scope: Scope) -> Q:
 
 def of_keys(keys: models.QuerySet[ApiKey]) -> Q:
     return Q(key_id__in=list(keys.values_list("pk", flat=True)))
+
+
+def forgotten_of(applications: models.QuerySet[Application]) -> Q:
+    """Return what keys of these applications have used which nobody remembers (`billing.retention`)."""
+    return Q(key_id__in=list(applications.values_list("pk", flat=True)))
 
 
 class Readable(models.QuerySet[Row]):

@@ -11,8 +11,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from billing.accounts import federation_accounts, holdings, months, reads_accounts
 from billing.forms.accounts import GrantForm, MonthForm, ReversalForm
-from billing.models import Transfer
+from billing.models import ACCOUNTANTS, Transfer
 from billing.policies import can_keep_accounts, check_keep_accounts
+from federation.members.models import Institution
 from federation.people.guards import signed_in
 from federation.people.models import User
 
@@ -32,6 +33,9 @@ def accounts(request: HttpRequest) -> HttpResponse:
         "holdings": holdings(user, month),
         "common": federation_accounts(user, month),
         "may_keep": can_keep_accounts(user),
+        "own": Institution.objects.for_user(user)
+        .filter(pk__in=user.institution_ids(*ACCOUNTANTS))
+        .order_by("name"),
     }
     return render(request, "billing/accounts.html", context)
 

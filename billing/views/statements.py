@@ -15,10 +15,17 @@ from django.views.decorators.http import require_POST, require_safe
 from billing import statement_files
 from billing.accounts import months
 from billing.enums import PeriodState
-from billing.models import ACCOUNTANTS, AccountingPeriod, Statement, reads_all_accounts
+from billing.invoicing.statement import asks_for_something, missing
+from billing.models import (
+    ACCOUNTANTS,
+    AccountingPeriod,
+    Invoice,
+    Statement,
+    reads_all_accounts,
+)
 from billing.operations.months import close_month, draft_month
 from billing.periods import paris_today
-from billing.policies import can_keep_accounts
+from billing.policies import can_keep_accounts, can_tell_invoicing
 from billing.statements import Draft, draft_of, drafts, kept
 from billing.views.accounts import accountant
 from federation.members.models import Institution
@@ -94,7 +101,20 @@ def move_month(request: HttpRequest, month: date, step: str) -> HttpResponse:
 @login_required
 def statement(request: HttpRequest, month: date, slug: str) -> HttpResponse:
     draft = _asked(request, month, slug)
-    context = {"month": month, "period": period_of(month), "draft": draft}
+    user, institution = signed_in(request), draft.institution
+    context = {
+        "month": month,
+        "period": period_of(month),
+        "draft": draft,
+        "invoice": Invoice.objects.for_user(user)
+        .filter(statement__period__month=month, statement__institution=institution)
+        .defer("content")
+        .first(),
+        "is_due": asks_for_something(draft),
+        "missing": missing(institution),
+        "may_keep": can_keep_accounts(user),
+        "may_tell": can_tell_invoicing(user, institution),
+    }
     return render(request, "billing/statement.html", context)
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import Model
 from django.urls import reverse
 
+from billing.models import Invoice
 from federation.access.models import ApiKey, Application
 from federation.catalogue.models import (
     AIModel,
@@ -89,6 +90,7 @@ KINDS: dict[str, _Kind] = {
         _Kind(Team, ("name",)),
         _Kind(Invitation, ("email",)),
         _Kind(User, ("name",)),
+        _Kind(Invoice, ("number",)),
     )
 }
 REFERS: Mapping[str, str] = {

@@ -347,6 +347,12 @@ def check_open_service_account(by: Actor, institution: Institution, team: Team |
     check_is_member(institution)
 
 
+def check_forget(by: Actor, user: User) -> None:
+    refuse_unless(is_federation_admin(by))
+    if user.is_active:
+        raise ValidationError(_("Close the account first."), code="not_closed")
+
+
 def manages_people(by: User) -> bool:
     """Whether `by` has anything to do on the page of people."""
     roles = (Role.MEMBER_DSI, Role.PROJECT_OWNER)

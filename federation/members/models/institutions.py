@@ -50,6 +50,14 @@ class Institution(Row):
     uai = models.CharField("UAI", max_length=8, blank=True, validators=[RegexValidator(UAI)])
     siret = models.CharField("SIRET", max_length=14, blank=True, validators=[RegexValidator(SIRET)])
     weight = models.DecimalField(_("weight"), max_digits=6, decimal_places=2, default=1)
+    successor = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="merged",
+        verbose_name=_("has become a part of"),
+    )
 
     objects = InstitutionQuerySet.as_manager()
 

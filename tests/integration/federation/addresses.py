@@ -17,6 +17,7 @@ from billing.models import (
     FeeVersion,
     Holder,
     PriceVersion,
+    Statement,
     Transfer,
     UsageRecord,
 )
@@ -306,6 +307,22 @@ def of_statements(world: World) -> list[Target]:
     ]
 
 
+def of_invoicing(world: World) -> list[Target]:
+    """An IT department says what its institution's invoices need."""
+    return [
+        target._replace(address={"slug": target.address["slug"]}, writers=target.readers)
+        for target in of_statements(world)
+    ]
+
+
+def of_invoices(world: World) -> list[Target]:
+    return [
+        Target({"month": each.period_id, "slug": slug}, DEPARTMENTS[slug], NOBODY)
+        for each in Statement.objects.select_related("institution")
+        for slug in [each.institution.slug]
+    ]
+
+
 def of_keys_of_institutions(world: World) -> list[Target]:
     places = Institution.objects.exclude(slug="nantes")
     return [
@@ -387,6 +404,8 @@ RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(
         ["statement", "statement_pdf", "statement_csv", "statement_xlsx"], of_statements
     ),
+    "invoicing": of_invoicing,
+    **dict.fromkeys(["statement_facturx", "issue_invoice"], of_invoices),
     "month_statements": lambda world: [Target({"month": A_MONTH}, ACCOUNTANTS, NOBODY)],
     **dict.fromkeys(
         ["draft_month", "close_month"], lambda world: [Target({"month": A_MONTH}, NOBODY, NOBODY)]

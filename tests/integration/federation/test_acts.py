@@ -6,7 +6,16 @@ from types import ModuleType
 import pytest
 from django.core.exceptions import PermissionDenied
 
-from billing.operations import budgets, ledger, months, prices, requests
+from billing.operations import (
+    budgets,
+    invoices,
+    ledger,
+    merging,
+    months,
+    prices,
+    requests,
+    retention,
+)
 from federation.access import keyring, trials
 from federation.access import operations as access
 from federation.catalogue.operations import (
@@ -43,6 +52,7 @@ from federation.members.operations import (
     ballots,
     candidacies,
     invitations,
+    leaving,
     teams,
     texts,
 )
@@ -61,7 +71,7 @@ OF_ONES_OWN = {
     *("choose_language", "accept_charter", "accept_invitation", "begin_candidacy"),
     *("describe_institution", "describe_part", "name_contacts", "submit_candidacy"),
     *("withdraw_candidacy", "sign_agreement", "draw_up", "move", "admit_if_settled"),
-    *("enter", "note_stage", "adopt_by_ballot", "ask_for_more"),
+    *("enter", "note_stage", "adopt_by_ballot", "ask_for_more", "forget_people"),
 }
 """Everybody's own affair, tried below and in `tests/integration/members`; and steps of other operations."""
 PEOPLE = ("admin", "auditor", "rennes_dsi", "rennes_user", "reims_dsi", "orleans_user", "intruder")
@@ -136,10 +146,10 @@ def test_nobody_writes_in_a_candidacy_of_others(world: World) -> None:
 
 
 MODULES: tuple[ModuleType, ...] = (
-    *(budgets, ledger, months, prices, requests),
+    *(budgets, invoices, ledger, merging, months, prices, requests, retention),
     *(access, keyring, trials, members, people),
     *(registering, proposals, life, notices, aliases, minimum, routing, facts),
-    *(agreements, ballots, candidacies, invitations, teams, texts),
+    *(agreements, ballots, candidacies, invitations, leaving, teams, texts),
     *(credentials, deployments, egress, guests, keys, labels, publication, rotation, servers),
     *(certificates, maintenance, networks, offering, runs, technical),
 )

@@ -8,14 +8,16 @@ from datetime import date, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from billing.enums import BudgetWindow
+from billing.enums import BudgetWindow, PeriodState
 from billing.models import (
     AccountingPeriod,
     Budget,
     BudgetRequest,
     FeeVersion,
     Holder,
+    Invoice,
     PriceVersion,
+    Statement,
     Transfer,
 )
 from billing.operations.budgets import set_budget
@@ -292,6 +294,7 @@ def make_accounts(cast: Cast, model: AIModel) -> tuple[PriceVersion, FeeVersion,
         grant(by=OPERATOR, institution=place, amount_nano=10**12, reason="code") for place in places
     ]
     AccountingPeriod.objects.create(month=date(2024, 12, 1))
+    make_invoices(cast)
     return price, fees[-1], grants[-1]
 
 
@@ -371,6 +374,35 @@ def make_world() -> World:
         asked=make_budget_requests(cast, budgets),
         trial=make_trial(cast, users_application.keys.get()),
     )
+
+
+def make_invoices(cast: Cast) -> None:
+    """Of a closed month: what they say is tried in `tests/integration/billing/test_invoices.py`."""
+    closed = AccountingPeriod.objects.create(
+        month=date(2024, 11, 1),
+        state=PeriodState.CLOSED,
+        closed_at=timezone.now(),
+        statements_hash="0" * 64,
+    )
+    for n, institution in enumerate((cast.rennes, cast.reims), start=1):
+        statement = Statement.objects.create(
+            period=closed,
+            institution=institution,
+            used_cents=100,
+            served_cents=0,
+            granted_cents=0,
+            net_cents=-100,
+            lines_hash="0" * 64,
+        )
+        Invoice.objects.create(
+            number=f"F2024-000{n}",
+            statement=statement,
+            issued_on=date(2024, 12, 3),
+            total_cents=100,
+            due_cents=100,
+            content=b"%PDF-",
+            sha256="0" * 64,
+        )
 
 
 @contextmanager

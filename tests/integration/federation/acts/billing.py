@@ -1,12 +1,22 @@
 """Acts about the accounts: prices, fees, what is granted and taken back. The federation's finance has them too."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 
-from billing.enums import BudgetWindow, PeriodState, RequestState
-from billing.models import AccountingPeriod, BudgetRequest, UsageRecord
-from billing.operations import budgets, ledger, months, prices, requests
+from billing.enums import BudgetWindow, LineKind, PeriodState, RequestState, VatStatus
+from billing.models import AccountingPeriod, BudgetRequest, Statement, UsageRecord
+from billing.operations import (
+    budgets,
+    invoices,
+    ledger,
+    merging,
+    months,
+    prices,
+    requests,
+    retention,
+)
 from federation.journal.actors import Actor
 from routing.core.enums import BudgetUnit
 from tests.integration.federation.acts.who import ADMIN, NOBODY, RENNES_DSI, Acts
@@ -37,7 +47,49 @@ def _fall_back(world: World, by: Actor) -> object:
     return requests.fall_back(by=by, asked=rows.get())
 
 
+ADDRESS = {"street": "Rue", "postcode": "35000", "city": "Rennes", "e_address": ""}
+NUMBERS = {"vat_number": "", "siret": "19350936100013", "iban": "FR1420041010050500013M02606"}
+ISSUER: Any = ADDRESS | NUMBERS | {"name": "Rennes", "bic": "", "days": 30}
+BILLED: Any = ADDRESS | {
+    "vat_number": "",
+    "vat_status": VatStatus.EXEMPT,
+    **dict.fromkeys(["service_code", "commitment", "contract"], ""),
+}
+
+
+def _tell(world: World, by: Actor) -> object:
+    siret = NUMBERS["siret"]
+    return invoices.tell_invoicing(by=by, institution=world.cast.rennes, facts=BILLED, siret=siret)
+
+
+def _issue(world: World, by: Actor) -> object:
+    """Of Orléans, which only a closed month can have made owe something."""
+    invoices.set_issuer(by=by, facts=ISSUER)
+    orleans, siret = world.cast.orleans, NUMBERS["siret"]
+    invoices.tell_invoicing(by=by, institution=orleans, facts=BILLED, siret=siret)
+    period = AccountingPeriod.objects.get(month=date(2024, 11, 1))
+    sums = {"used_cents": 5, "served_cents": 0, "granted_cents": 0, "net_cents": -5}
+    statement = Statement.objects.create(period=period, institution=orleans, **sums)
+    statement.lines.create(position=1, kind=LineKind.CORRECTION_USED, exact_nano=5 * 10**7, cents=5)
+    return invoices.issue_invoice(by=by, statement=statement)
+
+
+def _merge(world: World, by: Actor) -> object:
+    return merging.merge_institutions(by=by, old=world.cast.reims, new=world.cast.rennes)
+
+
+def _anonymise(world: World, by: Actor) -> object:
+    """Of a month that was closed long ago."""
+    store_calls(world.key, world.deployment, at=datetime(2024, 11, 2, tzinfo=UTC))
+    return retention.anonymise(by=by, today=date(2030, 1, 1))
+
+
 ACTS: Acts = {
+    "set_issuer": (ADMIN, lambda w, by: invoices.set_issuer(by=by, facts=ISSUER)),
+    "tell_invoicing": (RENNES_DSI, _tell),
+    "issue_invoice": (ADMIN, _issue),
+    "merge_institutions": (ADMIN, _merge),
+    "anonymise": (ADMIN, _anonymise),
     "set_budget": (
         RENNES_DSI,
         lambda w, by: budgets.set_budget(

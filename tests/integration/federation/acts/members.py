@@ -7,7 +7,14 @@ from django.utils import timezone
 
 from federation.journal.actors import Actor
 from federation.members.enums import Choice, MembershipState, SubjectKind, TextKind
-from federation.members.operations import agreements, ballots, invitations, teams, texts
+from federation.members.operations import (
+    agreements,
+    ballots,
+    invitations,
+    leaving,
+    teams,
+    texts,
+)
 from federation.members.operations import memberships as members
 from federation.people import operations as people
 from federation.people.enums import Role
@@ -64,7 +71,17 @@ def _invite(world: World, by: Any, role: Role) -> object:
     )
 
 
+def _somebody_who_left(world: World) -> User:
+    User.objects.filter(pk=world.cast.orleans_user.pk).update(is_active=False)
+    world.cast.orleans_user.refresh_from_db()
+    return world.cast.orleans_user
+
+
 ACTS: Acts = {
+    "forget_person": (
+        ADMIN,
+        lambda w, by: leaving.forget_person(by=by, user=_somebody_who_left(w)),
+    ),
     "add_institution": (
         ADMIN,
         lambda w, by: members.add_institution(by=by, slug="brest", name="Brest"),

@@ -1,0 +1,124 @@
+"""What an invoice or a credit note says, and its sums: whole cents, each line rounded once. No database, no words.
+
+Both are written with amounts above nothing; a credit note names the invoice that it takes back a part of.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from billing.enums import VatStatus
+
+STANDARD_RATE = 20
+"""Per cent: the French rate in force, for institutions that are taxable."""
+HUNDRED = 100
+
+
+class Kind(StrEnum):
+    """UNTDID 1001."""
+
+    INVOICE = "380"
+    CREDIT_NOTE = "381"
+
+
+@dataclass(frozen=True)
+class Party:
+    """Who bills, or who is billed; in France. `e_address`: where e-invoices arrive, of scheme 0225."""
+
+    name: str
+    siret: str
+    vat_number: str
+    street: str
+    postcode: str
+    city: str
+    e_address: str
+
+    @property
+    def siren(self) -> str:
+        return self.siret[:9]
+
+
+@dataclass(frozen=True)
+class Item:
+    """`quantity` units at `unit_nano`; where that is nothing, an amount. `cents` may be below nothing."""
+
+    name: str
+    detail: str
+    quantity: int
+    unit_nano: int
+    cents: int
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An invoice issued before."""
+
+    number: str
+    issued_on: date
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What Chorus Pro asks for: service (BT-10), commitment (BT-13), contract (BT-12); empty where none is needed."""
+
+    service: str
+    commitment: str
+    contract: str
+
+
+@dataclass(frozen=True)
+class BankAccount:
+    iban: str
+    bic: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """A text with its code of UNTDID 4451."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Document:
+    kind: Kind
+    number: str
+    issued_on: date
+    due_on: date
+    first_day: date
+    last_day: date
+    seller: Party
+    buyer: Party
+    orders: Orders
+    account: BankAccount
+    vat: VatStatus
+    items: Sequence[Item]
+    notes: Sequence[Note] = ()
+    paid_cents: int = 0
+    """What grants have paid of it."""
+    corrects: Reference | None = None
+
+    @property
+    def is_exempt(self) -> bool:
+        return self.vat != VatStatus.TAXABLE
+
+    @property
+    def net_cents(self) -> int:
+        return sum(item.cents for item in self.items)
+
+    @property
+    def vat_cents(self) -> int:
+        """Of the whole net amount, rounded half up, once."""
+        if self.is_exempt:
+            return 0
+        return (2 * self.net_cents * STANDARD_RATE + HUNDRED) // (2 * HUNDRED)
+
+    @property
+    def total_cents(self) -> int:
+        return self.net_cents + self.vat_cents
+
+    @property
+    def due_cents(self) -> int:
+        return self.total_cents - self.paid_cents

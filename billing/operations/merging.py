@@ -1,0 +1,127 @@
+"""One institution becomes a part of another: what it has goes on there, what it was stays told under its own name.
+
+Records, sums, charges and statements keep the old institution's id; its accounts are emptied into the new one's by
+transfers, so that the ledger, which only grows, adds up to the same.
+"""
+
+from datetime import date, datetime
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Model
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from billing.enums import OWN_ACCOUNTS, AccountKind, TransferReason
+from billing.ledger import balances
+from billing.models import Budget, Transfer
+from billing.operations.ledger import account, month_to_book
+from federation.access.models import Application, Limit
+from federation.fleet.models import Site, TechnicalForm
+from federation.journal.actors import Actor
+from federation.journal.operations import record
+from federation.members.enums import InvitationState, MembershipState
+from federation.members.models import Institution, Membership, Team
+from federation.members.operations.memberships import move
+from federation.members.policies import check_decide_membership, check_is_member
+from federation.people.models import RoleGrant, User
+from routing.core.enums import BudgetScope
+from routing.core.ids import uuid7
+
+
+@transaction.atomic
+def merge_institutions(*, by: Actor, old: Institution, new: Institution) -> list[Transfer]:
+    """Let `old` go on as a part of `new`; return what moved between their accounts.
+
+    Asked again, it moves what has come since: requests of the last minutes, a rounding at a month's end. Raises
+    `ValidationError` when `new` is no member, or `old` has become a part of a third.
+    """
+    check_decide_membership(by)
+    both = Institution.objects.select_for_update().order_by("pk").in_bulk([old.pk, new.pk])
+    if len(both) != 2:  # two institutions
+        raise ValidationError(_("An institution does not become a part of itself."), code="same")
+    locked, heir = both[old.pk], both[new.pk]
+    check_is_member(heir)
+    if locked.successor_id not in (None, heir.pk) or heir.successor_id is not None:
+        raise ValidationError(_("One of them is a part of a third already."), code="merged")
+    now = timezone.now()
+    _move_what_works(locked, heir)
+    _give_roles(locked, heir)
+    _end_what_bounds(locked, now)
+    locked.successor = heir
+    locked.save(update_fields=["successor"])
+    for membership in Membership.objects.live().filter(institution=locked):
+        reason = _("Has become a part of %(name)s.") % {"name": heir.name}
+        move(by=by, locked=membership, state=MembershipState.LEFT, reason=reason)
+    moved = _empty_accounts(by, locked, heir)
+    record(
+        by=by,
+        verb="billing.merge_institutions",
+        obj=locked,
+        institution=heir,
+        diff={"successor": heir.pk, "transfers": [transfer.pk for transfer in moved]},
+    )
+    return moved
+
+
+def _move_what_works(old: Institution, new: Institution) -> None:
+    """Applications with their keys, teams, sites with their servers: under their names, or with the old one behind."""
+    for kind in (Application, Team, Site):
+        taken = set(kind._default_manager.filter(institution=new).values_list("name", flat=True))
+        for row in kind._default_manager.filter(institution=old):
+            _move(row, new, old, taken)
+    TechnicalForm.objects.filter(institution=old).update(institution=new)
+
+
+def _move(row: Model, new: Institution, old: Institution, taken: set[str]) -> None:
+    name = str(row)
+    known = {each.casefold() for each in taken}
+    if name.casefold() in known:
+        field = row._meta.get_field("name")
+        behind = f" ({old.slug})"
+        name = f"{name[: (field.max_length or 0) - len(behind)]}{behind}"  # type: ignore[union-attr]
+    taken.add(name)
+    row.__dict__["name"] = name
+    row.__dict__["institution_id"] = new.pk
+    row.save(update_fields=["name", "institution"])
+
+
+def _give_roles(old: Institution, new: Institution) -> None:
+    """Whoever has a role at the old institution has it at the new one, too; the old one's history stays theirs."""
+    for grant in RoleGrant.objects.filter(institution_id=old.pk):
+        RoleGrant.objects.get_or_create(
+            user_id=grant.user_id, role=grant.role, institution_id=new.pk
+        )
+
+
+def _end_what_bounds(old: Institution, now: datetime) -> None:
+    Limit.objects.in_force().filter(institution=old).update(removed_at=now)
+    of_old = Budget.objects.in_force().filter(scope=BudgetScope.INSTITUTION, scope_id=old.pk)
+    of_old.update(ended_at=now)
+    old.invitations.filter(state=InvitationState.PENDING).update(state=InvitationState.WITHDRAWN)
+
+
+def _empty_accounts(by: Actor, old: Institution, new: Institution) -> list[Transfer]:
+    month = month_to_book()
+    left = balances()
+    return [
+        _transfer(by, kind, old, new, nano, month)
+        for kind in OWN_ACCOUNTS
+        if (nano := left.get(f"{kind.value}:{old.pk}", 0))
+    ]
+
+
+def _transfer(
+    by: Actor, kind: AccountKind, old: Institution, new: Institution, nano: int, month: date
+) -> Transfer:
+    one, other = account(kind, old), account(kind, new)
+    return Transfer.objects.create(
+        key=f"merger:{uuid7()}",
+        debit=one if nano > 0 else other,
+        credit=other if nano > 0 else one,
+        amount_nano=abs(nano),
+        booked_month=month,
+        reason=TransferReason.MERGER,
+        note=f"{old.name} → {new.name}",
+        made_by=by if isinstance(by, User) else None,
+    )

@@ -1,0 +1,320 @@
+"""Invoices: valid by Europe's rules and France's, the same to the cent as everything else, and never changed."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from io import BytesIO
+from typing import Any
+from xml.etree import ElementTree
+
+import facturx
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
+from pypdf import PdfReader
+
+from billing import intake
+from billing.enums import VatStatus
+from billing.invoicing.cii import xml_of
+from billing.invoicing.document import (
+    BankAccount,
+    Document,
+    Item,
+    Kind,
+    Note,
+    Orders,
+    Party,
+    Reference,
+)
+from billing.invoicing.paper import facturx_of
+from billing.invoicing.statement import missing
+from billing.ledger import balances
+from billing.models import Invoice, Issuer, Statement
+from billing.operations.invoices import (
+    InstitutionFacts,
+    IssuerFacts,
+    issue_invoice,
+    set_issuer,
+    tell_invoicing,
+)
+from billing.operations.ledger import grant
+from billing.operations.months import close_month, draft_month
+from federation.journal.models import AuditEvent
+from federation.members.models import Institution
+from federation.people.enums import Role
+from federation.people.models import User
+from tests.integration.billing.market import Market
+from tests.support.factories import OPERATOR, make_user
+from tests.support.pages import plain_static, signed_in_as
+from tests.support.schematron import EUROPE, FRANCE, judge
+
+__all__ = ["plain_static"]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("plain_static")]
+MARCH = date(2026, 3, 1)
+OF_ORLEANS = "/accounts/months/2026-03/orleans/"
+SIRET, OTHER_SIRET = "19350936100013", "48264601500016"
+IBAN = "FR1420041010050500013M02606"
+NAMES = {
+    "ram": "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100"
+}
+ISSUER = IssuerFacts(
+    name="Université de Rennes",
+    siret=SIRET,
+    street="2 rue du Thabor\nCS 46510",
+    postcode="35065",
+    city="Rennes",
+    vat_number="",
+    e_address="",
+    iban=IBAN,
+    bic="TRPUFRP1",
+    days=30,
+)
+FACTS = InstitutionFacts(
+    street="Château de la Source",
+    postcode="45100",
+    city="Orléans",
+    vat_number="",
+    e_address="",
+    vat_status=VatStatus.EXEMPT,
+    service_code="SC-12",
+    commitment="4500012345",
+    contract="",
+)
+PLAIN = Document(
+    kind=Kind.INVOICE,
+    number="F2026-0007",
+    issued_on=date(2026, 4, 3),
+    due_on=date(2026, 5, 3),
+    first_day=MARCH,
+    last_day=date(2026, 3, 31),
+    seller=Party("Université de Rennes", SIRET, "", "2 rue du Thabor", "35065", "Rennes", ""),
+    buyer=Party("Orléans & <Tours>", OTHER_SIRET, "", "Rue", "45100", "Orléans", ""),
+    orders=Orders("SC-12", "4500012345", "M-1"),
+    account=BankAccount(IBAN, "TRPUFRP1"),
+    vat=VatStatus.EXEMPT,
+    items=(
+        Item("llama, jetons lus", "servi par Reims", 1_234_567, 151, 19),
+        Item("llama, jetons écrits", "servi par Reims", 87_654_321, 1_001, 8_774),
+        Item("correction", "", 0, 0, -123),
+    ),
+    notes=(Note("PMT", "40 €"), Note("PMD", "taux"), Note("AAB", "sans escompte")),
+    paid_cents=70,
+)
+DOCUMENTS = {
+    "exempt": PLAIN,
+    "not taxable": replace(PLAIN, vat=VatStatus.OUTSIDE, paid_cents=0, orders=Orders("", "", "")),
+    "taxable": replace(
+        PLAIN, vat=VatStatus.TAXABLE, seller=replace(PLAIN.seller, vat_number="FR70193509361")
+    ),
+    "credit note": replace(
+        PLAIN,
+        kind=Kind.CREDIT_NOTE,
+        items=PLAIN.items[:1],
+        paid_cents=0,
+        corrects=Reference("F2026-0003", date(2026, 3, 2)),
+    ),
+}
+
+
+def told(xml: bytes, name: str) -> list[str]:
+    return [
+        str(each.text) for each in ElementTree.fromstring(xml).iterfind(f".//ram:{name}", NAMES)
+    ]
+
+
+def cents(text: str) -> int:
+    return int(Decimal(text) * 100)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_an_invoice_keeps_the_rules_of_europe_and_of_france(name: str) -> None:
+    xml = xml_of(DOCUMENTS[name])  # which the schema has looked at
+
+    for rules in (EUROPE, FRANCE):
+        judgement = judge(xml, rules)
+        assert judgement.rules > 40
+        assert judgement.broken == []
+
+
+def test_the_rules_find_a_sum_that_is_none() -> None:
+    xml = xml_of(PLAIN).replace(b">86.00<", b">87.00<")
+
+    assert judge(xml, EUROPE).broken
+
+
+def test_the_file_is_made_to_be_kept_and_holds_its_xml_unchanged() -> None:
+    file = facturx_of(PLAIN)
+
+    assert facturx.get_xml_from_pdf(file)[1] == xml_of(PLAIN)
+    pages = PdfReader(BytesIO(file))
+    root: Any = pages.trailer["/Root"]
+    assert {"/AF", "/Metadata", "/OutputIntents", "/Lang"} <= root.keys()
+    assert b"<pdfaid:part>3</pdfaid:part>" in root["/Metadata"].get_data()
+    assert root["/OutputIntents"][0]["/DestOutputProfile"].get_data()[36:40] == b"acsp"
+    assert pages.trailer["/ID"]
+    assert not pages.is_encrypted
+    assert all(fonts_are_inside(page) for page in pages.pages)
+    text = pages.pages[0].extract_text()
+    assert "86,00" in text
+    assert "Orléans & <Tours>" in text
+
+
+def fonts_are_inside(page: Any) -> bool:
+    fonts = page["/Resources"]["/Font"].values()
+    return all("/FontFile2" in font.get_object()["/FontDescriptor"] for font in fonts)
+
+
+@pytest.fixture
+def market() -> Market:
+    found = Market()
+    rennes, reims = found.served
+    intake.store([
+        found.asked(found.orleans, reims, prompt_tokens=50_000_001, completion_tokens=7_654_321),
+        found.asked(found.orleans, rennes, prompt_tokens=40_000_003, cached_tokens=5_000_007),
+        found.asked(found.reims, rennes, prompt_tokens=30_000_009),
+        *(found.request(n) for n in range(80)),
+    ])  # fmt: skip
+    Institution.objects.filter(pk=found.orleans.pk).update(siret=OTHER_SIRET)
+    found.orleans.refresh_from_db()
+    return found
+
+
+@pytest.fixture
+def closed(market: Market) -> Statement:
+    grant(by=OPERATOR, institution=market.orleans, amount_nano=10**7, reason="hosting")
+    draft_month(by=OPERATOR, month=MARCH)
+    close_month(by=OPERATOR, month=MARCH)
+    return Statement.objects.get(institution=market.orleans)
+
+
+@pytest.fixture
+def ready(closed: Statement) -> Statement:
+    set_issuer(by=OPERATOR, facts=ISSUER)
+    tell_invoicing(by=OPERATOR, institution=closed.institution, facts=FACTS)
+    return closed
+
+
+def test_an_invoice_says_what_the_statement_and_the_ledger_say(ready: Statement) -> None:
+    """I14, with Factur-X beside the others."""
+    invoice = issue_invoice(by=OPERATOR, statement=ready)
+    _name, xml = facturx.get_xml_from_pdf(bytes(invoice.content))
+
+    lines = ready.lines.filter(kind="used")
+    assert [cents(each) for each in told(xml, "LineTotalAmount")[:-1]] == [
+        line.cents for line in lines
+    ]
+    assert cents(told(xml, "LineTotalAmount")[-1]) == ready.used_cents
+    assert cents(told(xml, "TotalPrepaidAmount")[0]) == ready.granted_cents > 0
+    due = ready.used_cents - ready.granted_cents
+    assert cents(told(xml, "DuePayableAmount")[0]) == invoice.due_cents == due
+    # The ledger has the rounding in its own account, so that it owes whole cents.
+    assert balances()[f"consumer:{ready.institution_id}"] == -due * 10**7
+    for rules in (EUROPE, FRANCE):
+        assert judge(xml, rules).broken == []
+    assert told(xml, "BuyerReference") == ["SC-12"]
+
+
+def test_an_invoice_is_issued_once_and_its_number_follows(ready: Statement, market: Market) -> None:
+    first = issue_invoice(by=OPERATOR, statement=ready)
+    facts = FACTS | {"city": "Reims"}
+    tell_invoicing(by=OPERATOR, institution=market.reims, facts=facts, siret=SIRET)
+    at_reims = Statement.objects.get(institution=market.reims)
+    second = issue_invoice(by=OPERATOR, statement=at_reims)
+
+    set_issuer(by=OPERATOR, facts=ISSUER | {"name": "Somebody else"})
+    assert issue_invoice(by=OPERATOR, statement=ready) == first
+    assert first.number.endswith("-0001")
+    assert second.number.endswith("-0002")
+    for statement in ("UPDATE billing_invoice SET number = 'x'", "DELETE FROM billing_invoice"):
+        with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
+@pytest.mark.parametrize("field", ["street", "postcode", "city", "vat_status"])
+def test_without_a_fact_there_is_no_invoice(ready: Statement, field: str) -> None:
+    empty = VatStatus.UNKNOWN if field == "vat_status" else ""
+    type(ready.institution.invoicing).objects.update(**{field: empty})
+
+    assert len(missing(ready.institution).of_institution) == 1
+    with pytest.raises(ValidationError, match="missing"):
+        issue_invoice(by=OPERATOR, statement=ready)
+    assert not Invoice.objects.exists()
+
+
+def test_who_is_taxable_is_billed_with_the_tax(ready: Statement) -> None:
+    taxable = FACTS | {"vat_status": VatStatus.TAXABLE}
+    tell_invoicing(by=OPERATOR, institution=ready.institution, facts=taxable)
+    assert missing(ready.institution).of_issuer == ["VAT number"]
+
+    set_issuer(by=OPERATOR, facts=ISSUER | {"vat_number": "FR70193509361"})
+    invoice = issue_invoice(by=OPERATOR, statement=ready)
+
+    assert invoice.total_cents == (ready.used_cents * 120 + 50) // 100
+    _name, xml = facturx.get_xml_from_pdf(bytes(invoice.content))
+    assert judge(xml, EUROPE).broken == []
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("iban", IBAN.replace("26", "62")),
+        ("bic", "TRPU"),
+        ("siret", SIRET.replace("13", "31")),
+        ("vat_number", "FR71193509361"),
+        ("e_address", "482646015"),
+        ("days", "90"),
+        ("postcode", "3506"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_beside_its_field(
+    market: Market, field: str, text: str
+) -> None:
+    finance = signed_in_as(make_user("fin", Role.FINANCE))
+
+    page = finance.post("/accounts/issuer/", ISSUER | {field: text})
+
+    assert page.context["form"].errors.keys() == {field}
+    assert not Issuer.objects.exists()
+
+
+def test_the_way_to_an_invoice_leads_over_pages(market: Market, closed: Statement) -> None:
+    """A member's finance and the federation's each fill in their part, and no other."""
+    ours = make_user("ours", Role.MEMBER_FINANCE, institution=market.orleans)
+    theirs = make_user("theirs", Role.MEMBER_FINANCE, institution=market.reims)
+    member, finance = signed_in_as(ours), signed_in_as(make_user("fin", Role.FINANCE))
+    page = member.get(OF_ORLEANS).content.decode()
+    assert "/accounts/invoicing/orleans/" in page
+    assert "/accounts/issuer/" not in page
+    assert member.get(f"{OF_ORLEANS}facturx/").status_code == 404
+
+    assert signed_in_as(theirs).post("/accounts/invoicing/orleans/", FACTS).status_code == 404
+    assert member.post("/accounts/issuer/", ISSUER).status_code == 403
+    assert member.post("/accounts/invoicing/orleans/", FACTS).status_code == 302
+    spaced = ISSUER | {"iban": "FR14 2004 1010 0505 0001 3M02 606"}
+    assert finance.post("/accounts/issuer/", spaced).status_code == 302
+    assert f"{OF_ORLEANS}invoice/" in finance.get(OF_ORLEANS).content.decode()
+    assert f"{OF_ORLEANS}invoice/" not in member.get(OF_ORLEANS).content.decode()
+    assert member.post(f"{OF_ORLEANS}invoice/").status_code == 403
+    finance.post(f"{OF_ORLEANS}invoice/")
+
+    invoice = Invoice.objects.get()
+    assert member.get(f"{OF_ORLEANS}facturx/").content == bytes(invoice.content)
+    assert signed_in_as(theirs).get(f"{OF_ORLEANS}facturx/").status_code == 404
+    told_of = AuditEvent.objects.filter(verb__in=("billing.set_issuer", "billing.tell_invoicing"))
+    assert IBAN not in str(list(told_of.values_list("diff")))
+
+
+def test_nothing_is_invoiced_of_a_month_that_grants_have_paid(market: Market) -> None:
+    grant(by=OPERATOR, institution=market.orleans, amount_nano=10**12, reason="hosting")
+    draft_month(by=OPERATOR, month=MARCH)
+    close_month(by=OPERATOR, month=MARCH)
+    paid = Statement.objects.get(institution=market.orleans)
+
+    with pytest.raises(ValidationError, match="Nothing is to be paid"):
+        issue_invoice(by=OPERATOR, statement=paid)
+
+
+def test_one_without_a_role_reads_no_facts(closed: Statement) -> None:
+    user: User = make_user("nobody")
+
+    assert signed_in_as(user).get("/accounts/invoicing/orleans/").status_code == 404

@@ -1,0 +1,130 @@
+"""One institution becomes a part of another: not one amount is lost, whatever had happened before."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from billing import intake
+from billing.enums import OWN_ACCOUNTS
+from billing.ledger import balances, findings
+from billing.models import Account, Transfer, UsageCharge
+from billing.operations.ledger import grant
+from billing.operations.merging import merge_institutions
+from billing.rollups import LEVELS, wrong_sums
+from federation.access.models import ApiKey, Application
+from federation.fleet.models import InferenceServer
+from federation.members.enums import MembershipState
+from federation.members.models import Institution
+from federation.people.enums import Role
+from tests.integration.billing.market import Market
+from tests.support.factories import OPERATOR, make_application, make_key, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def market() -> Market:
+    return Market()
+
+
+def by_kind(*institutions: Institution) -> dict[str, int]:
+    """What these have together."""
+    own = Account.objects.filter(institution__in=institutions)
+    kinds = dict(own.values_list("code", "kind"))
+    found = dict.fromkeys([kind.value for kind in OWN_ACCOUNTS], 0)
+    for code, nano in balances().items():
+        if code in kinds:
+            found[kinds[code]] += nano
+    return found
+
+
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    before=st.sets(st.integers(0, 300), max_size=25),
+    after=st.sets(st.integers(301, 600), max_size=10),
+    granted=st.integers(0, 10**10),
+)
+def test_a_merger_keeps_every_sum(
+    market: Market, before: set[int], after: set[int], granted: int
+) -> None:
+    """I16, and again once requests of the old institution have come late."""
+    old, new = market.reims, market.rennes
+    with transaction.atomic():
+        if granted:
+            grant(by=OPERATOR, institution=old, amount_nano=granted, reason="hosting")
+        for batch in (before, after):
+            intake.store([market.request(n) for n in batch])
+            whole, charges = by_kind(old, new), list(UsageCharge.objects.order_by("pk").values())
+            others = {code: n for code, n in balances().items() if "rennes" not in code}
+
+            merge_institutions(by=OPERATOR, old=old, new=new)
+
+            assert by_kind(old, new) == whole
+            assert set(by_kind(old).values()) == {0}
+            assert sum(balances().values()) == 0
+            assert findings() == []
+            assert list(UsageCharge.objects.order_by("pk").values()) == charges
+            assert {level: wrong_sums(level) for level in LEVELS} == dict.fromkeys(LEVELS, 0)
+            assert others.keys() <= balances().keys()
+        transfers = Transfer.objects.count()
+        assert merge_institutions(by=OPERATOR, old=old, new=new) == []
+        assert Transfer.objects.count() == transfers
+        transaction.set_rollback(True)
+
+
+def test_what_works_goes_on_under_the_new_name(market: Market) -> None:
+    old, new = market.reims, market.rennes
+    person = make_user("reims_dsi", Role.MEMBER_DSI, institution=old)
+    key, _text = make_key(make_application(old, owner=person, name="atelier"))
+    make_application(new, name="atelier")
+    server = InferenceServer.objects.get(site__institution=old)
+
+    call_command("merge_institutions", "reims", "rennes")
+
+    old.refresh_from_db()
+    assert old.successor == new
+    assert old.memberships.get().state == MembershipState.LEFT
+    moved = ApiKey.objects.get(pk=key.pk)
+    assert (moved.application.institution, moved.application.name) == (new, "atelier (reims)")
+    assert moved.is_usable
+    assert InferenceServer.objects.get(pk=server.pk).site.institution == new
+    person = type(person).objects.get(pk=person.pk)
+    assert person.institution_ids(Role.MEMBER_DSI) == {old.pk, new.pk}
+    assert Application.objects.filter(institution=old).count() == 0
+
+
+def test_what_is_asked_after_it_is_the_new_ones(market: Market) -> None:
+    """Its servers answer for the new institution: what they answer to its people costs nothing any more."""
+    old, new = market.reims, market.rennes
+    merge_institutions(by=OPERATOR, old=old, new=new)
+
+    intake.store([market.asked(new, market.served[1], market.turn + timedelta(hours=1))])
+
+    assert not Transfer.objects.exists()
+    assert UsageCharge.objects.get().serving_institution_id == new.pk
+
+
+@pytest.mark.parametrize(("old", "new"), [("rennes", "rennes"), ("rennes", "outside")])
+def test_a_merger_that_is_none_is_refused(market: Market, old: str, new: str) -> None:
+    Institution.objects.create(slug="outside", name="Outside", short_name="Outside")
+    with pytest.raises(ValidationError):
+        merge_institutions(
+            by=OPERATOR,
+            old=Institution.objects.get(slug=old),
+            new=Institution.objects.get(slug=new),
+        )
+
+
+def test_nobody_is_a_part_of_two(market: Market) -> None:
+    merge_institutions(by=OPERATOR, old=market.reims, new=market.rennes)
+
+    for old, new in ((market.reims, market.orleans), (market.orleans, market.reims)):
+        with pytest.raises(ValidationError):
+            merge_institutions(by=OPERATOR, old=old, new=new)
