@@ -37,6 +37,7 @@ def test_every_page_is_accessible_in_every_variant(
             if page.locator("html").get_attribute("lang") != language:
                 problems.append(f"{shown}: not in {language}")
             problems += [f"{shown}: {problem}" for problem in looked_at(page)]
+        page.context.close()
 
     assert not problems, "\n".join(problems)
 
