@@ -51,7 +51,7 @@ Visit = Callable[..., Page]
 SETTLED_SECONDS = 2.0
 Look = tuple[ViewportSize, Theme]
 EVERY_LOOK: tuple[Look, ...] = ((WIDE, "light"), (WIDE, "dark"), (PHONE, "dark"), (PHONE, "light"))
-"""In an order in which each changes one thing only: a change costs as much as a look."""
+"""In an order in which each changes one thing only, and the last leaves the colours of the first."""
 REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) => {
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`);
