@@ -1,9 +1,9 @@
 """Who may write the accounts: the federation's administrators and its finance. And who sets whose budgets."""
 
-from billing.models import ACCOUNTANTS, Owner
+from billing.models import ACCOUNTANTS, Owner, reads_all_accounts
 from federation.access.models import ApiKey, Application
 from federation.access.policies import check_manage_application
-from federation.journal.actors import Actor
+from federation.journal.actors import Actor, is_operator
 from federation.members.models import Institution
 from federation.people.enums import Role
 from federation.people.models import User
@@ -13,6 +13,16 @@ from federation.policy import asking, refuse_unless
 
 def check_keep_accounts(by: Actor) -> None:
     refuse_unless(is_federation_admin(by) or (isinstance(by, User) and by.has_role(Role.FINANCE)))
+
+
+def check_speak_for(by: Actor, institution: Institution) -> None:
+    """About a statement speaks whose it is: finance or IT department of the institution, or a command in their name."""
+    refuse_unless(is_operator(by) or holds(by, institution.pk, *ACCOUNTANTS))
+
+
+def check_read_balance(by: Actor) -> None:
+    """What all give and take is every member's to read, and the federation's."""
+    refuse_unless(isinstance(by, User) and (reads_all_accounts(by) or bool(by.institution_ids())))
 
 
 def check_set_budget(by: Actor, owner: Owner) -> None:
@@ -30,5 +40,7 @@ def check_set_budget(by: Actor, owner: Owner) -> None:
             check_keep_accounts(by)
 
 
+can_speak_for = asking(check_speak_for)
+can_read_balance = asking(check_read_balance)
 can_set_budget = asking(check_set_budget)
 can_keep_accounts = asking(check_keep_accounts)

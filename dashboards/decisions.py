@@ -1,4 +1,4 @@
-"""What waits for the committee: of each kind how much, and where it is decided."""
+"""What waits for the committee, and for whoever keeps the accounts: of each kind how much, and where it is decided."""
 
 from typing import NamedTuple
 from uuid import UUID
@@ -8,6 +8,8 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from billing.models import Contest
+from billing.policies import can_keep_accounts
 from federation.catalogue.models import AIModel, Proposal
 from federation.fleet.queries import networks_to_decide, servers_to_decide
 from federation.members.enums import (
@@ -31,10 +33,18 @@ class Waiting(NamedTuple):
 
 
 def waiting_for(user: User) -> list[Waiting]:
-    """Return what a federation administrator can decide now, without what there is none of; empty for others."""
-    if not is_federation_admin(user):
-        return []
-    found = [
+    """Return what somebody of the federation can decide now, without what there is none of; empty for others."""
+    found = []
+    if can_keep_accounts(user):
+        contested = Contest.objects.for_user(user).waiting().count()
+        found.append(Waiting(_("Contested lines to answer"), contested, reverse("contests")))
+    if is_federation_admin(user):
+        found += _of_the_committee(user)
+    return [each for each in found if each.number]
+
+
+def _of_the_committee(user: User) -> list[Waiting]:
+    return [
         Waiting(_("Ballots that want your vote"), _unvoted(user), reverse("ballots")),
         Waiting(_("Candidates to put to the vote"), _candidates(user), reverse("members")),
         Waiting(_("Agreements to countersign"), _signed(user), reverse("members")),
@@ -42,7 +52,6 @@ def waiting_for(user: User) -> list[Waiting]:
         Waiting(_("Servers to approve"), servers_to_decide().count(), reverse("approvals")),
         Waiting(_("Private networks asked for"), networks_to_decide().count(), reverse("networks")),
     ]
-    return [each for each in found if each.number]
 
 
 def _unvoted(user: User) -> int:

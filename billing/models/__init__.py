@@ -12,6 +12,7 @@ from billing.models.budgets import (
     BudgetQuerySet,
     Owner,
 )
+from billing.models.contests import Acceptance, Contest
 from billing.models.ledger import (
     LONGEST_REASON,
     Account,
@@ -19,6 +20,7 @@ from billing.models.ledger import (
     Transfer,
     UsageCharge,
 )
+from billing.models.notes import DocumentSeries, Note, NoteLine
 from billing.models.prices import ALL_OF_IT, DEAREST_NANO, UNITS, FeeVersion, PriceVersion
 from billing.models.records import (
     FAILED,
@@ -45,6 +47,7 @@ from billing.models.rollups import (
 )
 from billing.models.scopes import ACCOUNTANTS, reads_all_accounts
 from billing.models.statements import Statement, StatementLine
+from billing.models.years import CostPool, YearShare
 
 __all__ = [
     "ACCOUNTANTS",
@@ -64,6 +67,7 @@ __all__ = [
     "UNITS",
     "USAGE_SOURCE_LABELS",
     "WAITS_MS",
+    "Acceptance",
     "Account",
     "AccountingPeriod",
     "Attempt",
@@ -73,9 +77,14 @@ __all__ = [
     "BudgetGrant",
     "BudgetHour",
     "BudgetQuerySet",
+    "Contest",
+    "CostPool",
+    "DocumentSeries",
     "FeeVersion",
     "ImportedRequest",
     "ImportedRequestQuerySet",
+    "Note",
+    "NoteLine",
     "Owner",
     "PriceVersion",
     "Statement",
@@ -89,5 +98,6 @@ __all__ = [
     "UsageRecordQuerySet",
     "UsageSum",
     "UsageSumQuerySet",
+    "YearShare",
     "reads_all_accounts",
 ]

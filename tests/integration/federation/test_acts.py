@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 from django.core.exceptions import PermissionDenied
 
-from billing.operations import ledger, months, prices
+from billing.operations import contests, ledger, months, notes, prices, years
 from federation.access import keyring, trials
 from federation.access import operations as access
 from federation.catalogue.operations import (
@@ -61,7 +61,7 @@ OF_ONES_OWN = {
     *("choose_language", "accept_charter", "accept_invitation", "begin_candidacy"),
     *("describe_institution", "describe_part", "name_contacts", "submit_candidacy"),
     *("withdraw_candidacy", "sign_agreement", "draw_up", "move", "admit_if_settled"),
-    *("enter", "note_stage", "adopt_by_ballot"),
+    *("enter", "note_stage", "adopt_by_ballot", "credit"),
 }
 """Everybody's own affair, tried below and in `tests/integration/members`; and steps of other operations."""
 PEOPLE = ("admin", "auditor", "rennes_dsi", "rennes_user", "reims_dsi", "orleans_user", "intruder")
@@ -136,7 +136,7 @@ def test_nobody_writes_in_a_candidacy_of_others(world: World) -> None:
 
 
 MODULES: tuple[ModuleType, ...] = (
-    *(ledger, months, prices),
+    *(contests, ledger, months, notes, prices, years),
     *(access, keyring, trials, members, people),
     *(registering, proposals, life, notices, aliases, minimum, routing, facts),
     *(agreements, ballots, candidacies, invitations, teams, texts),

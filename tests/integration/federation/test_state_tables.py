@@ -17,8 +17,14 @@ from django.db import IntegrityError, transaction
 from django.db.models import Model
 from django.utils import timezone
 
-from billing.enums import PERIOD_TRANSITIONS, PeriodState
-from billing.models import AccountingPeriod
+from billing.enums import CONTEST_TRANSITIONS, PERIOD_TRANSITIONS, ContestState, PeriodState
+from billing.models import AccountingPeriod, Contest
+from billing.operations.contests import (
+    Remedy,
+    reject_contest,
+    uphold_contest,
+    withdraw_contest,
+)
 from billing.operations.months import close_month, draft_month
 from dashboards.states import Table, tables
 from federation.catalogue.models import AIModel
@@ -188,6 +194,27 @@ def test_a_month_moves_along_its_table_only(world: World) -> None:
     assert moves(rows, PERIOD_TRANSITIONS, prepare, act) == allowed(PERIOD_TRANSITIONS)
 
 
+def test_a_contest_moves_along_its_table_only(world: World) -> None:
+    rows = Contest.objects.filter(pk=world.contest.pk)
+
+    def prepare(state: ContestState) -> None:
+        rows.update(state=state, answered_at=timezone.now() if state.value != "open" else None)
+
+    acts: dict[ContestState, Callable[[Contest], object]] = {
+        ContestState.UPHELD: lambda row: uphold_contest(
+            by=OPERATOR, contest=row, answer="yes", remedy=Remedy(amount_nano=1)
+        ),
+        ContestState.REJECTED: lambda row: reject_contest(by=OPERATOR, contest=row, answer="no"),
+        ContestState.WITHDRAWN: lambda row: withdraw_contest(by=OPERATOR, contest=row),
+    }
+
+    def act(state: ContestState) -> None:
+        if state in acts:
+            acts[state](rows.get())
+
+    assert moves(rows, CONTEST_TRANSITIONS, prepare, act) == allowed(CONTEST_TRANSITIONS)
+
+
 TRIED: dict[str, tuple[type[Model], str, Callable[[World], None]]] = {
     "Membership": (Membership, "state", test_states.test_a_membership_moves_along_its_table_only),
     "Agreement": (Agreement, "state", test_states.test_an_agreement_moves_along_its_table_only),
@@ -200,6 +227,7 @@ TRIED: dict[str, tuple[type[Model], str, Callable[[World], None]]] = {
     "Form": (TechnicalForm, "state", test_a_technical_form_moves_along_its_table_only),
     "Run": (ConformityRun, "state", test_a_run_moves_along_its_table_only),
     "Period": (AccountingPeriod, "state", test_a_month_moves_along_its_table_only),
+    "Contest": (Contest, "state", test_a_contest_moves_along_its_table_only),
     "Deployment": (Deployment, "state", test_a_deployment_moves_along_its_table_only),
 }
 """Where a table's states are kept, and the test that tries its pairs."""
