@@ -85,9 +85,10 @@ class AnswerForm(SaidForm):
         help_text=gettext_lazy("It stands in the ledger for good; the institution reads it."),
     )
 
-    def __init__(self, data: Mapping[str, Any] | None, *, contest: Contest) -> None:
+    def __init__(self, data: Mapping[str, Any] | None, *, contest: Contest, user: User) -> None:
         super().__init__(data)
         self._contest = contest
+        self._user = user
         others = _with_statement(contest)
         field = cast(InstitutionChoice, self.fields["other"])
         field.queryset = others
@@ -99,9 +100,10 @@ class AnswerForm(SaidForm):
         decision = cleaned.get("decision", REJECT)
         if decision != REJECT and not self.errors and not cleaned.get(decision):
             self.add_error(decision, _("Give it for this answer."))
-        rows = {REQUEST: UsageRecord.objects, TRANSFER: Transfer.objects}
+        rows: dict[str, Any] = {REQUEST: UsageRecord.objects, TRANSFER: Transfer.objects}
         if decision in rows and cleaned.get(decision):
-            cleaned["found"] = rows[decision].filter(pk=cleaned[decision]).first()
+            seen = rows[decision].for_user(self._user)
+            cleaned["found"] = seen.filter(pk=cleaned[decision]).first()
             if cleaned["found"] is None:
                 self.add_error(decision, _("There is none with this identifier."))
         return cleaned

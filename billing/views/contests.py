@@ -22,6 +22,7 @@ from billing.views.accounts import PAGE, accountant
 from billing.views.statements import institution_asked
 from federation.members.models import Institution
 from federation.people.guards import signed_in
+from federation.people.models import User
 
 LONGEST_HASH = 64
 
@@ -52,7 +53,11 @@ def contest(request: HttpRequest, contest_id: UUID) -> HttpResponse:
         check_keep_accounts(user)
     is_open = row.state == ContestState.OPEN
     may_answer = is_open and can_keep_accounts(user)
-    form = AnswerForm(request.POST or None, contest=row) if can_keep_accounts(user) else None
+    form = (
+        AnswerForm(request.POST or None, contest=row, user=user)
+        if can_keep_accounts(user)
+        else None
+    )
     if request.method == "POST" and form and form.is_valid() and form.save(user):
         messages.success(request, _("It is answered; the institution is told."))
         return redirect("contest", contest_id=row.pk)
@@ -84,7 +89,7 @@ def new_contest(request: HttpRequest, month: date, slug: str, line_key: str) -> 
     user = signed_in(request)
     institution = institution_asked(user, slug)
     check_speak_for(user, institution)
-    line = _line(institution, month, line_key)
+    line = _line(user, institution, month, line_key)
     form = ContestForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         made = form.save(user, institution=institution, month=month, line_key=line_key)
@@ -109,9 +114,10 @@ def accept(request: HttpRequest, month: date, slug: str) -> HttpResponse:
     return redirect("statement", month, slug)
 
 
-def _line(institution: Institution, month: date, line_key: str) -> Line:
+def _line(user: User, institution: Institution, month: date, line_key: str) -> Line:
     """Return a line of a statement as it stands. Raises 404 when it is not there any more."""
-    row = Statement.objects.filter(period_id=month, institution=institution).first()
+    closed = Statement.objects.for_user(user).filter(period_id=month, institution=institution)
+    row = closed.first()
     lines = (kept(row) if row else draft_of(institution, month)).lines
     found = dict(zip(keys_of(lines), lines, strict=True)).get(line_key)
     if found is None:

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from datetime import date, timedelta
+from importlib import import_module
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -423,4 +424,24 @@ def test_two_answers_at_once_make_one_correction(transactional_db: None) -> None
     assert refused == ["forbidden_transition"]
     assert Note.objects.count() == 2
     assert Transfer.objects.filter(reason="correction").count() == 1
+    assert findings() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statements_of_before_get_numbers_without_gaps(transactional_db: None) -> None:
+    fill(Market())
+    close()
+    migration = import_module("billing.migrations.0011_documents")
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE billing_statement DISABLE TRIGGER statements_stay")
+        cursor.execute("UPDATE billing_statement SET number = ''")
+        cursor.execute("ALTER TABLE billing_statement ENABLE TRIGGER statements_stay")
+        cursor.execute("DELETE FROM billing_documentseries")
+
+        with transaction.atomic():
+            cursor.execute(migration.NUMBERS)
+
+    year = paris_today().year
+    numbers = Statement.objects.order_by("number").values_list("number", flat=True)
+    assert list(numbers) == [f"{year}-00001", f"{year}-00002"]
     assert findings() == []
