@@ -2,13 +2,15 @@
 
 Every member reads all of it, and the federation: who lends has to see that what is lent is used, and by whom, and
 who takes knows from whom. It holds sums of institutions alone, no person, key or model. Months are those in which
-the requests ended, in Paris; euros are those of the prices of the moment, before corrections and the year's adjustment.
+the requests ended, in Paris; euros are those of the prices of the moment, before corrections and the year's adjustment;
+energy is the central figure, of requests of which it is known.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
+from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import F, Sum
@@ -16,21 +18,35 @@ from django.db.models import F, Sum
 from billing.models import UsageMonth
 from federation.members.models import Institution
 
+MS_PER_HOUR = 3_600_000
+MJ_PER_KWH = 3_600_000_000
 SUMS = {
     "of_requests": Sum("requests"),
     "of_tokens": Sum(F("prompt_tokens") + F("completion_tokens")),
     "of_nano": Sum("cost_nano"),
+    "of_gpu_ms": Sum("gpu_ms"),
+    "of_energy_mj": Sum("energy_mj"),
 }
 """In the order of `Amounts`."""
 
 
 @dataclass(frozen=True)
 class Amounts:
-    """Requests, tokens read and written, and nano-euros."""
+    """Requests, tokens read and written, nano-euros, GPU milliseconds, and the sites' energy in millijoules."""
 
     requests: int = 0
     tokens: int = 0
     nano: int = 0
+    gpu_ms: int = 0
+    energy_mj: int = 0
+
+    @property
+    def gpu_hours(self) -> Decimal:
+        return Decimal(self.gpu_ms) / MS_PER_HOUR
+
+    @property
+    def kwh(self) -> Decimal:
+        return Decimal(self.energy_mj) / MJ_PER_KWH
 
     def __add__(self, other: "Amounts") -> "Amounts":
         return Amounts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))

@@ -55,7 +55,7 @@ SELECT split_part(number, '-', 1)::int, count(*) FROM billing_statement WHERE nu
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0010_budgets"),
+        ("billing", "0011_energy"),
         ("members", "0005_no_truncation"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
