@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -156,7 +157,7 @@ def test_what_is_posted_is_what_was_seen(market: Market) -> None:
     ]
     assert after.federation_cents == seen.federation_cents
     prices = final_prices(after, YEAR)
-    whole = sum(price.final * price.quantity for price in prices) / 10**6
+    whole = sum((price.final * price.quantity for price in prices), Decimal()) / 10**6
     assert abs(whole * 100 - 123_456) < 10
 
 
