@@ -47,6 +47,9 @@ class TransferReason(models.TextChoices):
     REVERSAL = "reversal", _("reversal")
     ROUNDING = "rounding", _("rounding")
     MERGER = "merger", _("merger of institutions")
+    CORRECTION = "correction", _("correction")
+    GRANT_BACK = "grant_back", _("grant given back")
+    TRUE_UP = "true_up", _("adjustment of a year")
 
 
 class LineKind(models.TextChoices):
@@ -57,9 +60,11 @@ class LineKind(models.TextChoices):
     FEE = "fee", _("fee")
     CORRECTION_USED = "correction_used", _("correction of what was used")
     CORRECTION_SERVED = "correction_served", _("correction of what was served")
+    YEAR_USED = "year_used", _("adjustment of what was used in the year")
+    YEAR_SERVED = "year_served", _("adjustment of what was served in the year")
 
 
-OWED_LINES = frozenset({LineKind.USED, LineKind.CORRECTION_USED})
+OWED_LINES = frozenset({LineKind.USED, LineKind.CORRECTION_USED, LineKind.YEAR_USED})
 
 
 class LineUnit(models.TextChoices):
@@ -93,6 +98,33 @@ class VatStatus(models.TextChoices):
     OUTSIDE = "outside_scope", _("not taxable for what it uses: art. 261 B as well")
     TAXABLE = "taxable", _("taxable")
     UNKNOWN = "unknown", _("not known yet")
+
+
+class ContestState(models.TextChoices):
+    """Of what an institution says against a line of its statement."""
+
+    OPEN = "open", _("to be answered")
+    UPHELD = "upheld", _("upheld")
+    REJECTED = "rejected", _("rejected")
+    WITHDRAWN = "withdrawn", _("withdrawn")
+
+
+CONTEST_TRANSITIONS: Transitions[ContestState] = {
+    ContestState.OPEN: frozenset(
+        {ContestState.UPHELD, ContestState.REJECTED, ContestState.WITHDRAWN}
+    ),
+    ContestState.UPHELD: frozenset(),
+    ContestState.REJECTED: frozenset(),
+    ContestState.WITHDRAWN: frozenset(),
+}
+
+
+class DocumentKind(models.TextChoices):
+    """What an institution is handed about its accounts."""
+
+    STATEMENT = "statement", _("statement")
+    CREDIT_NOTE = "credit_note", _("credit note")
+    TRUE_UP = "true_up", _("adjustment of a year")
 
 
 BUDGET_SCOPE_LABELS = {

@@ -1,4 +1,4 @@
-"""What the ledger says: balances, and whether it agrees with the records."""
+"""What the ledger says: balances, and whether it agrees with the records and with what institutions are handed."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -6,8 +6,23 @@ from datetime import date
 from django.db import connection
 from django.db.models import Sum
 
-from billing.enums import AccountKind, TransferReason
-from billing.models import Account, Transfer, UsageCharge, UsageRecord
+from billing.enums import OWED_LINES, AccountKind, PeriodState, TransferReason
+from billing.models import (
+    Account,
+    AccountingPeriod,
+    CostPool,
+    DocumentSeries,
+    Note,
+    NoteLine,
+    Statement,
+    Transfer,
+    UsageCharge,
+    UsageRecord,
+    YearShare,
+)
+from billing.statements import NANO_PER_CENT
+
+_OWED = ", ".join(f"'{kind.value}'" for kind in sorted(OWED_LINES))
 
 UNPAID = f"""
 WITH owed AS (
@@ -42,6 +57,75 @@ SELECT count(*) FROM (
 """
 
 
+UNSAID = f"""
+WITH said AS (
+    SELECT month, institution_id, sum(granted_cents - used_cents) AS consumer, sum(served_cents) AS host
+    FROM (
+        SELECT period_id AS month, institution_id, used_cents, served_cents, granted_cents
+        FROM {Statement._meta.db_table}
+        UNION ALL
+        SELECT booked_month, institution_id, used_cents, served_cents, granted_cents FROM {Note._meta.db_table}
+    ) document GROUP BY 1, 2
+), expected AS (
+    SELECT month, part.kind || ':' || institution_id AS code, part.cents * {NANO_PER_CENT} AS nano
+    FROM said JOIN {AccountingPeriod._meta.db_table} period USING (month) CROSS JOIN LATERAL (
+        VALUES ('{AccountKind.CONSUMER.value}', consumer), ('{AccountKind.HOST.value}', host)
+    ) part (kind, cents)
+    WHERE period.state = '{PeriodState.CLOSED.value}' AND part.cents <> 0
+), moved AS (
+    SELECT month, code, sum(nano) AS nano FROM (
+        SELECT booked_month AS month, credit_id AS code, amount_nano AS nano FROM {Transfer._meta.db_table}
+        UNION ALL
+        SELECT booked_month, debit_id, -amount_nano FROM {Transfer._meta.db_table}
+    ) side
+    JOIN {AccountingPeriod._meta.db_table} period USING (month)
+    JOIN {Account._meta.db_table} account USING (code)
+    WHERE period.state = '{PeriodState.CLOSED.value}'
+        AND account.kind IN ('{AccountKind.CONSUMER.value}', '{AccountKind.HOST.value}')
+    GROUP BY 1, 2 HAVING sum(nano) <> 0
+)
+SELECT count(*) FROM expected FULL JOIN moved USING (month, code)
+WHERE expected.nano IS DISTINCT FROM moved.nano
+"""
+GAPS = f"""
+WITH used AS (
+    SELECT number FROM {Statement._meta.db_table} WHERE number <> ''
+    UNION ALL SELECT number FROM {Note._meta.db_table}
+), counted AS (
+    SELECT split_part(number, '-', 1)::int AS year, count(*) AS documents,
+        max(split_part(number, '-', 2)::int) AS last
+    FROM used GROUP BY 1
+)
+SELECT count(*) FROM counted FULL JOIN {DocumentSeries._meta.db_table} series USING (year)
+WHERE counted.documents IS DISTINCT FROM series.last OR counted.last IS DISTINCT FROM series.last
+"""
+UNEVEN = f"""
+SELECT count(*) FROM {Note._meta.db_table} note
+LEFT JOIN (
+    SELECT note_id, coalesce(sum(cents) FILTER (WHERE kind IN ({_OWED})), 0) AS used,
+        coalesce(sum(cents) FILTER (WHERE kind NOT IN ({_OWED})), 0) AS served
+    FROM {NoteLine._meta.db_table} GROUP BY 1
+) line ON line.note_id = note.id
+WHERE note.used_cents IS DISTINCT FROM line.used OR note.served_cents IS DISTINCT FROM line.served
+"""
+UNSHARED = f"""
+SELECT count(*) FROM {CostPool._meta.db_table} pool
+LEFT JOIN (
+    SELECT pool_id, sum(final_cents) AS final, sum(final_cents - billed_cents) AS owed,
+        sum(earned_cents - paid_cents) AS earned
+    FROM {YearShare._meta.db_table} GROUP BY 1
+) share ON share.pool_id = pool.id
+LEFT JOIN (
+    SELECT pool_id, sum(used_cents) AS owed, sum(served_cents) AS earned FROM {Note._meta.db_table}
+    WHERE pool_id IS NOT NULL GROUP BY 1
+) note ON note.pool_id = pool.id
+WHERE pool.posted_at IS NOT NULL AND (
+    coalesce(share.final, 0) <> pool.amount_cents
+    OR coalesce(share.owed, 0) <> coalesce(note.owed, 0) OR coalesce(share.earned, 0) <> coalesce(note.earned, 0)
+)
+"""
+
+
 def balances(*, month: date | None = None) -> Mapping[str, int]:
     """Return of each account what it received less what it gave, in nano-euros; of one month, when it is given."""
     transfers = Transfer.objects.all()
@@ -52,6 +136,22 @@ def balances(*, month: date | None = None) -> Mapping[str, int]:
         rows = transfers.order_by().values_list(side).annotate(total=Sum("amount_nano"))
         for code, total in rows:
             found[code] += sign * total
+    return found
+
+
+def documents_findings() -> list[str]:
+    """Return a line for each thing in which documents disagree with the ledger, their numbers or a year's costs."""
+    found = []
+    with connection.cursor() as cursor:
+        for text, statement in (
+            ("accounts of closed months are not what statements and credit notes say", UNSAID),
+            ("years have a gap in the numbers of their documents", GAPS),
+            ("credit notes or adjustments are not the sum of their lines", UNEVEN),
+            ("years are not shared out to exactly their costs", UNSHARED),
+        ):
+            cursor.execute(statement)
+            if count := cursor.fetchone()[0]:
+                found.append(f"{count} {text}")
     return found
 
 
@@ -66,6 +166,7 @@ def findings() -> list[str]:
             cursor.execute(statement)
             if count := cursor.fetchone()[0]:
                 found.append(f"{count} {text}")
+    found += documents_findings()
     if rest := sum(balances().values()):
         found.append(f"the balances add up to {rest} nano-euros instead of nothing")
     if waiting := balances().get(AccountKind.SUSPENSE.value, 0):

@@ -1,8 +1,9 @@
-"""The e-mails of the accounts: how far budgets are used, who asks for more, and what is answered."""
+"""The e-mails of the accounts: of budgets and of requests for more, of statements, contested lines and credit notes."""
 
 from datetime import date
 from functools import partial
 
+from django.db.models import QuerySet
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
@@ -10,8 +11,18 @@ from django.utils.translation import gettext as _
 from billing.amounts import in_words
 from billing.budgets import Shown, names_of
 from billing.enums import BudgetLevel, RequestState
-from billing.models import ACCOUNTANTS, Budget, BudgetRequest, Holder
+from billing.models import (
+    ACCOUNTANTS,
+    AccountingPeriod,
+    Budget,
+    BudgetRequest,
+    Contest,
+    Holder,
+    Note,
+    Statement,
+)
 from billing.policies import application_of, institution_of
+from billing.standing import TACIT_DAYS
 from federation.access.models import ApiKey, Application
 from federation.access.queries import people_behind
 from federation.days import long_day
@@ -40,11 +51,104 @@ def readers_of(budget: Budget) -> list[User]:
         case Holder(user=person):
             return [person] if person.is_active else []
         case Institution():
-            grants = RoleGrant.objects.filter(role__in=ACCOUNTANTS, institution_id=owner.pk)
+            return accountants_of(owner)
         case _:
-            grants = RoleGrant.objects.filter(role__in=(Role.FINANCE, Role.FEDERATION_ADMIN))
+            return keepers()
+
+
+def accountants_of(institution: Institution) -> list[User]:
+    """Return who reads an institution's accounts and answers for them."""
+    return _people(RoleGrant.objects.filter(role__in=ACCOUNTANTS, institution_id=institution.pk))
+
+
+def keepers() -> list[User]:
+    """Return who keeps the federation's accounts."""
+    return _people(RoleGrant.objects.filter(role__in=(Role.FINANCE, Role.FEDERATION_ADMIN)))
+
+
+def _people(grants: QuerySet[RoleGrant]) -> list[User]:
     people = User.objects.filter(pk__in=grants.values("user_id"), is_active=True)
     return list(people.order_by("pk"))
+
+
+def tell_of_closing(period: AccountingPeriod) -> None:
+    """Tell each institution that its statement is there, and until when a line can be contested."""
+    for statement in period.statements.select_related("institution"):
+        post_each(accountants_of(statement.institution), partial(_closing, period, statement))
+
+
+def _closing(period: AccountingPeriod, statement: Statement) -> Letter:
+    said = {
+        "month": date_format(period.month, "F Y"),
+        "institution": statement.institution.name,
+        "days": TACIT_DAYS,
+    }
+    return Letter(
+        _("%(institution)s: the statement of %(month)s") % said,
+        (
+            _("The statement of %(month)s is closed. Read it, then accept it or contest a line.")
+            % said,
+            _("Without a word from you it counts as accepted after %(days)s days.") % said,
+            page_address("statement", period.month, statement.institution.slug),
+        ),
+    )
+
+
+def tell_of_contest(contest: Contest) -> None:
+    """Tell whoever keeps the accounts that a line waits for an answer."""
+    post_each(keepers(), partial(_contest, contest))
+
+
+def _contest(contest: Contest) -> Letter:
+    said = {
+        "institution": contest.institution.name,
+        "month": date_format(contest.month, "F Y"),
+    }
+    return Letter(
+        _("%(institution)s contests a line of %(month)s") % said,
+        (
+            _("%(institution)s says of a line of its statement of %(month)s:") % said,
+            contest.reason,
+            page_address("contest", contest.pk),
+        ),
+    )
+
+
+def tell_of_contest_answer(contest: Contest) -> None:
+    """Tell the institution how its contested line is answered."""
+    post_each(accountants_of(contest.institution), partial(_answer, contest))
+
+
+def _answer(contest: Contest) -> Letter:
+    said = {"month": date_format(contest.month, "F Y"), "state": contest.get_state_display()}
+    return Letter(
+        _("Your contested line of %(month)s: %(state)s") % said,
+        (
+            _("The federation’s finance has answered:"),
+            contest.answer,
+            page_address("contest", contest.pk),
+        ),
+    )
+
+
+def tell_of_note(note: Note) -> None:
+    """Tell an institution that a credit note or the adjustment of a year is there."""
+    post_each(accountants_of(note.institution), partial(_note, note))
+
+
+def _note(note: Note) -> Letter:
+    said = {"number": note.number, "institution": note.institution.name}
+    if note.statement is None:
+        subject = _("%(institution)s: the adjustment of the year, no. %(number)s")
+    else:
+        subject = _("%(institution)s: credit note no. %(number)s")
+    return Letter(
+        subject % said,
+        (
+            _("It is there to be read, as a page and as files."),
+            page_address("note", note.number),
+        ),
+    )
 
 
 def _threshold(shown: Shown, threshold: int) -> Letter:

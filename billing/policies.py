@@ -4,7 +4,14 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from billing.enums import BudgetLevel, RequestState
-from billing.models import ACCOUNTANTS, Budget, BudgetRequest, Holder, Owner
+from billing.models import (
+    ACCOUNTANTS,
+    Budget,
+    BudgetRequest,
+    Holder,
+    Owner,
+    reads_all_accounts,
+)
 from federation.access.models import ApiKey, Application
 from federation.access.policies import check_manage_application
 from federation.journal.actors import Actor, is_operator
@@ -17,6 +24,16 @@ from federation.policy import asking, refuse_unless
 
 def check_keep_accounts(by: Actor) -> None:
     refuse_unless(is_federation_admin(by) or (isinstance(by, User) and by.has_role(Role.FINANCE)))
+
+
+def check_speak_for(by: Actor, institution: Institution) -> None:
+    """About a statement speaks whose it is: finance or IT department of the institution, or a command in their name."""
+    refuse_unless(is_operator(by) or holds(by, institution.pk, *ACCOUNTANTS))
+
+
+def check_read_balance(by: Actor) -> None:
+    """What all give and take is every member's to read, and the federation's."""
+    refuse_unless(isinstance(by, User) and (reads_all_accounts(by) or bool(by.institution_ids())))
 
 
 def level_of(by: Actor, owner: Owner) -> BudgetLevel:
@@ -100,6 +117,8 @@ def check_tell_invoicing(by: Actor, institution: Institution) -> None:
         check_keep_accounts(by)
 
 
+can_speak_for = asking(check_speak_for)
+can_read_balance = asking(check_read_balance)
 can_set_budget = asking(check_set_budget)
 can_change_budget = asking(check_change_budget)
 can_keep_accounts = asking(check_keep_accounts)

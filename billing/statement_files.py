@@ -1,10 +1,9 @@
-"""A statement as a file: PDF to read and sign off, CSV and a workbook to count on. The same lines in each.
+"""A document as a file: PDF to read and sign off, CSV and a workbook to count on. The same lines in each.
 
-Drafts say that they are drafts, on every page.
+Statements, credit notes and adjustments of a year (`documents`). Drafts say that they are drafts, on every page.
 """
 
 from collections.abc import Iterator
-from datetime import date
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
@@ -20,10 +19,12 @@ from reportlab.lib.units import mm
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table
 from xlsxwriter import Workbook
 
+from billing.documents import Document
 from billing.enums import OWED_LINES, LineUnit
 from billing.money import euros
-from billing.statements import Draft, Line
+from billing.statements import Line
 from billing.templatetags.money import quantity, unit_price
+from federation.days import long_day
 from federation.members.pdf import BOLD, MARGIN, PLAIN, foot, register_fonts
 from federation.sheets import table_lines
 
@@ -47,9 +48,9 @@ _TITLE = ParagraphStyle("title", fontName=BOLD, fontSize=15, leading=20, spaceAf
 _WIDTHS = tuple(width * mm for width in (20, 36, 30, 16, 24, 26, 18))
 
 
-def rows(draft: Draft) -> Iterator[dict[str, Any]]:
+def rows(document: Document) -> Iterator[dict[str, Any]]:
     """Yield a line of the file per line: amounts are owed where they are below nothing, else received."""
-    for line in draft.lines:
+    for line in document.lines:
         sign = -1 if line.kind in OWED_LINES else 1
         yield {
             "kind": line.kind.value,
@@ -62,46 +63,44 @@ def rows(draft: Draft) -> Iterator[dict[str, Any]]:
             "exact_eur": sign * euros(line.exact_nano),
             "amount_eur": sign * Decimal(line.cents) / HUNDRED,
         }
-    if draft.granted_cents:
-        paid = Decimal(draft.granted_cents) / HUNDRED
+    if document.granted_cents:
+        paid = Decimal(document.granted_cents) / HUNDRED
         nothing = dict.fromkeys(COLUMNS, "") | {"quantity": 0, "unit_price_eur": Decimal(0)}
         yield {**nothing, "kind": "granted", "exact_eur": paid, "amount_eur": paid}
 
 
-def csv(draft: Draft, language: str) -> bytes:
+def csv(document: Document, language: str) -> bytes:
     """Return the lines as the usage's CSV is written: a spreadsheet in the reader's language opens it."""
-    return "".join(table_lines(COLUMNS, rows(draft), language)).encode()
+    return "".join(table_lines(COLUMNS, rows(document), language)).encode()
 
 
-def workbook(draft: Draft) -> bytes:
+def workbook(document: Document) -> bytes:
     """Return an .xlsx file: amounts are numbers, and no text is a formula."""
     out = BytesIO()
     with Workbook(out, {"in_memory": True, "strings_to_formulas": False}) as book:
         sheet = book.add_worksheet("statement")
         exact = book.add_format({"num_format": "0.000000000"})
         sheet.write_row(0, 0, COLUMNS, book.add_format({"bold": True}))
-        for place, row in enumerate(rows(draft), start=1):
+        for place, row in enumerate(rows(document), start=1):
             for column, value in enumerate(row.values()):
                 is_exact = COLUMNS[column] in ("unit_price_eur", "exact_eur")
                 sheet.write(place, column, value, exact if is_exact else None)
     return out.getvalue()
 
 
-def pdf(draft: Draft, month: date, *, is_draft: bool, language: str) -> bytes:
-    """Return the statement on A4, in the language that is active."""
+def pdf(document: Document, language: str) -> bytes:
+    """Return it on A4, in the language that is active."""
     register_fonts()
-    name = date_format(month, "F Y")
-    reference = f"{settings.SITE_NAME} · {draft.institution.name} · {month:%Y-%m}"
-    if is_draft:
-        reference = f"{reference} · {_('draft')}"
+    number = document.number or f"{document.first_day:%Y-%m} · {_('draft')}"
+    reference = f"{settings.SITE_NAME} · {document.institution.name} · {number}"
     story: list[Flowable] = [
-        Paragraph(escape(_("Statement of %(month)s") % {"month": name}), _TITLE),
-        Paragraph(escape(draft.institution.name), _TEXT),
-        *(Paragraph(escape(text), _TEXT) for text in _identity(draft, is_draft=is_draft)),
+        Paragraph(escape(document.title), _TITLE),
+        Paragraph(escape(document.institution.name), _TEXT),
+        *(Paragraph(escape(text), _TEXT) for text in _identity(document)),
         Spacer(0, 4 * mm),
-        _table(draft),
+        _table(document),
         Spacer(0, 5 * mm),
-        *(Paragraph(escape(text), _TEXT) for text in _sums(draft)),
+        *(Paragraph(escape(text), _TEXT) for text in _sums(document)),
     ]
     out = BytesIO()
     SimpleDocTemplate(
@@ -118,17 +117,24 @@ def pdf(draft: Draft, month: date, *, is_draft: bool, language: str) -> bytes:
     return out.getvalue()
 
 
-def _identity(draft: Draft, *, is_draft: bool) -> Iterator[str]:
-    if draft.institution.siret:
-        yield f"SIRET {draft.institution.siret}"
-    if is_draft:
+def _identity(document: Document) -> Iterator[str]:
+    if document.institution.siret:
+        yield f"SIRET {document.institution.siret}"
+    if document.issued_on is None:
         yield _("Draft: requests that arrive late still count, until the month is closed.")
     else:
-        yield _("Closed. SHA-256 of its lines: %(hash)s") % {"hash": draft.lines_hash}
+        said = {"number": document.number, "day": long_day(document.issued_on)}
+        yield _("No. %(number)s, issued on %(day)s.") % said
+        yield _("Closed. SHA-256 of its lines: %(hash)s") % {"hash": document.lines_hash}
+    if corrected := document.refers_to:
+        said = {"number": corrected.number, "day": long_day(corrected.issued_on)}
+        yield _("It corrects the statement no. %(number)s of %(day)s.") % said
+        yield _("SHA-256 of that one’s lines: %(hash)s") % {"hash": corrected.lines_hash}
+    yield from document.remarks
     yield _("Amounts in euros, without VAT.")
 
 
-def _table(draft: Draft) -> Table:
+def _table(document: Document) -> Table:
     head = (
         _("What for"),
         _("Institution"),
@@ -139,7 +145,7 @@ def _table(draft: Draft) -> Table:
         _("Amount"),
     )
     cells = [[Paragraph(escape(text), _HEAD) for text in head]]
-    cells += [_cells(line) for line in draft.lines]
+    cells += [_cells(line) for line in document.lines]
     table = Table(cells, colWidths=_WIDTHS, repeatRows=1)
     table.setStyle([
         ("LINEBELOW", (0, 0), (-1, -1), 0.25, colors.lightgrey),
@@ -162,15 +168,19 @@ def _cells(line: Line) -> list[Paragraph]:
     ]
 
 
-def _sums(draft: Draft) -> Iterator[str]:
-    yield _("Used at others’: %(amount)s €") % {"amount": amount(draft.used_cents)}
-    yield _("Served to others, less the fee: %(amount)s €") % {"amount": amount(draft.served_cents)}
-    if draft.granted_cents:
-        yield _("Paid by what was granted: %(amount)s €") % {"amount": amount(draft.granted_cents)}
-    if draft.net_cents < 0:
-        yield _("To pay: %(amount)s €") % {"amount": amount(-draft.net_cents)}
+def _sums(document: Document) -> Iterator[str]:
+    yield _("Used at others’: %(amount)s €") % {"amount": amount(document.used_cents)}
+    yield _("Served to others, less the fee: %(amount)s €") % {
+        "amount": amount(document.served_cents)
+    }
+    if document.granted_cents:
+        yield _("Paid by what was granted: %(amount)s €") % {
+            "amount": amount(document.granted_cents)
+        }
+    if document.net_cents < 0:
+        yield _("To pay: %(amount)s €") % {"amount": amount(-document.net_cents)}
     else:
-        yield _("To receive: %(amount)s €") % {"amount": amount(draft.net_cents)}
+        yield _("To receive: %(amount)s €") % {"amount": amount(document.net_cents)}
 
 
 def amount(cents: int) -> str:

@@ -5,22 +5,25 @@ half up to the cent, once. What an institution's own servers answered to its own
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, Sum
 
 from billing.enums import OWED_LINES, AccountKind, LineKind, LineUnit, TransferReason
-from billing.models import PriceVersion, Statement, StatementLine, Transfer, UsageCharge
+from billing.models import NoteLine, PriceVersion, Statement, Transfer, UsageCharge
+from billing.models.statements import LineColumns
 from federation.catalogue.models import AIModel
 from federation.members.models import Institution
 from routing.core.pricing import MILLISECONDS
 
 NANO_PER_CENT = 10**7
+LINE_KEY = 16
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,17 @@ class Line:
         """The quantity in units of its price: seconds of audio, exactly."""
         quantity = Decimal(self.quantity)
         return quantity / MILLISECONDS if self.unit == LineUnit.AUDIO else quantity
+
+
+@dataclass(frozen=True)
+class CorrectionLine(Line):
+    """Of a credit note: all of those on one statement are rounded together."""
+
+    whole: int
+
+    @property
+    def cents(self) -> int:
+        return self.whole
 
 
 @dataclass(frozen=True)
@@ -91,6 +105,20 @@ def rounded(nano: int) -> int:
     return cents if nano >= 0 else -cents
 
 
+def keys_of(lines: Iterable[Line]) -> list[str]:
+    """Return for each line what finds it again, also in a draft whose quantities have grown meanwhile."""
+    seen: Counter[str] = Counter()
+    keys = []
+    for line in lines:
+        told = repr((
+            *(line.kind.value, line.other_name, line.model_name, str(line.origin_month)),
+            *(line.unit.value if line.unit else "", line.unit_nano),
+        ))  # fmt: skip
+        seen[told] += 1
+        keys.append(hashlib.sha256(f"{told}{seen[told]}".encode()).hexdigest()[:LINE_KEY])
+    return keys
+
+
 def drafts(month: date) -> list[Draft]:
     """Return everybody's for a month, by name; of whom nothing was charged has none."""
     charges = list(UsageCharge.objects.filter(booked_month=month, cost_nano__gt=0).order_by(
@@ -103,13 +131,13 @@ def drafts(month: date) -> list[Draft]:
         charge.serving_institution_id for charge in charges if charge.serving_institution_id
     }
     concerned |= corrections.keys()
-    grants = _grants()
+    left = grants()
     found = []
     for institution in Institution.objects.filter(pk__in=concerned).order_by("name", "pk"):
         lines = (*_lines(institution.pk, charges, named), *corrections.get(institution.pk, ()))
         if lines:
             draft = Draft(institution, lines, 0)
-            paid = max(0, min(draft.used_cents, grants.get(institution.pk, 0) // NANO_PER_CENT))
+            paid = max(0, min(draft.used_cents, left.get(institution.pk, 0) // NANO_PER_CENT))
             found.append(Draft(institution, lines, paid))
     return found
 
@@ -122,11 +150,11 @@ def draft_of(institution: Institution, month: date) -> Draft:
 
 def kept(statement: Statement) -> Draft:
     """Return a closed statement as what it was worked out as."""
-    lines = tuple(_line(row) for row in statement.lines.order_by("position"))
+    lines = tuple(line_of(row) for row in statement.lines.order_by("position"))
     return Draft(statement.institution, lines, statement.granted_cents)
 
 
-def _line(row: StatementLine) -> Line:
+def line_of(row: LineColumns) -> Line:
     return Line(
         kind=LineKind(row.kind),
         other_name=row.other_name,
@@ -137,6 +165,10 @@ def _line(row: StatementLine) -> Line:
         unit_nano=row.unit_nano,
         exact_nano=row.exact_nano,
     )
+
+
+def correction_of(row: LineColumns) -> CorrectionLine:
+    return CorrectionLine(**vars(line_of(row)), whole=row.cents)
 
 
 def _lines(own: UUID, charges: list[UsageCharge], named: _Named) -> Iterator[Line]:
@@ -192,15 +224,23 @@ def _names(charges: list[UsageCharge]) -> _Named:
 
 
 def _corrections(month: date) -> dict[UUID, tuple[Line, ...]]:
-    """Return what was taken back in a month of what institutions used and served, by institution."""
+    """Return what was corrected in a month of what institutions used and served, by institution.
+
+    What a credit note says to the institution is no line here, too.
+    """
     found: dict[UUID, tuple[Line, ...]] = {}
-    reversals = Transfer.objects.filter(booked_month=month, reason=TransferReason.REVERSAL)
+    reasons = (TransferReason.REVERSAL, TransferReason.CORRECTION)
+    reversals = Transfer.objects.filter(booked_month=month, reason__in=reasons)
     for account, kind, is_owed in (
         (AccountKind.CONSUMER, LineKind.CORRECTION_USED, True),
         (AccountKind.HOST, LineKind.CORRECTION_SERVED, False),
     ):
         for side, sign in (("credit", 1), ("debit", -1)):
-            rows = reversals.filter(**{f"{side}__kind": account}).order_by(f"{side}__institution")
+            noted = NoteLine.objects.filter(
+                transfer=OuterRef("pk"), note__institution=OuterRef(f"{side}__institution")
+            )
+            rows = reversals.filter(~Exists(noted), **{f"{side}__kind": account})
+            rows = rows.order_by(f"{side}__institution")
             sums = rows.values_list(f"{side}__institution").annotate(total=Sum("amount_nano"))
             for institution, total in sums:
                 amount = -sign * total if is_owed else sign * total
@@ -209,7 +249,7 @@ def _corrections(month: date) -> dict[UUID, tuple[Line, ...]]:
     return found
 
 
-def _grants() -> dict[UUID, int]:
+def grants() -> dict[UUID, int]:
     """Return what each institution has left of what it was granted, in nano-euros."""
     found: dict[UUID, int] = {}
     for side, sign in (("credit", 1), ("debit", -1)):

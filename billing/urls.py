@@ -4,7 +4,19 @@ from datetime import date
 
 from django.urls import path, register_converter
 
-from billing.views import accounts, budgets, invoices, prices, requests, statements
+from billing.views import (
+    accounts,
+    balance,
+    budgets,
+    contests,
+    files,
+    invoices,
+    notes,
+    prices,
+    requests,
+    statements,
+    years,
+)
 
 
 class MonthConverter:
@@ -19,7 +31,34 @@ class MonthConverter:
         return f"{value:%Y-%m}"
 
 
+class YearConverter:
+    """A year in an address."""
+
+    regex = r"20\d\d"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+    def to_url(self, value: int) -> str:
+        return str(value)
+
+
+class NumberConverter:
+    """The number of a document, such as 2026-00017."""
+
+    regex = r"20\d\d-\d{5,9}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+TABLES = ("csv", "xlsx")
 register_converter(MonthConverter, "month")
+register_converter(YearConverter, "year")
+register_converter(NumberConverter, "number")
 urlpatterns = [
     path("prices/", prices.prices, name="prices"),
     path("prices/fees/", prices.fees, name="fees"),
@@ -82,7 +121,53 @@ urlpatterns = [
             {"ending": ending},
             name=f"statement_{ending}",
         )
-        for ending in statements.TYPES
+        for ending in files.TYPES
+    ),
+    path("accounts/months/<month:month>/<slug:slug>/accept/", contests.accept, name="accept"),
+    path(
+        "accounts/months/<month:month>/<slug:slug>/contest/<slug:line_key>/",
+        contests.new_contest,
+        name="new_contest",
+    ),
+    path("accounts/contests/", contests.contests, name="contests"),
+    path("accounts/contests/<uuid:contest_id>/", contests.contest, name="contest"),
+    path(
+        "accounts/contests/<uuid:contest_id>/take-back/",
+        contests.take_contest_back,
+        name="take_contest_back",
+    ),
+    path("accounts/notes/", notes.notes, name="notes"),
+    path("accounts/notes/<number:number>/", notes.note, name="note"),
+    *(
+        path(
+            f"accounts/notes/<number:number>/{ending}/",
+            notes.note_file,
+            {"ending": ending},
+            name=f"note_{ending}",
+        )
+        for ending in files.TYPES
+    ),
+    path("accounts/years/", years.all_years, name="years"),
+    path("accounts/years/<year:year>/", years.year_costs, name="year_costs"),
+    path("accounts/years/<year:year>/post/", years.post_year, name="post_year"),
+    *(
+        path(
+            f"accounts/years/<year:year>/{ending}/",
+            years.year_file,
+            {"ending": ending},
+            name=f"year_{ending}",
+        )
+        for ending in TABLES
+    ),
+    path("accounts/balance/", balance.balance, name="balance"),
+    *(
+        path(
+            f"accounts/balance/{ending}/",
+            balance.balance_file,
+            {"ending": ending},
+            name=f"balance_{ending}",
+        )
+        for ending in TABLES
     ),
     path(
         "accounts/months/<month:month>/<slug:slug>/facturx/",

@@ -8,6 +8,8 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from billing.models import Contest
+from billing.policies import can_keep_accounts
 from billing.requests import requests_to_decide
 from federation.catalogue.models import AIModel, Proposal
 from federation.fleet.queries import networks_to_decide, servers_to_decide
@@ -33,19 +35,17 @@ class Waiting(NamedTuple):
 
 def waiting_for(user: User) -> list[Waiting]:
     """Return what `user` can decide now, without what there is none of: most is the federation's alone."""
-    found = [
-        Waiting(
-            _("Requests for more of a budget"),
-            len(requests_to_decide(user)),
-            reverse("budget_requests"),
-        )
-    ]
+    asked = len(requests_to_decide(user))
+    found = [Waiting(_("Requests for more of a budget"), asked, reverse("budget_requests"))]
+    if can_keep_accounts(user):
+        contested = Contest.objects.for_user(user).waiting().count()
+        found.append(Waiting(_("Contested lines to answer"), contested, reverse("contests")))
     if is_federation_admin(user):
-        found += _for_the_committee(user)
+        found += _of_the_committee(user)
     return [each for each in found if each.number]
 
 
-def _for_the_committee(user: User) -> list[Waiting]:
+def _of_the_committee(user: User) -> list[Waiting]:
     return [
         Waiting(_("Ballots that want your vote"), _unvoted(user), reverse("ballots")),
         Waiting(_("Candidates to put to the vote"), _candidates(user), reverse("members")),

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from billing.models import LONGEST_REASON, Transfer
 from billing.money import NANO, euros
 from billing.operations.ledger import LARGEST_GRANT_NANO, grant, reverse
+from billing.periods import paris_today
 from federation.members.models import Institution
 from federation.people.models import User
 
@@ -36,6 +37,36 @@ class MonthForm(forms.Form):
         if not self.is_valid():
             return None
         return parse_date(self.cleaned_data["month"])
+
+
+class SpanForm(forms.Form):
+    """Months from the first to the last, both included; the present year where nothing is asked."""
+
+    first = forms.ChoiceField(required=False, label=gettext_lazy("From"))
+    last = forms.ChoiceField(required=False, label=gettext_lazy("To"))
+
+    def __init__(self, asked: Mapping[str, str], *, months: list[date]) -> None:
+        this_month = paris_today().replace(day=1)
+        known = sorted({*months, this_month, this_month.replace(month=1)}, reverse=True)
+        named = [(f"{month:%Y-%m}", date_format(month, "F Y")) for month in known]
+        self._present = (this_month.replace(month=1), this_month)
+        usual = {
+            name: f"{month:%Y-%m}"
+            for name, month in zip(("first", "last"), self._present, strict=True)
+        }
+        super().__init__({**usual, **asked})
+        for name in ("first", "last"):
+            cast(forms.ChoiceField, self.fields[name]).choices = named
+
+    @property
+    def chosen(self) -> tuple[date, date]:
+        """The months asked for, in their order; those of this year for what is none."""
+        if not self.is_valid() or not all(self.cleaned_data.values()):
+            return self._present
+        first, last = sorted(
+            date.fromisoformat(f"{self.cleaned_data[n]}-01") for n in ("first", "last")
+        )
+        return first, last
 
 
 class ReasonForm(forms.Form):

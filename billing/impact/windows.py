@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from billing.impact.energy import Calibration, Instance, Tokens, decode_joules, prompt_joules
 from billing.impact.enums import Scope
+from billing.shares import proportional
 
 LEAST_WINDOWS = 60
 """Windows with work before a server's model is corrected by them: an hour of a minute each."""
@@ -66,24 +67,6 @@ def attribute(window: EnergyWindow, work: Sequence[int], local_work: int = 0) ->
         return Attribution((0,) * len(work), 0, window.measured_mj)
     *requests, local = proportional(window.measured_mj - window.idle_mj, [*work, local_work])
     return Attribution(tuple(requests), local, window.idle_mj)
-
-
-def proportional(total: int, weights: Sequence[int]) -> list[int]:
-    """Split `total` by weights into integers that sum to it exactly; what is left over goes to the largest remainders.
-
-    Each share is within 1 of its exact value, and a weight of 0 gets 0. Among equal remainders the first wins.
-    Raises `ValueError` on a weight below 0, or when all are 0 and something is to be split.
-    """
-    whole = sum(weights)
-    if min(weights, default=0) < 0 or total < 0 or (total and not whole):
-        raise ValueError(f"{total} cannot be split by {len(weights)} weights")
-    if not whole:
-        return [0] * len(weights)
-    shares = [total * weight // whole for weight in weights]
-    by_remainder = sorted(range(len(weights)), key=lambda i: -(total * weights[i] % whole))
-    for i in by_remainder[: total - sum(shares)]:
-        shares[i] += 1
-    return shares
 
 
 def work_of(instance: Instance, tokens: Tokens, batch_milli: int) -> int:

@@ -18,6 +18,7 @@ from billing.models.budgets import (
     Owner,
     holder_id,
 )
+from billing.models.contests import Acceptance, Contest
 from billing.models.invoices import (
     LONGEST_ORDER,
     MOST_DAYS,
@@ -33,6 +34,7 @@ from billing.models.ledger import (
     Transfer,
     UsageCharge,
 )
+from billing.models.notes import DocumentSeries, Note, NoteLine
 from billing.models.prices import (
     ALL_OF_IT,
     DEAREST_NANO,
@@ -66,6 +68,7 @@ from billing.models.rollups import (
 )
 from billing.models.scopes import ACCOUNTANTS, reads_all_accounts
 from billing.models.statements import Statement, StatementLine
+from billing.models.years import CostPool, YearShare
 
 __all__ = [
     "ACCOUNTANTS",
@@ -90,6 +93,7 @@ __all__ = [
     "UNITS",
     "USAGE_SOURCE_LABELS",
     "WAITS_MS",
+    "Acceptance",
     "Account",
     "AccountingPeriod",
     "Attempt",
@@ -101,6 +105,9 @@ __all__ = [
     "BudgetQuerySet",
     "BudgetRequest",
     "BudgetRequestQuerySet",
+    "Contest",
+    "CostPool",
+    "DocumentSeries",
     "FeeVersion",
     "Holder",
     "HolderQuerySet",
@@ -109,6 +116,8 @@ __all__ = [
     "Invoice",
     "InvoicingFacts",
     "Issuer",
+    "Note",
+    "NoteLine",
     "Owner",
     "PriceVersion",
     "Statement",
@@ -122,6 +131,7 @@ __all__ = [
     "UsageRecordQuerySet",
     "UsageSum",
     "UsageSumQuerySet",
+    "YearShare",
     "holder_id",
     "reads_all_accounts",
 ]

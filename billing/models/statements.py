@@ -19,6 +19,7 @@ from federation.people.models import User
 from federation.people.scope import institution_ids_for
 
 LONGEST_NAME = 200
+LONGEST_NUMBER = 16
 
 
 class StatementQuerySet(models.QuerySet["Statement"]):
@@ -43,6 +44,7 @@ class Statement(Row):
     granted_cents = models.BigIntegerField(_("paid by what it was granted"))
     net_cents = models.BigIntegerField(_("to receive, or to pay"))
     lines_hash = models.CharField("SHA-256", max_length=64)
+    number = models.CharField(_("number"), max_length=LONGEST_NUMBER, blank=True, db_default="")
 
     objects = StatementQuerySet.as_manager()
 
@@ -58,6 +60,9 @@ class Statement(Row):
                 condition=Q(net_cents=F("served_cents") - F("used_cents") + F("granted_cents")),
                 name="a_statement_adds_up",
             ),
+            models.UniqueConstraint(
+                fields=("number",), condition=~Q(number=""), name="a_number_is_given_once"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -69,17 +74,13 @@ class StatementLineQuerySet(models.QuerySet["StatementLine"]):
         return self.filter(statement__in=Statement.objects.for_user(user))
 
 
-class StatementLine(Row):
+class LineColumns(Row):
     """So many units at a price, exactly, and rounded half up to cents: the one place where money is rounded.
 
     Names stand as they were; a line without a unit is an amount (a fee, a correction). The quantity of audio is in
     milliseconds, its price that of a second.
     """
 
-    statement = models.ForeignKey(
-        Statement, models.PROTECT, related_name="lines", verbose_name=_("statement")
-    )
-    position = models.PositiveIntegerField(_("position"))
     kind = models.CharField(_("kind"), max_length=24, choices=LineKind.choices)
     other_name = models.CharField(_("other institution"), max_length=LONGEST_NAME, blank=True)
     model_name = models.CharField(_("model"), max_length=LONGEST_NAME, blank=True)
@@ -89,6 +90,16 @@ class StatementLine(Row):
     unit_nano = models.BigIntegerField(_("nano-euros a unit"), default=0)
     exact_nano = models.BigIntegerField(_("nano-euros"))
     cents = models.BigIntegerField(_("cents"))
+
+    class Meta:
+        abstract = True
+
+
+class StatementLine(LineColumns):
+    statement = models.ForeignKey(
+        Statement, models.PROTECT, related_name="lines", verbose_name=_("statement")
+    )
+    position = models.PositiveIntegerField(_("position"))
 
     objects = StatementLineQuerySet.as_manager()
 

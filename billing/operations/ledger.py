@@ -1,35 +1,22 @@
 """Writes to the ledger beyond what requests cost: grants, and reversals of what was wrong."""
 
-from datetime import date
-
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
-from django.db.models import Max
+from django.db import transaction
 from django.utils.translation import gettext as _
 
-from billing import posting
-from billing.enums import AccountKind, PeriodState, TransferReason
-from billing.models import Account, AccountingPeriod, Transfer, UsageRecord
-from billing.periods import following, paris_today
+from billing.enums import AccountKind, TransferReason
+from billing.models import Contest, Transfer, UsageRecord
+from billing.operations.entries import account, month_to_book, person
+from billing.operations.notes import credit, month_corrected, month_for_correction
 from billing.policies import check_keep_accounts
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.members.models import Institution
 from federation.members.policies import check_reason
-from federation.people.models import User
 from routing.core.ids import uuid7
 
 LARGEST_GRANT_NANO = 10**9 * 10_000_000
 """Ten million euros: a slip of the keyboard is larger."""
-
-
-def account(kind: AccountKind, institution: Institution | None = None) -> Account:
-    """Return the account, made when nothing was ever transferred to or from it."""
-    code = f"{kind.value}:{institution.pk}" if institution else kind.value
-    found, _made = Account.objects.get_or_create(
-        code=code, defaults={"kind": kind, "institution": institution}
-    )
-    return found
 
 
 @transaction.atomic
@@ -49,7 +36,7 @@ def grant(*, by: Actor, institution: Institution, amount_nano: int, reason: str)
         booked_month=month_to_book(),
         reason=TransferReason.GRANT,
         note=reason.strip(),
-        made_by=_person(by),
+        made_by=person(by),
     )
     record(
         by=by,
@@ -62,36 +49,49 @@ def grant(*, by: Actor, institution: Institution, amount_nano: int, reason: str)
 
 
 @transaction.atomic
-def reverse(*, by: Actor, transfer: Transfer, reason: str) -> Transfer:
-    """Take a transfer back by its contrary, booked in the month that is open; once, however often it is asked.
+def reverse(
+    *, by: Actor, transfer: Transfer, reason: str, contest: Contest | None = None
+) -> Transfer:
+    """Take a transfer back by its contrary; once, however often it is asked.
 
-    Raises `ValidationError` on one that is a reversal itself.
+    It is booked in the transfer's own month while that is not closed. Of a closed one it is booked in the first that is
+    open, and the institutions concerned get credit notes. Raises `ValidationError` on a reversal, on an adjustment
+    of a year, and when the year is settled.
     """
     check_keep_accounts(by)
     check_reason(reason)
     locked = Transfer.objects.select_for_update().get(pk=transfer.pk)
     if locked.reason == TransferReason.REVERSAL:
         raise ValidationError(_("A reversal is not reversed: transfer anew."), code="is_reversal")
+    if locked.reason == TransferReason.TRUE_UP:
+        raise ValidationError(
+            _("A year is settled once: its adjustments are not reversed."), code="is_true_up"
+        )
     if known := Transfer.objects.filter(reverses=locked).first():
         return known
+    _check_whole(locked)
+    corrected = month_corrected(locked)
     reversal = Transfer.objects.create(
         key=f"reversal:{locked.pk}",
         debit_id=locked.credit_id,
         credit_id=locked.debit_id,
         amount_nano=locked.amount_nano,
-        booked_month=month_to_book(),
+        booked_month=month_for_correction(corrected, locked),
         reason=TransferReason.REVERSAL,
         note=reason.strip(),
         reverses=locked,
-        made_by=_person(by),
+        made_by=person(by),
     )
+    credit(by=by, month=corrected, transfers=[reversal], reason=reason, contest=contest)
     record(by=by, verb="billing.reverse", obj=reversal, diff={"amount_nano": locked.amount_nano})
     return reversal
 
 
 @transaction.atomic
-def reverse_request(*, by: Actor, request: UsageRecord, reason: str) -> list[Transfer]:
-    """Take back what one request cost, and the fee on it: once, however often it is asked.
+def reverse_request(
+    *, by: Actor, request: UsageRecord, reason: str, contest: Contest | None = None
+) -> list[Transfer]:
+    """Take back what one request cost, and the fee on it: once, however often it is asked; booked as by `reverse`.
 
     Raises `ValidationError` when nothing was transferred for it, or when the transfers of its batch are reversed.
     """
@@ -109,47 +109,51 @@ def reverse_request(*, by: Actor, request: UsageRecord, reason: str) -> list[Tra
         TransferReason.USAGE: request.cost_nano - request.fee_nano,
         TransferReason.FEE: request.fee_nano,
     }
-    month, made = month_to_book(), []
-    for part, amount in parts.items():
-        if amount:
-            reversal, is_new = Transfer.objects.get_or_create(
-                key=f"reversal:{part.value}:{request.pk}",
-                defaults={
-                    "debit_id": of[part].credit_id,
-                    "credit_id": of[part].debit_id,
-                    "amount_nano": amount,
-                    "booked_month": month,
-                    "reason": TransferReason.REVERSAL,
-                    "note": reason.strip(),
-                    "made_by": _person(by),
-                },
-            )
-            made.append(reversal)
-            if is_new:
-                record(
-                    by=by,
-                    verb="billing.reverse",
-                    obj=reversal,
-                    diff={"request": request.pk, "amount_nano": amount},
-                )
+    keys = {part: f"reversal:{part.value}:{request.pk}" for part in parts}
+    if known := list(Transfer.objects.filter(key__in=keys.values()).order_by("-key")):
+        return known
+    corrected = next(iter(of.values())).booked_month
+    month = month_for_correction(corrected, *of.values())
+    made = [
+        Transfer.objects.create(
+            key=keys[part],
+            debit_id=of[part].credit_id,
+            credit_id=of[part].debit_id,
+            amount_nano=amount,
+            booked_month=month,
+            reason=TransferReason.REVERSAL,
+            note=reason.strip(),
+            made_by=person(by),
+        )
+        for part, amount in parts.items()
+        if amount
+    ]
+    credit(by=by, month=corrected, transfers=made, reason=reason, contest=contest, request=request)
+    for reversal in made:
+        record(
+            by=by,
+            verb="billing.reverse",
+            obj=reversal,
+            diff={"request": request.pk, "amount_nano": reversal.amount_nano},
+        )
     return made
 
 
-def month_to_book() -> date:
-    """Return the month in which a transfer of this moment is booked; until the transaction ends, none is closed."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [posting.LOCK])
-    this_month = paris_today().replace(day=1)
-    closed = AccountingPeriod.objects.filter(state=PeriodState.CLOSED)
-    last = closed.aggregate(last=Max("month"))["last"]
-    return max(this_month, following(last)) if last else this_month
+def _check_whole(transfer: Transfer) -> None:
+    """Raise `ValidationError` when a request that the transfer paid for is taken back already by itself."""
+    if transfer.posting_id is None:
+        return
+    begin = f"reversal:{transfer.reason}:"
+    keys = Transfer.objects.filter(key__startswith=begin).values_list("key", flat=True)
+    requests = [key.removeprefix(begin) for key in keys]
+    if UsageRecord.objects.filter(pk__in=requests, posting_id=transfer.posting_id).exists():
+        raise ValidationError(
+            _("A request that it paid for is taken back already: take back the others one by one."),
+            code="reversed",
+        )
 
 
 def _between(request: UsageRecord) -> str:
     """Return how the key of a posting's transfer ends that pays for this request (`billing.posting`)."""
     sides = (request.asking_institution_id, request.serving_institution_id, request.booked_month)
     return ":".join(str(side) for side in sides if side is not None)
-
-
-def _person(by: Actor) -> User | None:
-    return by if isinstance(by, User) else None

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from billing.enums import OWN_ACCOUNTS, AccountKind, TransferReason
 from billing.ledger import balances
 from billing.models import Budget, Transfer
-from billing.operations.ledger import account, month_to_book
+from billing.operations.entries import account, month_to_book
 from federation.access.models import Application, Limit
 from federation.fleet.models import Site, TechnicalForm
 from federation.journal.actors import Actor

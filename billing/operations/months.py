@@ -4,21 +4,21 @@ import hashlib
 from datetime import date
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from billing import posting
+from billing import mails
 from billing.enums import OWED_LINES, PERIOD_TRANSITIONS, AccountKind, PeriodState, TransferReason
 from billing.models import AccountingPeriod, Statement, StatementLine, Transfer, UsageCharge
-from billing.operations.ledger import account
+from billing.operations.entries import account, hold_the_books, person, settle
+from billing.operations.notes import next_number
 from billing.periods import paris_today
 from billing.policies import check_keep_accounts
 from billing.statements import NANO_PER_CENT, Draft, drafts
 from federation.journal.actors import Actor
 from federation.journal.operations import record
-from federation.people.models import User
 from federation.transitions import check_transition
 
 
@@ -45,8 +45,7 @@ def close_month(*, by: Actor, month: date) -> AccountingPeriod:
     is not in draft, or when an earlier month is not closed.
     """
     check_keep_accounts(by)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [posting.LOCK])
+    hold_the_books()
     period = _locked(month)
     if period.state == PeriodState.CLOSED:
         return period
@@ -54,7 +53,7 @@ def close_month(*, by: Actor, month: date) -> AccountingPeriod:
     _check_in_order(month)
     hashes = [_keep(period, draft) for draft in drafts(month)]
     period.state, period.closed_at = PeriodState.CLOSED, timezone.now()
-    period.closed_by = by if isinstance(by, User) else None
+    period.closed_by = person(by)
     period.statements_hash = hashlib.sha256("".join(hashes).encode()).hexdigest()
     period.save()
     record(
@@ -63,6 +62,7 @@ def close_month(*, by: Actor, month: date) -> AccountingPeriod:
         obj=period,
         diff={"statements": len(hashes), "hash": period.statements_hash},
     )
+    mails.tell_of_closing(period)
     return period
 
 
@@ -107,6 +107,7 @@ def _keep(period: AccountingPeriod, draft: Draft) -> str:
         granted_cents=draft.granted_cents,
         net_cents=draft.net_cents,
         lines_hash=draft.lines_hash,
+        number=next_number(paris_today()),
     )
     StatementLine.objects.bulk_create(
         StatementLine(
@@ -126,8 +127,11 @@ def _keep(period: AccountingPeriod, draft: Draft) -> str:
     )
     owed = sum(line.exact_nano for line in draft.lines if line.kind in OWED_LINES)
     earned = sum(line.exact_nano for line in draft.lines if line.kind not in OWED_LINES)
-    _settle(period, draft, AccountKind.CONSUMER, owed - draft.used_cents * NANO_PER_CENT)
-    _settle(period, draft, AccountKind.HOST, draft.served_cents * NANO_PER_CENT - earned)
+    for kind, nano in (
+        (AccountKind.CONSUMER, owed - draft.used_cents * NANO_PER_CENT),
+        (AccountKind.HOST, draft.served_cents * NANO_PER_CENT - earned),
+    ):
+        settle(draft.institution, kind, nano, key=str(period), month=period.month)
     if draft.granted_cents:
         Transfer.objects.create(
             key=f"grant_used:{period}:{draft.institution.pk}",
@@ -138,18 +142,3 @@ def _keep(period: AccountingPeriod, draft: Draft) -> str:
             reason=TransferReason.GRANT_USED,
         )
     return statement.lines_hash
-
-
-def _settle(period: AccountingPeriod, draft: Draft, kind: AccountKind, nano: int) -> None:
-    """Move what rounding adds to an account, or takes from it: the ledger then says what the statement does."""
-    if not nano:
-        return
-    own, rest = account(kind, draft.institution), account(AccountKind.ROUNDING)
-    Transfer.objects.create(
-        key=f"rounding:{period}:{draft.institution.pk}:{kind.value}",
-        debit=rest if nano > 0 else own,
-        credit=own if nano > 0 else rest,
-        amount_nano=abs(nano),
-        booked_month=period.month,
-        reason=TransferReason.ROUNDING,
-    )

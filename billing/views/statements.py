@@ -8,35 +8,32 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from billing import statement_files
 from billing.accounts import months
+from billing.documents import of_draft, of_statement
 from billing.enums import PeriodState
 from billing.invoicing.statement import asks_for_something, missing
 from billing.models import (
     ACCOUNTANTS,
     AccountingPeriod,
+    Contest,
     Invoice,
+    Note,
     Statement,
     reads_all_accounts,
 )
 from billing.operations.months import close_month, draft_month
 from billing.periods import paris_today
-from billing.policies import can_keep_accounts, can_tell_invoicing
-from billing.statements import Draft, draft_of, drafts, kept
+from billing.policies import can_keep_accounts, can_speak_for, can_tell_invoicing
+from billing.standing import TACIT_DAYS, standing_of, standings
+from billing.statements import Draft, draft_of, drafts, kept, keys_of
 from billing.views.accounts import accountant
+from billing.views.files import document_file
 from federation.members.models import Institution
 from federation.people.guards import freshly_confirmed, signed_in
 from federation.people.models import User
-
-TYPES = {
-    "pdf": "application/pdf",
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
 
 
 def is_over(month: date) -> bool:
@@ -67,10 +64,11 @@ def month_statements(request: HttpRequest, month: date) -> HttpResponse:
     """Everybody's statement of a month that the reader may see."""
     user = accountant(request)
     period = period_of(month)
+    drafts_read = [draft for draft in of_month(month) if may_read(user, draft.institution)]
     context = {
         "month": month,
         "period": period,
-        "drafts": [draft for draft in of_month(month) if may_read(user, draft.institution)],
+        "drafts": list(zip(drafts_read, standings(period, drafts_read), strict=True)),
         "may_keep": can_keep_accounts(user),
         "is_over": is_over(month),
     }
@@ -100,20 +98,30 @@ def move_month(request: HttpRequest, month: date, step: str) -> HttpResponse:
 @require_safe
 @login_required
 def statement(request: HttpRequest, month: date, slug: str) -> HttpResponse:
-    draft = _asked(request, month, slug)
-    user, institution = signed_in(request), draft.institution
+    """One institution's, with what was said to it and what corrects it."""
+    user = signed_in(request)
+    draft, row = _asked(request, month, slug)
+    period, institution = period_of(month), draft.institution
+    contests = Contest.objects.for_user(user).filter(month=month, institution=institution)
+    waiting = set(contests.waiting().values_list("line_key", flat=True))
+    keys = keys_of(draft.lines)
+    invoices = Invoice.objects.for_user(user).filter(statement=row).defer("content")
     context = {
         "month": month,
-        "period": period_of(month),
+        "period": period,
         "draft": draft,
-        "invoice": Invoice.objects.for_user(user)
-        .filter(statement__period__month=month, statement__institution=institution)
-        .defer("content")
-        .first(),
+        "statement": row,
+        "standing": standing_of(period, draft),
+        "lines": [(line, key, key in waiting) for line, key in zip(draft.lines, keys, strict=True)],
+        "contests": contests.select_related("made_by", "answered_by"),
+        "notes": Note.objects.for_user(user).filter(statement=row) if row else (),
+        "invoice": invoices.first() if row else None,
         "is_due": asks_for_something(draft),
         "missing": missing(institution),
         "may_keep": can_keep_accounts(user),
         "may_tell": can_tell_invoicing(user, institution),
+        "may_speak": can_speak_for(user, institution),
+        "days": TACIT_DAYS,
     }
     return render(request, "billing/statement.html", context)
 
@@ -121,22 +129,9 @@ def statement(request: HttpRequest, month: date, slug: str) -> HttpResponse:
 @require_safe
 @login_required
 def statement_file(request: HttpRequest, month: date, slug: str, ending: str) -> HttpResponse:
-    draft = _asked(request, month, slug)
-    language = get_language() or ""
-    match ending:
-        case "pdf":
-            is_draft = period_of(month).state != PeriodState.CLOSED
-            content = statement_files.pdf(draft, month, is_draft=is_draft, language=language)
-        case "xlsx":
-            content = statement_files.workbook(draft)
-        case _:
-            content = statement_files.csv(draft, language)
-    name = f"{slug}_{month:%Y-%m}.{ending}"
-    headers = {
-        "Content-Disposition": f'attachment; filename="{name}"',
-        "Cache-Control": "no-store",
-    }
-    return HttpResponse(content, content_type=TYPES[ending], headers=headers)
+    draft, row = _asked(request, month, slug)
+    document = of_statement(row) if row else of_draft(draft, month)
+    return document_file(document, ending, f"{slug}_{month:%Y-%m}")
 
 
 def period_of(month: date) -> AccountingPeriod:
@@ -155,13 +150,18 @@ def may_read(user: User, institution: Institution) -> bool:
     return reads_all_accounts(user) or institution.pk in user.institution_ids(*ACCOUNTANTS)
 
 
-def _asked(request: HttpRequest, month: date, slug: str) -> Draft:
-    """Return the statement asked for, closed or as it stands. Raises 404 on one that the reader may not see."""
-    user = signed_in(request)
+def institution_asked(user: User, slug: str) -> Institution:
+    """Return the institution. Raises 404 where the reader may not see its accounts."""
     institution = get_object_or_404(Institution, slug=slug)
     if not may_read(user, institution):
         raise Http404
+    return institution
+
+
+def _asked(request: HttpRequest, month: date, slug: str) -> tuple[Draft, Statement | None]:
+    """Return the statement asked for, and its row once it is closed. Raises 404 on one that the reader may not see."""
+    user = signed_in(request)
+    institution = institution_asked(user, slug)
     closed = Statement.objects.for_user(user).filter(period__month=month, institution=institution)
-    if found := closed.first():
-        return kept(found)
-    return draft_of(institution, month)
+    row = closed.select_related("period", "institution").first()
+    return (kept(row) if row else draft_of(institution, month)), row

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Model
 from django.urls import reverse
 
-from billing.models import Invoice
+from billing.models import Acceptance, Contest, CostPool, Invoice, Note
 from federation.access.models import ApiKey, Application
 from federation.catalogue.models import (
     AIModel,
@@ -91,6 +91,10 @@ KINDS: dict[str, _Kind] = {
         _Kind(Invitation, ("email",)),
         _Kind(User, ("name",)),
         _Kind(Invoice, ("number",)),
+        _Kind(Contest, ("month", "institution__short_name"), "contest"),
+        _Kind(Acceptance, ("month", "institution__short_name")),
+        _Kind(Note, ("number", "institution__short_name")),
+        _Kind(CostPool, ("year",)),
     )
 }
 REFERS: Mapping[str, str] = {

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_safe
 from billing.accounts import reads_accounts
 from billing.footprint import footprints, total
 from billing.periods import last_days
+from billing.policies import can_read_balance
 from billing.queries import (
     csv_rows,
     latest_requests,
@@ -85,6 +86,7 @@ def usage(request: HttpRequest) -> HttpResponse:
         "keys": keys[:MOST_KEYS],
         "other_keys": max(0, len(keys) - MOST_KEYS),
         "reads_accounts": reads_accounts(user),
+        "reads_balance": can_read_balance(user),
         "latest": latest_requests(user, period, LATEST, **narrow),
     }
     return render(request, "dashboards/usage.html", context)

@@ -4,7 +4,7 @@ A route that is neither here nor in `NO_PAGES` is a page that nobody has looked 
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from allauth.mfa.models import Authenticator
@@ -12,10 +12,19 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.urls import reverse
 from django.utils import timezone
 
-from billing.enums import BudgetWindow
-from billing.models import SINGLE, UNITS, Budget, PriceVersion, UsageRecord
+from billing.enums import BudgetWindow, PeriodState
+from billing.models import (
+    SINGLE,
+    UNITS,
+    AccountingPeriod,
+    Budget,
+    CostPool,
+    PriceVersion,
+    UsageRecord,
+)
 from billing.operations.budgets import set_budget
 from billing.periods import paris_today
+from billing.statements import draft_of, keys_of
 from federation.catalogue.models import AIModel
 from federation.fleet.enums import RunState
 from federation.fleet.models import ConformityRun, Deployment
@@ -55,6 +64,16 @@ NO_PAGES = {
     "statement_facturx": "a file",
     "issue_invoice": "a form's target",
     "take_fee_back": "a form's target",
+    "accept": "a form's target",
+    "take_contest_back": "a form's target",
+    "post_year": "a form's target",
+    "note_pdf": "a file",
+    "note_csv": "a file",
+    "note_xlsx": "a file",
+    "year_csv": "a file",
+    "year_xlsx": "a file",
+    "balance_csv": "a file",
+    "balance_xlsx": "a file",
     "journal_csv": "a file",
     "impact_calculation_csv": "a file",
     "impact_factors_csv": "a file",
@@ -112,6 +131,7 @@ NO_PAGES = {
 
 
 MONTH = paris_today().replace(day=1)
+CONTESTED = date(2024, 12, 1)
 LAST_MONTH = (MONTH - timedelta(days=1)).replace(day=1)
 
 
@@ -141,6 +161,7 @@ class Album:
         deprecate(self.leaving, successor=self.world.model)
         make_reports(self.world)
         self.held = hold_from_above(self.world)
+        CostPool.objects.create(year=2022, amount_cents=1_000_000, evidence="approved in March")
         self.passkey = set_factors(self.world.cast.rennes_dsi)
         writer = make_user("writer")
         self.draft = make_draft(writer, ANGERS)
@@ -198,6 +219,7 @@ class Album:
             *_plain("prices", "fees", "accounts", "transfers", "statements"),
             _at("statement", month=MONTH, slug="rennes"),
             _at("invoicing", slug="rennes"),
+            *self._of_documents(),
             _at("price", name=self.world.model.slug),
             _at("request", request_id=call.pk),
             *_plain("budgets", "new_budget"),
@@ -208,6 +230,20 @@ class Album:
             *_plain("account_email", "account_change_password", "account_logout"),
             *_plain("account_reauthenticate", "usersessions_list"),
             *self._of_factors(),
+        ]
+
+    def _of_documents(self) -> list[tuple[str, str]]:
+        """Of a month in draft with a line, contested or not, and a year that is settled."""
+        AccountingPeriod.objects.filter(month=CONTESTED).update(state=PeriodState.GRACE)
+        rennes = {"month": CONTESTED, "slug": "rennes"}
+        (line_key,) = keys_of(draft_of(self.world.cast.rennes, CONTESTED).lines)
+        return [
+            *_plain("contests", "notes", "years", "balance"),
+            _at("statement", **rennes),
+            _at("new_contest", **rennes, line_key=line_key),
+            _at("contest", contest_id=self.world.contest.pk),
+            _at("note", number=self.world.note.number),
+            _at("year_costs", year=2023),
         ]
 
     def _of_factors(self) -> list[tuple[str, str]]:
@@ -281,6 +317,9 @@ class Album:
             *_plain("prices", "fees", "accounts", "transfers", "grant", "statements", "issuer"),
             *(_at("month_statements", month=month) for month in (MONTH, LAST_MONTH)),
             _at("price", name=world.model.slug),
+            _at("contest", contest_id=world.contest.pk),
+            *_plain("contests", "years"),
+            *(_at("year_costs", year=year) for year in (2022, 2023)),
             _at("reverse_transfer", transfer_id=world.contribution.pk),
         ]
 

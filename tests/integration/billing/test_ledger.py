@@ -28,7 +28,8 @@ from billing.models import (
     UsageDay,
     UsageRecord,
 )
-from billing.operations.ledger import grant, month_to_book, reverse, reverse_request
+from billing.operations.entries import month_to_book
+from billing.operations.ledger import grant, reverse, reverse_request
 from billing.operations.prices import Units, set_fee, set_price, withdraw_price
 from billing.periods import paris_today
 from federation.journal.actors import CommandActor

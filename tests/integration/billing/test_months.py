@@ -154,17 +154,18 @@ def test_a_grant_pays_before_the_institution_does(market: Market) -> None:
     assert balance_of(AccountKind.ALLOCATION, statement) == 0
 
 
-def test_a_correction_stands_in_the_month_that_is_open(market: Market) -> None:
+def test_a_correction_stands_in_its_month_while_that_is_not_closed(market: Market) -> None:
     intake.store([market.asked(market.orleans, market.served[0])])
-    close(MARCH)
+    draft_month(by=OPERATOR, month=MARCH)
     record = UsageRecord.objects.get()
     reverse_request(by=OPERATOR, request=record, reason="nonsense")
-    this_month = paris_today().replace(day=1)
 
-    consumer, host = (draft_of(who, this_month) for who in (market.orleans, market.rennes))
+    consumer, host = (draft_of(who, MARCH) for who in (market.orleans, market.rennes))
 
-    assert [line.exact_nano for line in consumer.lines] == [-record.cost_nano]
-    assert [line.exact_nano for line in host.lines] == [-record.cost_nano]
+    assert sum(line.exact_nano for line in consumer.lines) == 0
+    assert consumer.lines[-1].exact_nano == host.lines[-1].exact_nano == -record.cost_nano
+    close_month(by=OPERATOR, month=MARCH)
+    assert findings() == []
 
 
 def test_a_month_that_is_not_over_is_not_drafted(market: Market) -> None:

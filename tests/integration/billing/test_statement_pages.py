@@ -11,6 +11,7 @@ import pytest
 from django.utils.translation import override
 
 from billing import intake, statement_files
+from billing.documents import of_draft
 from billing.enums import LineUnit, PeriodState
 from billing.models import AccountingPeriod, Statement
 from billing.operations.months import close_month, draft_month
@@ -133,12 +134,9 @@ def amounts_of(book: bytes) -> list[float]:
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-@pytest.mark.parametrize("is_draft", [True, False])
-def test_the_pdf_is_one(market: Market, language: str, *, is_draft: bool) -> None:
+def test_the_pdf_is_one(market: Market, language: str) -> None:
     with override(language):
-        content = statement_files.pdf(
-            draft_of(market.rennes, MARCH), MARCH, is_draft=is_draft, language=language
-        )
+        content = statement_files.pdf(of_draft(draft_of(market.rennes, MARCH), MARCH), language)
 
     assert content.startswith(b"%PDF-")
     assert content.rstrip().endswith(b"%%EOF")

@@ -14,13 +14,17 @@ from billing.enums import BudgetLevel
 from billing.models import (
     Budget,
     BudgetRequest,
+    Contest,
+    CostPool,
     FeeVersion,
     Holder,
+    Note,
     PriceVersion,
     Statement,
     Transfer,
     UsageRecord,
 )
+from billing.statements import draft_of, keys_of
 from federation.access.clients import CLIENTS
 from federation.access.models import ApiKey, Application, Trial
 from federation.catalogue.models import AIModel, Alias, Proposal
@@ -63,6 +67,7 @@ DEPARTMENTS = {
 }
 ACCOUNTANTS = frozenset({"rennes_dsi", "reims_dsi"})
 A_MONTH = date(2026, 1, 1)
+CONTESTED = date(2024, 12, 1)
 EVERYBODY = frozenset().union(*MEMBERS.values(), {"intruder"})
 NOBODY = frozenset[str]()
 
@@ -323,6 +328,28 @@ def of_invoices(world: World) -> list[Target]:
     ]
 
 
+def of_lines(world: World) -> list[Target]:
+    """A line of its statement is contested by its IT department alone."""
+    targets = []
+    for place in Institution.objects.filter(slug__in=("rennes", "reims")):
+        (line_key,) = keys_of(draft_of(place, CONTESTED).lines)
+        address = {"month": CONTESTED, "slug": place.slug, "line_key": line_key}
+        targets.append(Target(address, DEPARTMENTS[place.slug], DEPARTMENTS[place.slug]))
+    return targets
+
+
+def of_notes(world: World) -> list[Target]:
+    return [
+        Target({"number": note.number}, DEPARTMENTS[note.institution.slug], NOBODY)
+        for note in Note.objects.all()
+    ]
+
+
+def of_years(world: World) -> list[Target]:
+    """Whoever reads accounts reads what is settled."""
+    return [Target({"year": pool.year}, ACCOUNTANTS, NOBODY) for pool in CostPool.objects.all()]
+
+
 def of_keys_of_institutions(world: World) -> list[Target]:
     places = Institution.objects.exclude(slug="nantes")
     return [
@@ -406,6 +433,19 @@ RECIPES: dict[str, Recipe] = {
     ),
     "invoicing": of_invoicing,
     **dict.fromkeys(["statement_facturx", "issue_invoice"], of_invoices),
+    "accept": lambda world: [
+        target._replace(writers=target.readers) for target in of_statements(world)
+    ],
+    "new_contest": of_lines,
+    "contest": read_only(
+        of_departments(Contest.objects.all, "contest_id", lambda row: row.institution.slug)
+    ),
+    "take_contest_back": of_departments(
+        Contest.objects.all, "contest_id", lambda row: row.institution.slug
+    ),
+    **dict.fromkeys(["note", "note_pdf", "note_csv", "note_xlsx"], of_notes),
+    **dict.fromkeys(["year_costs", "year_csv", "year_xlsx"], of_years),
+    "post_year": read_only(lambda world: [t._replace(readers=NOBODY) for t in of_years(world)]),
     "month_statements": lambda world: [Target({"month": A_MONTH}, ACCOUNTANTS, NOBODY)],
     **dict.fromkeys(
         ["draft_month", "close_month"], lambda world: [Target({"month": A_MONTH}, NOBODY, NOBODY)]

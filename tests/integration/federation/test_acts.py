@@ -8,13 +8,16 @@ from django.core.exceptions import PermissionDenied
 
 from billing.operations import (
     budgets,
+    contests,
     invoices,
     ledger,
     merging,
     months,
+    notes,
     prices,
     requests,
     retention,
+    years,
 )
 from federation.access import keyring, trials
 from federation.access import operations as access
@@ -71,7 +74,7 @@ OF_ONES_OWN = {
     *("choose_language", "accept_charter", "accept_invitation", "begin_candidacy"),
     *("describe_institution", "describe_part", "name_contacts", "submit_candidacy"),
     *("withdraw_candidacy", "sign_agreement", "draw_up", "move", "admit_if_settled"),
-    *("enter", "note_stage", "adopt_by_ballot", "ask_for_more", "forget_people"),
+    *("enter", "note_stage", "adopt_by_ballot", "ask_for_more", "forget_people", "credit"),
 }
 """Everybody's own affair, tried below and in `tests/integration/members`; and steps of other operations."""
 PEOPLE = ("admin", "auditor", "rennes_dsi", "rennes_user", "reims_dsi", "orleans_user", "intruder")
@@ -146,7 +149,8 @@ def test_nobody_writes_in_a_candidacy_of_others(world: World) -> None:
 
 
 MODULES: tuple[ModuleType, ...] = (
-    *(budgets, invoices, ledger, merging, months, prices, requests, retention),
+    *(budgets, contests, invoices, ledger, merging, months, notes, prices, requests, retention),
+    years,
     *(access, keyring, trials, members, people),
     *(registering, proposals, life, notices, aliases, minimum, routing, facts),
     *(agreements, ballots, candidacies, invitations, leaving, teams, texts),

@@ -21,7 +21,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from billing.models import BudgetRequest, UsageRecord
+from billing.models import BudgetRequest, Contest, UsageRecord
 from federation.access.models import ApiKey, Application
 from federation.catalogue.models import Proposal
 from federation.catalogue.operations.proposals import propose_model
@@ -109,6 +109,8 @@ def _mark_what_is_asked() -> None:
         _write(application, name=f"{application.name} {mark(application.institution.slug)}")
     for key in ApiKey.objects.all():
         _write(key, name=mark(key.application.institution.slug))
+    for contest in Contest.objects.all():
+        _write(contest, reason=mark(contest.institution.slug))
 
 
 def _mark_what_serves() -> None:

@@ -17,8 +17,21 @@ from django.db import IntegrityError, transaction
 from django.db.models import Model
 from django.utils import timezone
 
-from billing.enums import PERIOD_TRANSITIONS, REQUEST_TRANSITIONS, PeriodState, RequestState
-from billing.models import AccountingPeriod, BudgetRequest
+from billing.enums import (
+    CONTEST_TRANSITIONS,
+    PERIOD_TRANSITIONS,
+    REQUEST_TRANSITIONS,
+    ContestState,
+    PeriodState,
+    RequestState,
+)
+from billing.models import AccountingPeriod, BudgetRequest, Contest
+from billing.operations.contests import (
+    Remedy,
+    reject_contest,
+    uphold_contest,
+    withdraw_contest,
+)
 from billing.operations.months import close_month, draft_month
 from billing.operations.requests import (
     approve_request,
@@ -219,6 +232,27 @@ def test_a_request_for_more_moves_along_its_table_only(world: World) -> None:
     assert moves(rows, REQUEST_TRANSITIONS, prepare, act) == allowed(REQUEST_TRANSITIONS)
 
 
+def test_a_contest_moves_along_its_table_only(world: World) -> None:
+    rows = Contest.objects.filter(pk=world.contest.pk)
+
+    def prepare(state: ContestState) -> None:
+        rows.update(state=state, answered_at=timezone.now() if state.value != "open" else None)
+
+    acts: dict[ContestState, Callable[[Contest], object]] = {
+        ContestState.UPHELD: lambda row: uphold_contest(
+            by=OPERATOR, contest=row, answer="yes", remedy=Remedy(amount_nano=1)
+        ),
+        ContestState.REJECTED: lambda row: reject_contest(by=OPERATOR, contest=row, answer="no"),
+        ContestState.WITHDRAWN: lambda row: withdraw_contest(by=OPERATOR, contest=row),
+    }
+
+    def act(state: ContestState) -> None:
+        if state in acts:
+            acts[state](rows.get())
+
+    assert moves(rows, CONTEST_TRANSITIONS, prepare, act) == allowed(CONTEST_TRANSITIONS)
+
+
 TRIED: dict[str, tuple[type[Model], str, Callable[[World], None]]] = {
     "Membership": (Membership, "state", test_states.test_a_membership_moves_along_its_table_only),
     "Agreement": (Agreement, "state", test_states.test_an_agreement_moves_along_its_table_only),
@@ -232,6 +266,7 @@ TRIED: dict[str, tuple[type[Model], str, Callable[[World], None]]] = {
     "Run": (ConformityRun, "state", test_a_run_moves_along_its_table_only),
     "Request": (BudgetRequest, "state", test_a_request_for_more_moves_along_its_table_only),
     "Period": (AccountingPeriod, "state", test_a_month_moves_along_its_table_only),
+    "Contest": (Contest, "state", test_a_contest_moves_along_its_table_only),
     "Deployment": (Deployment, "state", test_a_deployment_moves_along_its_table_only),
 }
 """Where a table's states are kept, and the test that tries its pairs."""

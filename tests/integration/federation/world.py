@@ -8,19 +8,33 @@ from datetime import date, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from billing.enums import BudgetWindow, PeriodState
+from billing.enums import (
+    AccountKind,
+    BudgetWindow,
+    DocumentKind,
+    LineKind,
+    PeriodState,
+    TransferReason,
+)
 from billing.models import (
     AccountingPeriod,
     Budget,
     BudgetRequest,
+    Contest,
+    CostPool,
+    DocumentSeries,
     FeeVersion,
     Holder,
     Invoice,
+    Note,
+    NoteLine,
     PriceVersion,
     Statement,
     Transfer,
+    YearShare,
 )
 from billing.operations.budgets import set_budget
+from billing.operations.entries import account
 from billing.operations.ledger import grant
 from billing.operations.prices import Units, set_fee, set_price
 from billing.operations.requests import ask_for_more
@@ -123,6 +137,9 @@ class World:
     fee: FeeVersion
     contribution: Transfer
     """Of Rennes: what it is granted."""
+    contest: Contest
+    """Of Rennes, as is the note; others are of Reims. Both have a line in the statement of December 2024."""
+    note: Note
     trial: Trial
     """Of the user's key at Rennes, for a model on trial that Rennes serves."""
 
@@ -298,6 +315,62 @@ def make_accounts(cast: Cast, model: AIModel) -> tuple[PriceVersion, FeeVersion,
     return price, fees[-1], grants[-1]
 
 
+def make_documents(cast: Cast) -> tuple[Contest, Note]:
+    """For Reims and Rennes a line that is contested, and the adjustment of a year in which nothing was used."""
+    december = date(2024, 12, 1)
+    pool = CostPool.objects.create(
+        year=2023, amount_cents=0, evidence="approved", posted_at=timezone.now()
+    )
+    DocumentSeries.objects.create(year=2024, last=2)
+    nothing = dict.fromkeys(("used_cents", "served_cents", "granted_cents", "net_cents"), 0)
+    shares = ("used_nano", "billed_cents", "final_cents", "served_nano", "paid_cents")
+    for number, place in enumerate((cast.reims, cast.rennes), start=1):
+        Transfer.objects.create(
+            key=f"correction:{place.slug}",
+            debit=account(AccountKind.FEE),
+            credit=account(AccountKind.HOST, place),
+            amount_nano=10**10,
+            booked_month=december,
+            reason=TransferReason.CORRECTION,
+        )
+        contest = Contest.objects.create(
+            institution=place,
+            month=december,
+            line_key="0",
+            kind=LineKind.USED,
+            exact_nano=10**9,
+            cents=100,
+            reason="too much",
+        )
+        YearShare.objects.create(
+            pool=pool, institution=place, earned_cents=0, **dict.fromkeys(shares, 0)
+        )
+        note = Note.objects.create(
+            kind=DocumentKind.TRUE_UP,
+            number=f"2024-{number:05d}",
+            institution=place,
+            pool=pool,
+            booked_month=december,
+            issued_on=date(2024, 12, 3),
+            reason="2023",
+            lines_hash="0",
+            **nothing,
+        )
+        NoteLine.objects.create(
+            note=note, position=1, kind=LineKind.YEAR_USED, exact_nano=0, cents=0
+        )
+    return contest, note
+
+
+def make_limits(cast: Cast, application: Application, users_application: Application) -> Limit:
+    """Return that of the application."""
+    measure = Measure.REQUESTS_PER_MINUTE
+    for institution in (cast.rennes, cast.reims):
+        set_limit(by=OPERATOR, owner=institution, measure=measure, most=600)
+    set_limit(by=OPERATOR, owner=users_application.keys.get(), measure=measure, most=6)
+    return set_limit(by=OPERATOR, owner=application, measure=measure, most=60)
+
+
 def make_world() -> World:
     """What is named is Rennes's; Reims serves and asks as well, Orléans asks."""
     cast = make_cast()
@@ -322,10 +395,7 @@ def make_world() -> World:
         make_application(cast.orleans, cast.orleans_user),
     ):
         make_key(other)
-    measure = Measure.REQUESTS_PER_MINUTE
-    for institution in (cast.rennes, cast.reims):
-        set_limit(by=OPERATOR, owner=institution, measure=measure, most=600)
-    set_limit(by=OPERATOR, owner=users_application.keys.get(), measure=measure, most=6)
+    limit = make_limits(cast, application, users_application)
     make_announcements(cast, model, proposed)
     draft = make_form(cast.rennes, site, model)
     make_form(cast.reims, make_site(cast.reims), model)
@@ -336,12 +406,15 @@ def make_world() -> World:
         check_name="dns", verdict="ok", finding="resolved", milliseconds=1
     )
     price, fee, contribution = make_accounts(cast, model)
+    contest, note = make_documents(cast)
     maintenance = make_maintenances(deployment, at_reims)
     budgets = make_budgets(cast, users_application.keys.get(), model)
     return World(
         price=price,
         fee=fee,
         contribution=contribution,
+        contest=contest,
+        note=note,
         draft=draft,
         form=form,
         run=run,
@@ -361,7 +434,7 @@ def make_world() -> World:
         users_application=users_application,
         key=key,
         guest_rules=set_guest_rules(by=OPERATOR, server=deployment.server),
-        limit=set_limit(by=OPERATOR, owner=application, measure=measure, most=60),
+        limit=limit,
         candidacy=candidate,
         agreement=agreement,
         ballot=ballot,

@@ -5,10 +5,25 @@ from typing import Any
 
 from django.utils import timezone
 
-from billing.enums import BudgetWindow, LineKind, PeriodState, RequestState, VatStatus
-from billing.models import AccountingPeriod, BudgetRequest, Statement, UsageRecord
+from billing.enums import (
+    BudgetWindow,
+    ContestState,
+    LineKind,
+    PeriodState,
+    RequestState,
+    VatStatus,
+)
+from billing.models import (
+    AccountingPeriod,
+    BudgetRequest,
+    Contest,
+    CostPool,
+    Statement,
+    UsageRecord,
+)
 from billing.operations import (
     budgets,
+    contests,
     invoices,
     ledger,
     merging,
@@ -16,7 +31,9 @@ from billing.operations import (
     prices,
     requests,
     retention,
+    years,
 )
+from billing.statements import Draft, draft_of, keys_of
 from federation.journal.actors import Actor
 from routing.core.enums import BudgetUnit
 from tests.integration.federation.acts.who import ADMIN, NOBODY, RENNES_DSI, Acts
@@ -84,6 +101,39 @@ def _anonymise(world: World, by: Actor) -> object:
     return retention.anonymise(by=by, today=date(2030, 1, 1))
 
 
+RENNES = frozenset({"rennes_dsi"})
+"""The institution's own word: not even the federation's administrators have it."""
+CONTESTED = date(2024, 12, 1)
+
+
+def _drafted(world: World) -> Draft:
+    """The statement of Rennes that has a line."""
+    AccountingPeriod.objects.filter(month=CONTESTED).update(state=PeriodState.GRACE)
+    return draft_of(world.cast.rennes, CONTESTED)
+
+
+def _contest(world: World, by: Actor) -> object:
+    (key,) = keys_of(_drafted(world).lines)
+    return contests.contest_line(
+        by=by, institution=world.cast.rennes, month=CONTESTED, line_key=key, reason="too much"
+    )
+
+
+def _accept(world: World, by: Actor) -> object:
+    lines_hash = _drafted(world).lines_hash
+    Contest.objects.update(state=ContestState.REJECTED, answered_at=timezone.now())
+    return contests.accept_statement(
+        by=by, institution=world.cast.rennes, month=CONTESTED, lines_hash=lines_hash
+    )
+
+
+def _settle(world: World, by: Actor) -> object:
+    closed = {"state": PeriodState.CLOSED, "closed_at": timezone.now(), "statements_hash": "0"}
+    AccountingPeriod.objects.create(month=date(2022, 12, 1), **closed)
+    pool = CostPool.objects.create(year=2022, amount_cents=0, evidence="nothing")
+    return years.post_true_up(by=by, pool=pool)
+
+
 ACTS: Acts = {
     "set_issuer": (ADMIN, lambda w, by: invoices.set_issuer(by=by, facts=ISSUER)),
     "tell_invoicing": (RENNES_DSI, _tell),
@@ -118,6 +168,27 @@ ACTS: Acts = {
         lambda w, by: requests.withdraw_request(by=by, asked=w.asked),
     ),
     "fall_back": (NOBODY, _fall_back),
+    "contest_line": (RENNES, _contest),
+    "withdraw_contest": (
+        RENNES,
+        lambda w, by: contests.withdraw_contest(by=by, contest=w.contest),
+    ),
+    "accept_statement": (RENNES, _accept),
+    "reject_contest": (
+        ADMIN,
+        lambda w, by: contests.reject_contest(by=by, contest=w.contest, answer="it is right"),
+    ),
+    "uphold_contest": (
+        ADMIN,
+        lambda w, by: contests.uphold_contest(
+            by=by, contest=w.contest, answer="it is wrong", remedy=contests.Remedy(amount_nano=1)
+        ),
+    ),
+    "set_cost_pool": (
+        ADMIN,
+        lambda w, by: years.set_cost_pool(by=by, year=2022, amount_cents=1, evidence="approved"),
+    ),
+    "post_true_up": (ADMIN, _settle),
     "draft_month": (ADMIN, lambda w, by: months.draft_month(by=by, month=date(2024, 12, 1))),
     "close_month": (ADMIN, _close),
     "set_price": (

@@ -84,6 +84,14 @@ ACTS: Acts = {
         RENNES_DSI,
         lambda w, by: servers.limit_server(by=by, server=w.server, max_parallel=3),
     ),
+    "describe_machine": (
+        RENNES_DSI,
+        lambda w, by: servers.describe_machine(
+            by=by,
+            server=w.server,
+            machine=servers.Machine(gpu_type="L40S", gpu_count=2, pue=None, grid="FRA"),
+        ),
+    ),
     "change_engine": (
         RENNES_DSI,
         lambda w, by: servers.change_engine(by=by, server=w.server, engine=Engine.LMDEPLOY),

@@ -1,0 +1,86 @@
+"""What every write to the ledger needs: accounts, the month that it is booked in, and what rounding moves."""
+
+from datetime import date
+
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from billing import posting
+from billing.enums import AccountKind, PeriodState, TransferReason
+from billing.models import Account, AccountingPeriod, CostPool, Transfer
+from billing.periods import following, paris_today
+from federation.journal.actors import Actor
+from federation.members.models import Institution
+from federation.people.models import User
+
+
+def account(kind: AccountKind, institution: Institution | None = None) -> Account:
+    """Return the account, made when nothing was ever transferred to or from it."""
+    code = f"{kind.value}:{institution.pk}" if institution else kind.value
+    found, _made = Account.objects.get_or_create(
+        code=code, defaults={"kind": kind, "institution": institution}
+    )
+    return found
+
+
+def hold_months() -> None:
+    """Until the transaction ends, no month is closed and no year settled; many hold them at once."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [posting.LOCK])
+
+
+def hold_the_books() -> None:
+    """Until the transaction ends, nobody else books anything: batches of requests wait, and corrections."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [posting.LOCK])
+
+
+def month_to_book() -> date:
+    """Return the month in which a transfer of this moment is booked; until the transaction ends, none is closed."""
+    hold_months()
+    return first_open_month()
+
+
+def first_open_month() -> date:
+    """Return the same, to who holds the months or the books already."""
+    this_month = paris_today().replace(day=1)
+    closed = AccountingPeriod.objects.filter(state=PeriodState.CLOSED)
+    last = closed.aggregate(last=Max("month"))["last"]
+    return max(this_month, following(last)) if last else this_month
+
+
+def is_closed(month: date) -> bool:
+    return AccountingPeriod.objects.filter(month=month, state=PeriodState.CLOSED).exists()
+
+
+def check_year_is_open(month: date) -> None:
+    """Raise `ValidationError` once the exact costs of the month's year are shared out: it then stays as it is."""
+    if CostPool.objects.filter(year=month.year, posted_at__isnull=False).exists():
+        raise ValidationError(
+            _("The costs of %(year)s are shared out: nothing of that year is corrected any more.")
+            % {"year": month.year},
+            code="settled",
+        )
+
+
+def settle(
+    institution: Institution, kind: AccountKind, nano: int, *, key: str, month: date
+) -> None:
+    """Move what rounding adds to an account, or takes from it: the ledger then says what the document does."""
+    if not nano:
+        return
+    own, rest = account(kind, institution), account(AccountKind.ROUNDING)
+    Transfer.objects.create(
+        key=f"rounding:{key}:{institution.pk}:{kind.value}",
+        debit=rest if nano > 0 else own,
+        credit=own if nano > 0 else rest,
+        amount_nano=abs(nano),
+        booked_month=month,
+        reason=TransferReason.ROUNDING,
+    )
+
+
+def person(by: Actor) -> User | None:
+    return by if isinstance(by, User) else None

@@ -1,0 +1,34 @@
+"""A document, or a table, as the answer to a request for a file."""
+
+from django.http import HttpResponse
+from django.utils.translation import get_language
+
+from billing import statement_files
+from billing.documents import Document
+
+TYPES = {
+    "pdf": "application/pdf",
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+def document_file(document: Document, ending: str, name: str) -> HttpResponse:
+    """Return it in the reader's language, under `name` and its ending."""
+    language = get_language() or ""
+    match ending:
+        case "pdf":
+            content = statement_files.pdf(document, language)
+        case "xlsx":
+            content = statement_files.workbook(document)
+        case _:
+            content = statement_files.csv(document, language)
+    return attached(content, ending, name)
+
+
+def attached(content: bytes, ending: str, name: str) -> HttpResponse:
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}.{ending}"',
+        "Cache-Control": "no-store",
+    }
+    return HttpResponse(content, content_type=TYPES[ending], headers=headers)

@@ -1,0 +1,45 @@
+"""Credit notes and adjustments of a year: a list, each as a page and as files."""
+
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from billing.documents import of_note
+from billing.models import Note
+from billing.views.accounts import PAGE, accountant
+from billing.views.files import document_file
+from federation.people.guards import signed_in
+
+RELATED = ("institution", "statement__period", "statement__institution", "pool", "contest")
+
+
+@require_safe
+@login_required
+def notes(request: HttpRequest) -> HttpResponse:
+    """Those of the institutions whose accounts one reads, the newest first."""
+    user = accountant(request)
+    rows = Note.objects.for_user(user).select_related(*RELATED).order_by("-pk")
+    page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
+    return render(request, "billing/notes.html", {"page": page})
+
+
+@require_safe
+@login_required
+def note(request: HttpRequest, number: str) -> HttpResponse:
+    row = _asked(request, number)
+    return render(request, "billing/note.html", {"note": row, "document": of_note(row)})
+
+
+@require_safe
+@login_required
+def note_file(request: HttpRequest, number: str, ending: str) -> HttpResponse:
+    row = _asked(request, number)
+    return document_file(of_note(row), ending, f"{row.institution.slug}_{row.number}")
+
+
+def _asked(request: HttpRequest, number: str) -> Note:
+    """Return the document. Raises 404 on one that the reader may not see."""
+    visible = Note.objects.for_user(signed_in(request)).select_related(*RELATED)
+    return get_object_or_404(visible, number=number)

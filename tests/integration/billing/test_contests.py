@@ -1,0 +1,447 @@
+"""A line is contested and answered: drafts are put right in place, closed statements by credit notes alone."""
+
+import random
+from collections.abc import Iterator
+from datetime import date, timedelta
+from importlib import import_module
+
+import pytest
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+from django.utils.translation import override
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from billing import intake
+from billing.documents import of_note, of_statement
+from billing.enums import AccountKind, ContestState, LineKind
+from billing.ledger import balances, findings
+from billing.models import (
+    Acceptance,
+    AccountingPeriod,
+    Contest,
+    Note,
+    Statement,
+    Transfer,
+    UsageRecord,
+)
+from billing.operations.contests import (
+    Remedy,
+    accept_statement,
+    contest_line,
+    reject_contest,
+    uphold_contest,
+    withdraw_contest,
+)
+from billing.operations.ledger import grant, reverse, reverse_request
+from billing.operations.months import close_month, draft_month
+from billing.periods import paris_today
+from billing.standing import TACIT_DAYS, standing_of
+from billing.statements import NANO_PER_CENT, draft_of, kept, keys_of
+from federation.members.models import Institution
+from federation.people.enums import Role
+from federation.people.models import Mail, User
+from tests.integration.billing.market import Market
+from tests.integration.federation.crowd import at_once
+from tests.support.factories import OPERATOR, make_institution, make_user
+
+pytestmark = pytest.mark.django_db
+MARCH = date(2026, 3, 1)
+THIS_MONTH = paris_today().replace(day=1)
+
+
+@pytest.fixture(autouse=True)
+def _reasons_in_english() -> Iterator[None]:
+    with override("en"):
+        yield
+
+
+@pytest.fixture
+def market() -> Market:
+    found = Market()
+    fill(found)
+    return found
+
+
+@pytest.fixture
+def dsi(market: Market) -> User:
+    return make_user("dsi", Role.MEMBER_FINANCE, institution=market.orleans)
+
+
+def fill(market: Market) -> None:
+    """Orléans used 12.34 € at Rennes's, in requests of 10 cents and one of 4."""
+    requests = [
+        market.asked(
+            market.orleans,
+            market.served[0],
+            prompt_tokens=tokens,
+            cached_tokens=0,
+            completion_tokens=0,
+        )
+        for tokens in (*[1_000_000] * 5, 400_000)
+    ]
+    intake.store(requests)
+
+
+def draft() -> None:
+    draft_month(by=OPERATOR, month=MARCH)
+
+
+def close() -> None:
+    draft()
+    close_month(by=OPERATOR, month=MARCH)
+
+
+def contest(by: object, institution: Institution, position: int = 0) -> Contest:
+    row = Statement.objects.filter(institution=institution, period_id=MARCH).first()
+    lines = (kept(row) if row else draft_of(institution, MARCH)).lines
+    return contest_line(
+        by=by,  # type: ignore[arg-type]
+        institution=institution,
+        month=MARCH,
+        line_key=keys_of(lines)[position],
+        reason="we were not there",
+    )
+
+
+def balance(kind: AccountKind, institution: Institution) -> int:
+    return balances().get(f"{kind.value}:{institution.pk}", 0)
+
+
+def test_what_is_contested_in_a_draft_is_put_right_in_the_draft(market: Market, dsi: User) -> None:
+    draft()
+    made = contest(dsi, market.orleans)
+
+    uphold_contest(
+        by=OPERATOR,
+        contest=made,
+        answer="counted twice",
+        remedy=Remedy(amount_nano=20 * NANO_PER_CENT, other=market.rennes),
+    )
+
+    assert Transfer.objects.get(reason="correction").booked_month == MARCH
+    assert not Note.objects.exists()
+    close_month(by=OPERATOR, month=MARCH)
+    statement = Statement.objects.get(institution=market.orleans)
+    assert (statement.used_cents, statement.net_cents) == (34, -34)
+    assert Statement.objects.get(institution=market.rennes).served_cents == 34
+    assert findings() == []
+
+
+def test_a_closed_statement_stays_and_both_get_a_credit_note(market: Market, dsi: User) -> None:
+    close()
+    before = {row.pk: of_statement(row) for row in Statement.objects.all()}
+    made = contest(dsi, market.orleans)
+
+    record = UsageRecord.objects.filter(prompt_tokens=1_000_000).first()
+    assert record is not None
+    uphold_contest(by=OPERATOR, contest=made, answer="nonsense", remedy=Remedy(request=record))
+
+    assert {row.pk: of_statement(row) for row in Statement.objects.all()} == before
+    consumer, host = (Note.objects.get(institution=who) for who in (market.orleans, market.rennes))
+    assert (consumer.used_cents, consumer.net_cents) == (-10, 10)
+    assert (host.served_cents, host.net_cents) == (-10, -10)
+    document = of_note(consumer)
+    assert document.refers_to is not None
+    statement = Statement.objects.get(institution=market.orleans)
+    assert document.refers_to.number == statement.number
+    assert document.refers_to.lines_hash == statement.lines_hash
+    assert consumer.contest == made
+    assert balance(AccountKind.CONSUMER, market.orleans) == -44 * NANO_PER_CENT
+    assert draft_of(market.orleans, THIS_MONTH).lines == ()
+    assert findings() == []
+
+
+def test_what_is_corrected_twice_of_a_cent_adds_up(market: Market) -> None:
+    small = [
+        market.asked(market.orleans, market.served[0], prompt_tokens=60_000, cached_tokens=0)
+        for _n in range(4)
+    ]
+    intake.store(small)
+    close()
+
+    for request in small:
+        record = UsageRecord.objects.get(pk=request.opened.id)
+        reverse_request(by=OPERATOR, request=record, reason="nonsense")
+
+    cents = [note.used_cents for note in Note.objects.filter(institution=market.orleans)]
+    exact = sum(UsageRecord.objects.get(pk=each.opened.id).cost_nano for each in small)
+    assert len(cents) == 4
+    assert abs(sum(cents) * NANO_PER_CENT + exact) * 2 <= NANO_PER_CENT
+    assert min(cents) < 0
+    assert findings() == []
+
+
+def test_what_a_grant_paid_goes_back_to_it_once_nothing_else_was_paid(market: Market) -> None:
+    grant(by=OPERATOR, institution=market.orleans, amount_nano=50 * NANO_PER_CENT, reason="code")
+    close()
+    assert Statement.objects.get(institution=market.orleans).granted_cents == 50
+
+    for record in UsageRecord.objects.filter(prompt_tokens=1_000_000)[:2]:
+        reverse_request(by=OPERATOR, request=record, reason="nonsense")
+
+    notes = list(Note.objects.filter(institution=market.orleans).order_by("number"))
+    assert [note.granted_cents for note in notes] == [-6, -10]
+    assert [note.net_cents for note in notes] == [4, 0]
+    assert balance(AccountKind.ALLOCATION, market.orleans) == 16 * NANO_PER_CENT
+    assert findings() == []
+
+
+def test_a_line_is_contested_once_until_it_is_answered(market: Market, dsi: User) -> None:
+    draft()
+    made = contest(dsi, market.orleans)
+    with pytest.raises(ValidationError, match="contested already"):
+        contest(dsi, market.orleans)
+
+    withdraw_contest(by=dsi, contest=made)
+
+    assert contest(dsi, market.orleans).pk != made.pk
+
+
+def test_a_line_is_found_again_in_a_draft_that_has_grown(market: Market, dsi: User) -> None:
+    draft()
+    before = keys_of(draft_of(market.orleans, MARCH).lines)
+    fill(market)
+
+    assert keys_of(draft_of(market.orleans, MARCH).lines) == before
+
+
+def test_only_its_own_finance_speaks_for_an_institution(market: Market, dsi: User) -> None:
+    draft()
+    fin = make_user("fin", Role.FINANCE)
+    for person in (
+        fin,
+        make_user("other", Role.MEMBER_FINANCE, institution=market.rennes),
+        make_user("user", Role.USER, institution=market.orleans),
+    ):
+        with pytest.raises(PermissionDenied):
+            contest(person, market.orleans)
+        with pytest.raises(PermissionDenied):
+            accept_statement(by=person, institution=market.orleans, month=MARCH, lines_hash="")
+    made = contest(dsi, market.orleans)
+    with pytest.raises(PermissionDenied):
+        reject_contest(by=dsi, contest=made, answer="no")
+    with pytest.raises(PermissionDenied):
+        uphold_contest(by=dsi, contest=made, answer="yes", remedy=Remedy(amount_nano=1))
+    reject_contest(by=fin, contest=made, answer="it is right")
+
+
+@pytest.mark.parametrize(
+    "remedy",
+    [
+        Remedy(),
+        Remedy(amount_nano=-1),
+        Remedy(amount_nano=54 * NANO_PER_CENT + 1),
+        Remedy(amount_nano=2**70),
+    ],
+)
+def test_an_amount_is_no_more_than_the_line(market: Market, dsi: User, remedy: Remedy) -> None:
+    close()
+    made = contest(dsi, market.orleans)
+
+    with pytest.raises(ValidationError, match="at most what the line says"):
+        uphold_contest(by=OPERATOR, contest=made, answer="yes", remedy=remedy)
+
+    assert Contest.objects.get().state == ContestState.OPEN
+    assert not Transfer.objects.filter(reason="correction").exists()
+
+
+def test_a_remedy_is_of_the_statement_that_is_contested(market: Market, dsi: User) -> None:
+    intake.store([market.asked(market.reims, market.served[0])])
+    close()
+    made = contest(dsi, market.orleans)
+    strange = UsageRecord.objects.get(asking_institution_id=market.reims.pk)
+    moved = Transfer.objects.get(posting_id=strange.posting_id, reason="usage")
+    with pytest.raises(ValidationError, match="not one of this statement"):
+        uphold_contest(by=OPERATOR, contest=made, answer="y", remedy=Remedy(request=strange))
+    with pytest.raises(ValidationError, match="not one of this statement"):
+        uphold_contest(by=OPERATOR, contest=made, answer="y", remedy=Remedy(transfer=moved))
+    with pytest.raises(ValidationError, match="no statement of this month"):
+        uphold_contest(
+            by=OPERATOR,
+            contest=made,
+            answer="y",
+            remedy=Remedy(amount_nano=1, other=make_institution("nantes")),
+        )
+
+
+def test_who_bears_it_may_be_the_federation(market: Market) -> None:
+    close()
+    host = make_user("host", Role.MEMBER_DSI, institution=market.rennes)
+    made = contest(host, market.rennes)
+
+    uphold_contest(
+        by=OPERATOR, contest=made, answer="lost", remedy=Remedy(amount_nano=3 * NANO_PER_CENT)
+    )
+
+    note = Note.objects.get()
+    assert (note.institution, note.served_cents, note.net_cents) == (market.rennes, 3, 3)
+    assert [line.kind for line in note.lines.all()] == [LineKind.CORRECTION_SERVED]
+    assert balances()["fee"] == -3 * NANO_PER_CENT
+    assert findings() == []
+
+
+def test_a_credit_note_that_was_wrong_is_corrected_by_another(market: Market, dsi: User) -> None:
+    close()
+    made = contest(dsi, market.orleans)
+    remedy = Remedy(amount_nano=20 * NANO_PER_CENT, other=market.rennes)
+    uphold_contest(by=OPERATOR, contest=made, answer="yes", remedy=remedy)
+
+    reverse(by=OPERATOR, transfer=Transfer.objects.get(reason="correction"), reason="too much")
+
+    notes = Note.objects.filter(institution=market.orleans).order_by("number")
+    assert [note.used_cents for note in notes] == [-20, 20]
+    assert {note.statement for note in notes} == {Statement.objects.get(institution=market.orleans)}
+    assert balance(AccountKind.CONSUMER, market.orleans) == -54 * NANO_PER_CENT
+    assert findings() == []
+
+
+def test_a_batch_is_not_taken_back_when_one_of_its_requests_is(market: Market) -> None:
+    record = UsageRecord.objects.first()
+    assert record is not None
+    reverse_request(by=OPERATOR, request=record, reason="nonsense")
+
+    with pytest.raises(ValidationError, match="one by one"):
+        reverse(by=OPERATOR, transfer=Transfer.objects.get(reason="usage"), reason="all")
+
+
+def test_a_statement_is_accepted_as_it_was_read(market: Market, dsi: User) -> None:
+    draft()
+    seen = draft_of(market.orleans, MARCH)
+    fill(market)
+    with pytest.raises(ValidationError, match="changed meanwhile"):
+        accept(dsi, market, seen.lines_hash)
+
+    whole = draft_of(market.orleans, MARCH)
+    for _again in range(2):
+        accept(dsi, market, whole.lines_hash)
+
+    assert Acceptance.objects.get().accepted_by == dsi
+    close_month(by=OPERATOR, month=MARCH)
+    period = AccountingPeriod.objects.get(month=MARCH)
+    assert standing_of(period, whole).is_final
+    with pytest.raises(ValidationError, match="accepted already"):
+        contest(dsi, market.orleans)
+
+
+def accept(by: User, market: Market, lines_hash: str) -> Acceptance:
+    return accept_statement(by=by, institution=market.orleans, month=MARCH, lines_hash=lines_hash)
+
+
+def test_silence_accepts_after_thirty_days_unless_a_line_waits(market: Market, dsi: User) -> None:
+    close()
+    draft_ = draft_of(market.orleans, MARCH)
+    period = AccountingPeriod.objects.get(month=MARCH)
+    contested = contest(dsi, market.orleans)
+    period.closed_at = timezone.now() - timedelta(days=TACIT_DAYS)
+
+    assert not standing_of(period, draft_).is_tacit
+    reject_contest(by=OPERATOR, contest=contested, answer="it is right")
+    assert standing_of(period, draft_).is_tacit
+    period.closed_at = timezone.now() - timedelta(days=TACIT_DAYS - 1)
+    assert not standing_of(period, draft_).is_tacit
+
+
+def test_an_open_month_is_not_contested_yet(market: Market, dsi: User) -> None:
+    with pytest.raises(ValidationError, match="not in draft yet"):
+        contest(dsi, market.orleans)
+
+
+def test_who_is_concerned_is_told(market: Market, dsi: User) -> None:
+    fin = make_user("fin", Role.FINANCE)
+    close()
+    Mail.objects.all().delete()
+    made = contest(dsi, market.orleans)
+    assert {mail.person for mail in Mail.objects.all()} == {fin}
+    Mail.objects.all().delete()
+
+    remedy = Remedy(amount_nano=20 * NANO_PER_CENT, other=market.rennes)
+    uphold_contest(by=fin, contest=made, answer="yes", remedy=remedy)
+
+    assert [mail.person for mail in Mail.objects.all()] == [dsi, dsi]  # the answer, and the note
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE billing_note SET used_cents = 0, net_cents = served_cents + granted_cents",
+        "DELETE FROM billing_noteline",
+        "UPDATE billing_acceptance SET lines_hash = ''",
+    ],
+)
+def test_documents_are_never_changed(market: Market, dsi: User, change: str) -> None:
+    close()
+    record = UsageRecord.objects.first()
+    assert record is not None
+    reverse_request(by=OPERATOR, request=record, reason="nonsense")
+    accept(dsi, market, Statement.objects.get(institution=market.orleans).lines_hash)
+
+    with pytest.raises(IntegrityError, match="append-only"), connection.cursor() as cursor:
+        cursor.execute(change)
+
+
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(seed=st.integers(0, 10_000))
+def test_closed_months_stay_whatever_is_corrected(market: Market, seed: int) -> None:
+    """I7, I8: statements keep their hash, corrections are booked in the first open month, numbers have no gap."""
+    draw = random.Random(seed)
+    with transaction.atomic():
+        intake.store([market.request(draw.randrange(200)) for _ in range(30)])
+        close()
+        before = {row.pk: of_statement(row) for row in Statement.objects.all()}
+        charged = UsageRecord.objects.exclude(posting_id=None).order_by("pk")
+        for record in draw.sample(list(charged), min(5, charged.count())):
+            reverse_request(by=OPERATOR, request=record, reason="nonsense")
+
+        assert {row.pk: of_statement(row) for row in Statement.objects.all()} == before
+        reversals = Transfer.objects.filter(reason="reversal")
+        assert set(reversals.values_list("booked_month", flat=True)) <= {THIS_MONTH}
+        assert findings() == []
+        assert sum(balances().values()) == 0
+        transaction.set_rollback(True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_answers_at_once_make_one_correction(transactional_db: None) -> None:
+    market = Market()
+    fill(market)
+    close()
+    made = contest(OPERATOR, market.orleans)
+    refused: list[str] = []
+
+    def answer() -> None:
+        try:
+            remedy = Remedy(amount_nano=20 * NANO_PER_CENT, other=market.rennes)
+            uphold_contest(by=OPERATOR, contest=made, answer="yes", remedy=remedy)
+        except ValidationError as error:
+            refused.append(str(error.code))
+
+    at_once([answer, answer])
+
+    assert refused == ["forbidden_transition"]
+    assert Note.objects.count() == 2
+    assert Transfer.objects.filter(reason="correction").count() == 1
+    assert findings() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statements_of_before_get_numbers_without_gaps(transactional_db: None) -> None:
+    fill(Market())
+    close()
+    migration = import_module("billing.migrations.0012_documents")
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE billing_statement DISABLE TRIGGER statements_stay")
+        cursor.execute("UPDATE billing_statement SET number = ''")
+        cursor.execute("ALTER TABLE billing_statement ENABLE TRIGGER statements_stay")
+        cursor.execute("DELETE FROM billing_documentseries")
+
+        with transaction.atomic():
+            cursor.execute(migration.NUMBERS)
+
+    year = paris_today().year
+    numbers = Statement.objects.order_by("number").values_list("number", flat=True)
+    assert list(numbers) == [f"{year}-00001", f"{year}-00002"]
+    assert findings() == []
