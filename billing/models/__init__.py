@@ -12,6 +12,7 @@ from billing.models.budgets import (
     BudgetQuerySet,
     Owner,
 )
+from billing.models.energy import EnergyCalibration, EnergyWindow
 from billing.models.ledger import (
     LONGEST_REASON,
     Account,
@@ -73,6 +74,8 @@ __all__ = [
     "BudgetGrant",
     "BudgetHour",
     "BudgetQuerySet",
+    "EnergyCalibration",
+    "EnergyWindow",
     "FeeVersion",
     "ImportedRequest",
     "ImportedRequestQuerySet",
