@@ -48,6 +48,8 @@ SENTENCES: dict[str, Text] = {
     "billing.reverse": _("%(actor)s took a transfer back"),
     "catalogue.register_model": _("%(actor)s entered a model in the catalogue"),
     "fleet.describe_machine": _("%(actor)s described the machine of a server"),
+    "fleet.set_probe": _("%(actor)s named the energy meter of a server"),
+    "fleet.end_probe": _("%(actor)s ended the energy meter of a server"),
     "catalogue.describe_model": _("%(actor)s edited the card of a model"),
     "catalogue.add_version": _("%(actor)s added a version of a model"),
     "catalogue.add_alias": _("%(actor)s gave a model another name"),

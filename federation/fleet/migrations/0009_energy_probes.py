@@ -2,8 +2,9 @@
 
 import django.core.validators
 import django.db.models.deletion
-import routing.core.ids
 from django.db import migrations, models
+
+import routing.core.ids
 
 
 class Migration(migrations.Migration):

@@ -260,10 +260,12 @@ def test_a_window_is_stored_once_and_what_is_none_is_refused(served: Served) -> 
     assert EnergyWindow.objects.count() == 2
     assert EnergyWindow.objects.order_by("start")[0].measured_mj == 30_000_000
 
-    for wrong in ({"start": 1e300}, {"server_id": "nobody"}):
+    unreadable: list[dict[str, Any]] = [{"start": 1e300}, {"server_id": "nobody"}]
+    for wrong in unreadable:
         with pytest.raises(DataError):
             store_windows([replace(served.window(2), **wrong)])
-    for wrong in ({"end": T0}, {"mj": -1}, {"start": 1.0}):
+    impossible: list[dict[str, Any]] = [{"end": T0}, {"mj": -1}, {"start": 1.0}]
+    for wrong in impossible:
         with pytest.raises(IntegrityError), transaction.atomic():
             store_windows([replace(served.window(2), **wrong)])
 

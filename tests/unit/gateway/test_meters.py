@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -140,7 +141,7 @@ def test_a_server_without_a_count_has_none_in_the_window() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"unit": "BTU"}, {"scope": "rack"}, {"limit_w": 0.0}])
-def test_what_is_no_meter_is_refused(wrong: dict[str, object]) -> None:
+def test_what_is_no_meter_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"BTU|rack|limit"):
         Cutter("rennes-1", a_probe(**wrong))
 
