@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
+from unittest import mock
 from uuid import UUID
 
 from routing.core.accounting import Metered
 from routing.core.table import Probe
+from routing.gateway import meters
+from tests.support.router import NEVER, until
 
 DCGM = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"
 MINUTE = 60.0
@@ -101,3 +104,25 @@ async def exporting() -> AsyncGenerator[Exporter]:
         server.close()
         for writer in tuple(exporter.writers):
             writer.transport.abort()
+
+
+@asynccontextmanager
+async def read_to_the_end() -> AsyncGenerator[None]:
+    """At the end, begin no more readings of meters, and wait for those under way: a socket needs time to close.
+
+    For tests that have made `meters.LOOK_SECONDS` short, and put it back themselves.
+    """
+    try:
+        yield
+    finally:
+        loop, turn = asyncio.get_running_loop(), meters.LOOK_SECONDS
+        with mock.patch.object(meters._Reader, "is_due", return_value=False):
+            meters.LOOK_SECONDS = NEVER
+            looked = loop.time() + 3 * turn
+            await until(
+                lambda: loop.time() > looked and not any(map(_is_reading, asyncio.all_tasks()))
+            )
+
+
+def _is_reading(task: asyncio.Task[Any]) -> bool:
+    return getattr(task.get_coro(), "__qualname__", "") == "_Reader.read"

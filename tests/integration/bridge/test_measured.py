@@ -23,7 +23,7 @@ from routing.gateway import meters
 from routing.simulator import simulated
 from tests.integration.gateway.test_meters import drawing
 from tests.support.factories import make_application, make_institution, make_key, serve_model
-from tests.support.meters import a_probe, exporting
+from tests.support.meters import a_probe, exporting, read_to_the_end
 from tests.support.router import (
     HOST,
     KEY,
@@ -81,9 +81,10 @@ async def answer_some(var: Path, deployment: Deployment, key: ApiKey) -> None:
         served = a_model(id=str(deployment.version.model_id), name=MODEL, deployments=(running,))
         section = names(served)
         section.names.aliases[MODEL] = served.id
-        async with running_router(
-            var, principals(**{KEY: asker}), section, servers(server)
-        ) as router:
+        async with (
+            running_router(var, principals(**{KEY: asker}), section, servers(server)) as router,
+            read_to_the_end(),
+        ):
             await until(lambda: any(isinstance(each, Metered) for each in router.records()))
             answers = await asyncio.gather(*(router.post(json=chat()) for _ in range(3)))
             assert {each.status_code for each in answers} == {200}

@@ -15,7 +15,7 @@ from routing.dispatch.frames import MeterReading
 from routing.gateway import meters
 from routing.simulator import Simulated
 from tests.integration.gateway.conftest import SERVED, TOKEN
-from tests.support.meters import Exporter, a_probe, dcgm_page, exporting
+from tests.support.meters import Exporter, a_probe, dcgm_page, exporting, read_to_the_end
 from tests.support.router import (
     HOST,
     MODEL,
@@ -62,13 +62,16 @@ async def metered(
     server = a_server(
         "rennes-1", url, TOKEN, probe=probe, grants=tuple((HOST, port) for port in ports)
     )
-    async with running_router(
-        var,
-        principals(),
-        names(a_model("rennes-1", served_name=SERVED, name=MODEL)),
-        servers(server),
-        **settings,
-    ) as running:
+    async with (
+        running_router(
+            var,
+            principals(),
+            names(a_model("rennes-1", served_name=SERVED, name=MODEL)),
+            servers(server),
+            **settings,
+        ) as running,
+        read_to_the_end(),
+    ):
         yield running
 
 
