@@ -3,6 +3,7 @@
 import csv
 import json
 from io import StringIO
+from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -97,7 +98,7 @@ def test_a_lighter_model_is_named_where_there_is_one(
     cast: Cast, issued: tuple[ApiKey, str], at_rennes: Deployment
 ) -> None:
     light = serve_model(cast.reims, "llama-3.1-8b")
-    tokens = {"prompt_tokens": 60_000, "completion_tokens": 60_000}
+    tokens: dict[str, Any] = {"prompt_tokens": 60_000, "completion_tokens": 60_000}
     tenth = Energy(method="model", mj=3_600_000, low_mj=0, high_mj=9_000_000, factors="FRA-1")
     store_calls(issued[0], at_rennes, energy=TEN_WH, **tokens)
     assert "times less energy" not in page_of(cast, "/usage/")  # nothing to compare with

@@ -30,6 +30,7 @@ from federation.fleet.operations import (
     maintenance,
     networks,
     offering,
+    probes,
     publication,
     rotation,
     runs,
@@ -141,7 +142,7 @@ MODULES: tuple[ModuleType, ...] = (
     *(registering, proposals, life, notices, aliases, minimum, routing, facts),
     *(agreements, ballots, candidacies, invitations, teams, texts),
     *(credentials, deployments, egress, guests, keys, labels, publication, rotation, servers),
-    *(certificates, maintenance, networks, offering, runs, technical),
+    *(certificates, maintenance, networks, offering, probes, runs, technical),
 )
 
 

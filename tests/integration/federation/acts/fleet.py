@@ -58,6 +58,12 @@ def _resume_paused(world: World, by: Actor) -> object:
 
 
 ACTS: Acts = {
+    "describe_machine": (
+        RENNES_DSI,
+        lambda w, by: servers.describe_machine(
+            by=by, server=w.server, machine={**servers.machine_of(w.server), "gpu_count": 4}
+        ),
+    ),
     "set_probe": (
         RENNES_DSI,
         lambda w, by: probes.set_probe(
