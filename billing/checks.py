@@ -1,4 +1,5 @@
-"""Whether the accounts hold together: records name what is in the register, lie in their month, and are summed right.
+"""Whether the accounts hold together: records name what is in the register, lie in their month, and are summed right;
+and what meters told is shared out whole.
 
 Nothing is mended here. A record that names something unknown is kept as it came; without a known server it has
 no serving institution, and waits in suspense.
@@ -7,10 +8,11 @@ no serving institution, and waits in suspense.
 import logging
 from collections.abc import Mapping
 
+from django.db import connection
 from django.db.models import F, Model
 
 from billing import ledger, partitions
-from billing.models import UsageRecord
+from billing.models import EnergyWindow, UsageRecord
 from billing.periods import Period
 from billing.rollups import LEVELS, wrong_sums
 from billing.spending import wrong_budgets
@@ -61,7 +63,37 @@ def findings(period: Period | None = None) -> list[str]:
         for level in LEVELS
         if (count := wrong_sums(level, period))
     ]
-    return found if period else found + ledger.findings()
+    return found if period else found + _energy_findings() + ledger.findings()
+
+
+def _energy_findings() -> list[str]:
+    """Whether windows of measured energy are shared out whole, and records have of each server what they gave."""
+    settled = EnergyWindow.objects.settled()
+    shared = F("idle_mj") + F("local_mj") + F("attributed_mj")
+    found = []
+    if count := settled.exclude(measured_mj=shared).count():
+        found.append(f"{count} windows of measured energy are not shared out whole")
+    with connection.cursor() as cursor:
+        cursor.execute(_UNLIKE_SERVERS)
+        found += [
+            f"requests at server {server} have {records} mJ of the {windows} mJ that its windows gave"
+            for server, records, windows in cursor.fetchall()
+        ]
+    return found
+
+
+_UNLIKE_SERVERS = f"""
+SELECT server_id, coalesce(given.mj, 0), coalesce(told.mj, 0)
+FROM (
+    SELECT server_id, sum(measured_mj) AS mj FROM {UsageRecord._meta.db_table}
+    WHERE measured_mj <> 0 GROUP BY server_id
+) given
+FULL JOIN (
+    SELECT server_id, sum(attributed_mj) AS mj FROM {EnergyWindow._meta.db_table} GROUP BY server_id
+) told USING (server_id)
+WHERE coalesce(given.mj, 0) <> coalesce(told.mj, 0)
+ORDER BY server_id
+"""
 
 
 def complain(period: Period) -> None:

@@ -86,6 +86,35 @@ def addition(level: type[UsageSum], source: str) -> str:
     )
 
 
+MOVED: Mapping[str, str] = {
+    **{
+        column: f"sum(sign * {column})"
+        for column in ("energy_mj", "energy_low_mj", "energy_high_mj")
+    },
+    "metered_mj": f"coalesce(sum(sign * energy_mj) FILTER (WHERE energy_method IN ({METERED})), 0)",
+    "unknown_energy": (
+        f"coalesce(sum(sign) FILTER (WHERE energy_method = '{Method.NONE.value}'"
+        " AND http_status BETWEEN 200 AND 299), 0)"
+    ),
+}
+"""Columns of the sums that a record's energy moves."""
+
+
+def movement(level: type[UsageSum], source: str) -> str:
+    """Return the INSERT that moves a table of sums as records' energy has changed.
+
+    `source` has each record as it is, `sign` 1, and as it was, `sign` -1. As in `addition`, in one order.
+    """
+    table, key = level._meta.db_table, ", ".join(("since", *KEY))
+    columns = ", ".join(f"{MOVED.get(column, '0')} AS {column}" for column in SUMS)
+    moved = ", ".join(f"{column} = {table}.{column} + excluded.{column}" for column in MOVED)
+    return (
+        f"INSERT INTO {table} ({key}, {', '.join(SUMS)})"
+        f" SELECT {LEVELS[level]} AS since, {', '.join(KEY)}, {columns} FROM {source}"
+        f" GROUP BY {key} ORDER BY {key} ON CONFLICT ({key}) DO UPDATE SET {moved}"
+    )
+
+
 def wrong_sums(level: type[UsageSum], period: Period | None = None) -> int:
     """Return how many rows of a table of sums differ from their records, or are missing, or too many.
 

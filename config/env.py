@@ -46,6 +46,14 @@ def integer(name: str, *, default: int, least: int | None = None) -> int:
     return number
 
 
+def number(name: str, *, default: float) -> float:
+    value = os.environ.get(name, "").strip()
+    try:
+        return float(value) if value else default
+    except ValueError:
+        raise ConfigurationError(f"{name} is {value!r}; it takes a number") from None
+
+
 def words(name: str) -> list[str]:
     """Return the comma-separated parts of a variable, none when it is unset."""
     return [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]

@@ -22,6 +22,8 @@ SITE_DOCUMENTATION = env.text("SITE_DOCUMENTATION", "")
 # Of the router towards servers, as their firewalls see it; shown to whoever lends one.
 EGRESS_ADDRESSES = env.words("EGRESS_ADDRESSES")
 EGRESS_PORTS = env.ports("EGRESS_PORTS")
+# The router's: windows of measured energy wait for the longest request.
+LONGEST_RUN_SECONDS = env.number("RUN_SECONDS", default=600.0)
 MINIMUM_ALARM_SECONDS = env.integer("MINIMUM_ALARM_SECONDS", default=30)
 # For so many months after a month of the accounts is closed, requests name the key that asked: docs/retention.md.
 RETENTION_MONTHS = env.integer("RETENTION_MONTHS", default=12, least=1)

@@ -5,6 +5,7 @@ from django.urls import path
 from dashboards.views.about import accessibility, favicon
 from dashboards.views.affected import affected
 from dashboards.views.doctor import doctor
+from dashboards.views.energy import energy, reading
 from dashboards.views.health import portal
 from dashboards.views.home import home
 from dashboards.views.impact import (
@@ -39,6 +40,8 @@ urlpatterns = [
     path("accessibility/", accessibility, name="accessibility"),
     path("servers/", servers, name="servers"),
     path("servers/<uuid:server_id>/affected/", affected, name="affected"),
+    path("servers/<uuid:server_id>/energy/", energy, name="server_energy"),
+    path("servers/<uuid:server_id>/energy/now/", reading, name="server_reading"),
     path("stops/", stops, name="stops"),
     path("doctor/", doctor, name="doctor"),
     path("catalogue/", models, name="models"),

@@ -19,6 +19,7 @@ from billing.models.budgets import (
     holder_id,
 )
 from billing.models.contests import Acceptance, Contest
+from billing.models.energy import EnergyCalibration, EnergyWindow
 from billing.models.invoices import (
     LONGEST_ORDER,
     MOST_DAYS,
@@ -108,6 +109,8 @@ __all__ = [
     "Contest",
     "CostPool",
     "DocumentSeries",
+    "EnergyCalibration",
+    "EnergyWindow",
     "FeeVersion",
     "Holder",
     "HolderQuerySet",

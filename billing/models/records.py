@@ -148,6 +148,10 @@ class UsageRecord(models.Model):
     )
     pue_milli = models.IntegerField(_("PUE, in thousandths"), default=0, db_default=0)
     factors = models.CharField(_("factor set"), max_length=16, blank=True, db_default="")
+    measured_mj = _millijoules(_("its part of what a meter told, in millijoules"))
+    covered_ms = models.BigIntegerField(
+        _("milliseconds at the server that a meter covers"), default=0, db_default=0
+    )
 
     objects = UsageRecordQuerySet.as_manager()
 

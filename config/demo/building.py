@@ -4,6 +4,7 @@ What was changed since by hand stays: only what is missing is made. Usage is `hi
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import NamedTuple
 
 from allauth.mfa.adapter import get_adapter
@@ -34,9 +35,11 @@ from federation.catalogue.operations.aliases import add_alias
 from federation.catalogue.operations.minimum import Minimum, set_minimum
 from federation.catalogue.operations.registering import add_version, register_model
 from federation.catalogue.operations.routing import set_routing
+from federation.fleet.enums import EnergyUnit, MeterScope
 from federation.fleet.models import InferenceServer
 from federation.fleet.operations.credentials import current_credential, rotate_credential
 from federation.fleet.operations.labels import set_site_labels
+from federation.fleet.operations.probes import Described, probe_of, set_probe
 from federation.fleet.operations.publication import Offer, move_server, publish_server
 from federation.fleet.operations.runs import request_run
 from federation.fleet.operations.servers import (
@@ -67,6 +70,7 @@ from federation.people.models import User
 from federation.people.operations import create_user, grant_role, set_password
 from routing.core.enums import LifecycleStage, ServerState
 from routing.core.keys import digest
+from routing.simulator.metrics import ENERGY, IDLE_W
 from routing.upstream.credentials import Secret
 from routing.upstream.egress import parse_base_url
 
@@ -245,10 +249,12 @@ def move_from_taken_ports() -> list[InferenceServer]:
     """
     taken = [row for row in InferenceServer.objects.filter(slug__in=SLUGS) if _is_taken(row)]
     ports = free_ports(len(taken))
-    return [
-        move_server(by=BY, server=row, url=_url(port))
-        for row, port in zip(taken, ports, strict=True)
-    ]
+    moved = []
+    for row, port in zip(taken, ports, strict=True):
+        moved.append(move_server(by=BY, server=row, url=_url(port)))
+        if probe_of(row) is not None:
+            set_probe(by=BY, server=row, described=_meter(port))
+    return moved
 
 
 def _is_taken(server: InferenceServer) -> bool:
@@ -277,7 +283,23 @@ def _publish(plan: DemoServer, institution: Institution, port: int) -> Inference
         published = publish_server(by=BY, offer=offer)
     server = InferenceServer.objects.select_related("site").get(pk=published.deployment.server_id)
     machine = Machine(**{**machine_of(server), "gpu_type": plan.gpu, "gpu_count": plan.gpus})
+    if plan.is_metered:
+        set_probe(by=BY, server=server, described=_meter(port))
     return describe_machine(by=BY, server=server, machine=machine)
+
+
+def _meter(port: int) -> Described:
+    """The simulator's counter of energy."""
+    return Described(
+        url=f"{_url(port)}/dcgm/metrics",
+        metric=ENERGY,
+        labels={},
+        unit=EnergyUnit.MILLIJOULE.value,
+        scope=MeterScope.GPU.value,
+        multiplier=Decimal(1),
+        idle_w=Decimal(str(IDLE_W)),
+        limit_w=None,
+    )
 
 
 def _new_token() -> Secret:

@@ -30,6 +30,7 @@ class DemoServer(NamedTuple):
     gpu: str
     gpus: int = 1
     max_parallel: int | None = None
+    is_metered: bool = False
 
 
 SERVERS = (
@@ -43,6 +44,7 @@ SERVERS = (
         speed=Speed(9_000, 0.018, 64),
         gpu="H100 SXM 80 Go",
         max_parallel=128,
+        is_metered=True,
     ),
     DemoServer(
         slug="rennes-litellm-1",

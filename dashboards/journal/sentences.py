@@ -66,6 +66,8 @@ SENTENCES: dict[str, Text] = {
     "billing.post_true_up": _("%(actor)s shared out the costs of a year"),
     "catalogue.register_model": _("%(actor)s entered a model in the catalogue"),
     "fleet.describe_machine": _("%(actor)s described the machine of a server"),
+    "fleet.set_probe": _("%(actor)s named the energy meter of a server"),
+    "fleet.end_probe": _("%(actor)s ended the energy meter of a server"),
     "catalogue.describe_model": _("%(actor)s edited the card of a model"),
     "catalogue.add_version": _("%(actor)s added a version of a model"),
     "catalogue.add_alias": _("%(actor)s gave a model another name"),

@@ -6,12 +6,14 @@ from billing.impact.enums import Method
 from billing.impact.equivalents import choose_equivalent
 from billing.impact.factors import Impact
 from billing.impact.interval import Interval
+from billing.measured import kwh as kilowatt_hours
 from dashboards.impact.labels import BADGES, Badge, in_things
 from dashboards.impact.quantities import (
     GRAMS,
     KWH,
     MILLILITRES,
     Quantity,
+    amount,
     digits,
     exact,
     quantity,
@@ -32,6 +34,12 @@ def percent(share: float) -> str:
 def kwh(figure: Interval) -> Quantity:
     """Return kilowatt hours in the unit that fits."""
     return quantity(figure, KWH)
+
+
+@register.filter
+def watt_hours(millijoules: int) -> str:
+    """Return an energy that knows no range in the unit that fits."""
+    return amount(kilowatt_hours(millijoules), KWH)
 
 
 @register.filter

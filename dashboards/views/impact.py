@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -9,6 +10,8 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from billing.impact import energy, equivalents, factors, hardware, validation
+from billing.measured import measured_in_all
+from billing.periods import last_days
 from dashboards.exports import streamed
 from dashboards.impact.calculator import ANSWER_COLUMNS, Answer, CalculatorForm
 from dashboards.impact.labels import ONE_OF, explained
@@ -25,6 +28,9 @@ from dashboards.impact.tables import (
 )
 from federation.sheets import table_lines
 
+DAYS = 30
+REMEMBERED_FOR_SECONDS = 600
+"""What everybody may ask for is not counted anew for each."""
 FILE_NAME = "impact_{}.csv"
 
 
@@ -32,7 +38,11 @@ FILE_NAME = "impact_{}.csv"
 def impact(request: HttpRequest) -> HttpResponse:
     form = CalculatorForm(request.GET.dict())
     answer = Answer(form.tell(), form.factors) if form.is_valid() else None
-    return render(request, "dashboards/impact.html", {"form": form, "answer": answer, **_method()})
+    in_all = caches["memory"].get_or_set(
+        "impact.measured", lambda: measured_in_all(last_days(DAYS)), REMEMBERED_FOR_SECONDS
+    )
+    context = {"form": form, "answer": answer, "in_all": in_all, **_method()}
+    return render(request, "dashboards/impact.html", context)
 
 
 def sheet(file: File) -> Callable[[HttpRequest], StreamingHttpResponse]:

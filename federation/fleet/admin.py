@@ -10,6 +10,7 @@ from federation.fleet.models import (
     ClientCertificate,
     Deployment,
     EgressGrant,
+    EnergyProbe,
     InferenceServer,
     Site,
     SiteEgressGrant,
@@ -93,6 +94,12 @@ class EgressGrantAdmin(ReadOnlyAdmin):
     def revoke(self, request: HttpRequest, grants: QuerySet[EgressGrant]) -> None:
         by = signed_in(request)
         self.call_for_each(request, grants, lambda grant: revoke_egress(by=by, grant=grant))
+
+
+@admin.register(EnergyProbe)
+class EnergyProbeAdmin(ReadOnlyAdmin):
+    list_display = ("server", "metric", "url", "unit", "scope", "idle_w", "ended_at")
+    list_select_related = ("server",)
 
 
 @admin.register(SiteEgressGrant)

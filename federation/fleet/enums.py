@@ -29,6 +29,25 @@ class Grid(models.TextChoices):
     WORLD = "WOR", _("Mean of the world")
 
 
+class EnergyUnit(models.TextChoices):
+    """What a meter counts in (`billing.impact.meters.Unit`): power, which goes up and down, or energy, which grows."""
+
+    WATT = "W", _("power, W")
+    MILLIWATT = "mW", _("power, mW")
+    MICROWATT = "uW", _("power, µW")
+    KILOWATT_HOUR = "kWh", _("energy, kWh")
+    JOULE = "J", _("energy, J")
+    MILLIJOULE = "mJ", _("energy, mJ")
+    MICROJOULE = "uJ", _("energy, µJ")
+
+
+class MeterScope(models.TextChoices):
+    """What a meter's reading includes (`billing.impact.enums.Scope`)."""
+
+    GPU = "gpu", _("its GPUs alone")
+    SERVER = "server", _("the whole server")
+
+
 SERVER_STATE_LABELS = {
     ServerState.SUBMITTED.value: _("submitted"),
     ServerState.STAGING.value: _("staging"),

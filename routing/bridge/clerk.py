@@ -1,8 +1,8 @@
 """The clerk: between the register's database and the router. It publishes, stores the usage, and has servers checked.
 
-Six things that know nothing of each other: a thread that follows the register's changes, a thread that drains the
-spool, a thread that hands out conformity runs, one that watches over critical models, one that grants budgets, and the
-link to the router in the event loop. Each survives the others' troubles.
+Seven things that know nothing of each other: a thread that follows the register's changes, a thread that drains the
+spool, a thread that hands out conformity runs, one that watches over critical models, one that grants budgets, one that
+shares out measured energy, and the link to the router in the event loop. Each survives the others' troubles.
 """
 
 import asyncio
@@ -14,7 +14,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from django.conf import settings
+from django.utils import timezone
 
+from billing.calibration import calibrate_all
+from billing.settlement import settle_some
 from routing.bridge.budgets import Grants, Linked
 from routing.bridge.conformity import Examinations, Heard
 from routing.bridge.link import RouterLink
@@ -33,7 +36,11 @@ DRAIN_LOCK = 0x636C6B02
 EXAMINATIONS_LOCK = 0x636C6B03
 MINIMUMS_LOCK = 0x636C6B04
 BUDGETS_LOCK = 0x636C6B05
+ENERGY_LOCK = 0x636C6B06
 DRAIN_SECONDS = 0.2
+SETTLE_SECONDS = 15.0
+CALIBRATE_SECONDS = 3600.0
+"""Between two looks whether a deployment has its calibration of the day."""
 END_SECONDS = 1.5
 logger = logging.getLogger(__name__)
 
@@ -63,6 +70,7 @@ async def run_clerk() -> None:
         Worker("examinations", EXAMINATIONS_LOCK, examinations.work, stop),
         Worker("minimums", MINIMUMS_LOCK, minimums.work, stop),
         Worker("budgets", BUDGETS_LOCK, grants.work, stop),
+        Worker("energy", ENERGY_LOCK, share_energy, stop),
     )
     for worker in workers:
         worker.start()
@@ -92,3 +100,15 @@ def drain(stop: threading.Event) -> None:
         upkeep.step()
         if not spool.step():
             stop.wait(DRAIN_SECONDS)
+
+
+def share_energy(stop: threading.Event) -> None:
+    """Share out what meters told, and calibrate by it, until `stop` is set."""
+    calibrate_at = 0.0
+    while not stop.is_set():
+        if settle_some(timezone.now()):
+            continue
+        if time.monotonic() >= calibrate_at:
+            calibrate_all(timezone.now())
+            calibrate_at = time.monotonic() + CALIBRATE_SECONDS
+        stop.wait(SETTLE_SECONDS)

@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 from django.db import DataError, IntegrityError, connection, transaction
 
-from billing import intake
+from billing import intake, metering
 from routing.bridge.models import SpoolCheckpoint, SpoolOpen
 from routing.bridge.segments import (
     Batch,
@@ -24,7 +24,7 @@ from routing.bridge.segments import (
     read_batch,
     unheld,
 )
-from routing.core.accounting import Closed, Opened, Ticked, frame
+from routing.core.accounting import Closed, Metered, Opened, Ticked, frame
 from routing.core.enums import RequestStatus, UsageSource
 
 # Ids and records travel as one text each, in hexadecimal: five times cheaper than as arrays.
@@ -209,6 +209,7 @@ class _Sorted:
         self.opened: dict[str, Opened] = {}
         self.ticked: dict[str, Ticked] = {}
         self.closed: dict[str, Closed] = {}
+        self.metered: list[Metered] = []
         self.ended_before: list[str] = []
         for _end, record in lines:
             match record:
@@ -218,6 +219,8 @@ class _Sorted:
                     self.ticked[record.id] = record
                 case Closed():
                     self._close(record)
+                case Metered():
+                    self.metered.append(record)
 
     def _close(self, record: Closed) -> None:
         request_id = record.opened.id
@@ -232,6 +235,8 @@ def _commit(segment: Segment, lines: Sequence[Line], end: int) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         if batch.closed:
             intake.store(list(batch.closed.values()))
+        if batch.metered:
+            metering.store_windows(batch.metered)
         if batch.opened:
             cursor.execute(_OPEN, [segment.incarnation, *_joined(batch.opened)])
         if batch.ticked:

@@ -14,15 +14,25 @@ from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from billing.budgets import names_of
+from billing.impact.energy import DEFAULT_OVERHEAD
 from billing.impact.factors import SHIPPED
-from billing.impact.hardware import find_accelerator
+from billing.impact.hardware import ACCELERATORS, find_accelerator
 from billing.impact.weights import weight_bits
-from billing.models import THE_FEDERATION, Budget, PriceVersion, holder_id
+from billing.metering import machine_told
+from billing.models import (
+    THE_FEDERATION,
+    Budget,
+    EnergyCalibration,
+    PriceVersion,
+    holder_id,
+)
 from federation.access.models import ApiKey, Application, Limit, Trial, scope_of
 from federation.catalogue.models import AIModel, Alias, MinimumService, ModelVersion, RoutingPolicy
 from federation.fleet.calendar import GuestHours, ceilings
+from federation.fleet.enums import MeterScope
 from federation.fleet.models import (
     Deployment,
+    EnergyProbe,
     GuestRules,
     InferenceServer,
 )
@@ -184,9 +194,10 @@ def build_names(version: int) -> NamesSection:
     minimums = {
         row.model_id: row for row in MinimumService.objects.in_force().filter(model__in=served)
     }
+    calibrations = {row.deployment_id: row for row in EnergyCalibration.objects.newest()}
     running: dict[UUID, list[table.Deployment]] = defaultdict(list)
     for row in _deployments().select_related("version__model", "server__site").order_by("pk"):
-        running[row.version.model_id].append(_deployment(row))
+        running[row.version.model_id].append(_deployment(row, calibrations.get(row.pk)))
     prices = {price.model_id: price for price in PriceVersion.objects.at(timezone.now())}
     models = {
         str(model.pk): _model(
@@ -221,8 +232,11 @@ def build_servers(version: int) -> ServersSection:
             "blocked_institutions", "blocked_models"
         )
     }
+    probes = {row.server_id: row for row in EnergyProbe.objects.in_force()}
     found = {
-        str(server.pk): server_row(server, reach(server), rules.get(server.pk))
+        str(server.pk): server_row(
+            server, reach(server), rules.get(server.pk), probes.get(server.pk)
+        )
         for server in servers.select_related("site__institution").order_by("pk")
     }
     weights = Institution.objects.exclude(weight=1).values_list("pk", "weight")
@@ -261,19 +275,21 @@ def _deployments() -> QuerySet[Deployment]:
     return Deployment.objects.live().filter(server__in=_servers())
 
 
-def _deployment(row: Deployment) -> table.Deployment:
+def _deployment(row: Deployment, calibration: EnergyCalibration | None) -> table.Deployment:
     return table.Deployment(
         id=str(row.pk),
         server_id=str(row.server_id),
         served_name=row.served_name,
         endpoints=tuple(row.endpoints) or engine_named(row.server.engine).endpoints,
-        machine=machine_of(row),
+        machine=machine_of(row, calibration),
     )
 
 
-def machine_of(row: Deployment) -> table.Machine:
-    """Return what the energy of a deployment's answers is reckoned from."""
+def machine_of(row: Deployment, calibration: EnergyCalibration | None = None) -> table.Machine:
+    """Return what the energy of a deployment's answers is reckoned from; a calibration of another machine is none."""
     model, server = row.version.model, row.server
+    if calibration is not None and calibration.machine != machine_told(row):
+        calibration = None
     accelerator = find_accelerator(server.gpu_type)
     pue = server.site.pue
     active = model.active_parameters or model.parameters
@@ -285,7 +301,41 @@ def machine_of(row: Deployment) -> table.Machine:
         gpus=server.gpu_count,
         pue_milli=round(pue * 1000) if pue else None,
         factors=SHIPPED[server.site.grid].name,
+        calibration=calibration.factor if calibration else None,
+        calibrated_scope=calibration.scope if calibration else "",
     )
+
+
+LIMIT_TIMES = 1.5
+"""Of what accelerators draw at most by their maker: beyond, a meter's reading is a fault."""
+MOST_GPUS_UNTOLD = 8
+"""Of a server whose number is not described."""
+
+
+def probe_row(row: EnergyProbe, server: InferenceServer) -> table.Probe:
+    """Return a meter as the router reads it."""
+    return table.Probe(
+        id=str(row.pk),
+        url=row.url,
+        metric=row.metric,
+        unit=row.unit,
+        scope=row.scope,
+        labels=tuple(sorted(row.labels.items())),
+        multiplier=float(row.multiplier),
+        idle_w=float(row.idle_w),
+        limit_w=float(row.limit_w) if row.limit_w is not None else _most_watts(row, server),
+    )
+
+
+def _most_watts(row: EnergyProbe, server: InferenceServer) -> float:
+    """Return what a server can draw; of accelerators that are not known, as the hungriest that is."""
+    accelerator = find_accelerator(server.gpu_type)
+    hungriest = max(each.tdp_w for each in ACCELERATORS.values())
+    watts = (accelerator.tdp_w if accelerator else hungriest) * (
+        server.gpu_count or (1 if accelerator else MOST_GPUS_UNTOLD)
+    )
+    overhead = DEFAULT_OVERHEAD.high if row.scope == MeterScope.SERVER else 0.0
+    return max(LIMIT_TIMES * watts * (1 + overhead), float(row.idle_w))
 
 
 def _model(
@@ -340,7 +390,10 @@ def _minimum(row: MinimumService) -> table.Minimum:
 
 
 def server_row(
-    server: InferenceServer, reach: Reach, guests: table.GuestRules | None
+    server: InferenceServer,
+    reach: Reach,
+    guests: table.GuestRules | None,
+    probe: EnergyProbe | None = None,
 ) -> table.Server:
     """Return a server as the router knows it."""
     return table.Server(
@@ -360,6 +413,7 @@ def server_row(
         client_key=reach.client_key,
         guests=guests,
         labels=site_labels(server.site.labels),
+        probe=probe_row(probe, server) if probe else None,
     )
 
 

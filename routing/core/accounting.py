@@ -115,7 +115,30 @@ class Closed(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="close"):
         return self.fallback_id or self.opened.model_id
 
 
-Record = Opened | Ticked | Closed
+class Metered(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="meter"):
+    """What a meter told of a server from `start` to `end`, Unix seconds: known once by server and start.
+
+    mj           millijoules, of the `covered_ms` of it that are known
+    idle_mw      what all that the meter sees draws without work, milliwatts
+    batch_milli  requests that the server worked on at a time, thousandths
+    tokens       read, of these found in the cache, and written, by the server's own count; None where it has none
+    faults       what was wrong with readings, each once: `billing.impact.meters.Fault`, or `MeterFault`
+    """
+
+    server_id: str
+    probe_id: str
+    scope: str
+    start: float
+    end: float
+    mj: int
+    covered_ms: int
+    idle_mw: int
+    batch_milli: int = 1000
+    tokens: tuple[int, int, int] | None = None
+    faults: tuple[str, ...] = ()
+
+
+Record = Opened | Ticked | Closed | Metered
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Record)
 

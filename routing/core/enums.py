@@ -185,3 +185,20 @@ class RequestStatus(StrEnum):
     REFUSED = "refused"
     ABANDONED = "abandoned"
     INTERRUPTED = "interrupted"
+
+
+class MeterFault(StrEnum):
+    """Why a meter of energy could not be read; what it told that cannot be is `billing.impact.meters.Fault`."""
+
+    REFUSED = "refused"
+    """The egress guard does not let the router there."""
+    UNREACHABLE = "unreachable"
+    SILENT = "silent"
+    """No whole answer came in time."""
+    NO_PAGE = "no-page"
+    """What answered is no page of metrics."""
+    TOO_LARGE = "too-large"
+    NO_SERIES = "no-series"
+    """The page has no series of this name with these labels."""
+    STUCK = "stuck"
+    """A counter that stood still for longer than any machine draws nothing."""

@@ -58,6 +58,10 @@ class Occupancy:
             return max(server.ours, 1) * _MILLI
         return max(round((server.area - mark) / (now - began) * _MILLI), _MILLI)
 
+    def mark(self, server_id: str, now: float) -> float:
+        """Return the mark of this moment, of which the difference to a later one is requests times seconds."""
+        return self._server(server_id, now).area
+
     def _server(self, server_id: str, now: float) -> _Server:
         server = self._servers.get(server_id)
         if server is None:

@@ -94,6 +94,9 @@ class Machine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     gpus: int | None = None
     pue_milli: int | None = None
     factors: str = ""
+    calibration: float | None = None
+    """Measured over modelled, where a meter has told it; `calibrated_scope` says what that meter saw."""
+    calibrated_scope: str = ""
 
 
 class Deployment(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -179,6 +182,26 @@ class GuestRules(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Guests' requests at once for each hour of the week in Paris, from Monday 0:00; empty for any number."""
 
 
+class Probe(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A meter of a server's energy, on a page of Prometheus text. `unit` and `scope` as `billing.impact` has them.
+
+    labels      what a series of the metric must carry, (name, value); all that do are summed
+    multiplier  by which the metric is corrected
+    idle_w      what all that the meter sees draws without work, W
+    limit_w     the most that it can draw, W
+    """
+
+    id: str
+    url: str
+    metric: str
+    unit: str
+    scope: str
+    labels: tuple[tuple[str, str], ...] = ()
+    multiplier: float = 1.0
+    idle_w: float = 0.0
+    limit_w: float
+
+
 class Server(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An inference server. `credential` is sealed for this id (`routing.upstream.credentials`)."""
 
@@ -203,6 +226,7 @@ class Server(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     guests: GuestRules | None = None
     labels: frozenset[str] = frozenset()
     """Of its site, in normal form (`routing.core.labels`)."""
+    probe: Probe | None = None
 
 
 class PrincipalsSection(msgspec.Struct, frozen=True, kw_only=True, tag="principals"):

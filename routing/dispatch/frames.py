@@ -35,6 +35,21 @@ class Subscribe(msgspec.Struct, frozen=True, kw_only=True, tag="subscribe"):
     interval_ms: int = 500
 
 
+class MeterReading(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The last reading of a server's meter, at a moment in Unix seconds.
+
+    `value` is the metric's, None where it could not be read for `fault`; `watts` what that comes to, None before two
+    readings of a counter, or where they do not go together.
+    """
+
+    server_id: str
+    probe_id: str
+    at: float
+    value: float | None = None
+    watts: float | None = None
+    fault: str = ""
+
+
 class Load(msgspec.Struct, frozen=True, kw_only=True, tag="load"):
     """Router → subscriber."""
 
@@ -45,6 +60,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True, tag="load"):
     spool_bytes: int
     stops: tuple[Stop, ...] = ()
     """What operators have stopped."""
+    meters: tuple[MeterReading, ...] = ()
 
 
 class AskQuotas(msgspec.Struct, frozen=True, kw_only=True, tag="ask_quotas"):

@@ -13,7 +13,7 @@ from routing.core.occupancy import Occupancy
 from routing.core.pricing import Standings
 from routing.core.stops import Stops
 from routing.core.table import Section, Server, Table
-from routing.dispatch.frames import Load, Quotas
+from routing.dispatch.frames import Load, MeterReading, Quotas
 from routing.dispatch.local import LocalDispatcher
 from routing.dispatch.messages import Grant, Recall
 from routing.gateway.addresses import WrongKeys
@@ -31,6 +31,7 @@ from routing.gateway.targets import Target, Targets
 from routing.upstream.client import Client, Destination, Timeouts
 from routing.upstream.conformity import examine
 from routing.upstream.egress import EgressPolicy
+from routing.upstream.metrics import Counted
 
 if TYPE_CHECKING:
     from routing.gateway.journey import Journey
@@ -60,6 +61,10 @@ class Gateway:
         self.origins = Origins(settings.cors_origins)
         self.metrics = Metrics()
         self.occupancy = Occupancy()
+        self.meter_readings: dict[str, MeterReading] = {}
+        """The last of each server that has a meter."""
+        self.counted: dict[str, tuple[float, Counted]] = {}
+        """Tokens by servers' own count, and when they said so, by the loop's clock."""
         self.connections: set[Connection] = set()
         self.exchanges: set[Exchange] = set()
         self.journeys: set[Journey] = set()
@@ -113,6 +118,7 @@ class Gateway:
             open_requests=len(self.journeys),
             spool_bytes=sum(self.spool.segment_sizes()),
             stops=self.stops.each,
+            meters=tuple(self.meter_readings.values()),
         )
 
     def quotas(self, owners: Sequence[str]) -> Quotas:

@@ -12,6 +12,7 @@ import msgspec
 from billing.impact.carbon import usage_carbon, usage_impact
 from billing.impact.energy import (
     DEFAULT_PUE_MILLI,
+    Calibration,
     Conditions,
     Estimate,
     Instance,
@@ -19,7 +20,7 @@ from billing.impact.energy import (
     estimate,
     estimate_gpu_time,
 )
-from billing.impact.enums import Method
+from billing.impact.enums import Method, Scope
 from billing.impact.factors import NAMED, embodied, impact
 from billing.impact.hardware import ACCELERATORS
 from routing.core.accounting import Energy
@@ -61,13 +62,24 @@ def instance_of(machine: Machine) -> Instance | None:
         return None
 
 
+@lru_cache(maxsize=4096)
+def calibration_of(machine: Machine) -> Calibration | None:
+    """Return how the model errs for a deployment, where a meter has told it."""
+    try:
+        return Calibration(machine.calibration or 0, Scope(machine.calibrated_scope))
+    except ValueError:
+        return None
+
+
 def reckon(
     machine: Machine, endpoint: str, usage: Usage, service_ms: int, batch_milli: int
 ) -> Reckoned:
     """Return the energy of an answer of `usage` that took `service_ms` among `batch_milli` requests at a time."""
     pue_milli = max(machine.pue_milli or DEFAULT_PUE_MILLI, _MILLI)
     conditions = Conditions(batch_milli=batch_milli, pue_milli=pue_milli)
-    told = _estimate(machine, endpoint, usage, service_ms, conditions)
+    calibration = calibration_of(machine)
+    told = _estimate(machine, endpoint, usage, service_ms, conditions, calibration)
+    work = _estimate(machine, endpoint, usage, service_ms, conditions) if calibration else told
     at_site = told.energy.scaled(pue_milli / _MILLI)
     gpus = (machine.gpus or 1) if machine.gpu in ACCELERATORS else 0
     energy = Energy(
@@ -76,7 +88,7 @@ def reckon(
         mj=round(at_site.central),
         low_mj=round(at_site.low),
         high_mj=round(at_site.high),
-        gpu_mj=told.gpu_mj,
+        gpu_mj=work.gpu_mj,
         gpu_ms=round(gpus * max(service_ms, 0) / conditions.batch),
         batch_milli=max(batch_milli, _MILLI),
         pue_milli=pue_milli,
@@ -118,11 +130,16 @@ def with_usage(body: bytes, extra: Mapping[str, object]) -> bytes:
 
 
 def _estimate(
-    machine: Machine, endpoint: str, usage: Usage, service_ms: int, conditions: Conditions
+    machine: Machine,
+    endpoint: str,
+    usage: Usage,
+    service_ms: int,
+    conditions: Conditions,
+    calibration: Calibration | None = None,
 ) -> Estimate:
     instance = instance_of(machine)
     if endpoint in WRITING and instance is not None:
         tokens = Tokens(prompt=usage.prompt, cached=usage.cached, completion=usage.completion)
-        return estimate(instance, tokens, conditions)
+        return estimate(instance, tokens, conditions, calibration)
     accelerator = ACCELERATORS.get(machine.gpu or "")
-    return estimate_gpu_time(accelerator, machine.gpus or 1, service_ms, conditions)
+    return estimate_gpu_time(accelerator, machine.gpus or 1, service_ms, conditions, calibration)

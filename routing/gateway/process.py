@@ -17,6 +17,7 @@ from routing.gateway.counts import keep_counts, save_counts
 from routing.gateway.exposition import serve_metrics
 from routing.gateway.gateway import SPOOL, TABLE, Gateway
 from routing.gateway.link import Link
+from routing.gateway.meters import keep_metering
 from routing.gateway.portal import Portal
 from routing.gateway.probing import keep_probing
 from routing.gateway.readings import families
@@ -116,6 +117,7 @@ async def beside(gateway: Gateway) -> AsyncGenerator[None]:
             keep_probing(gateway, http),
             keep_listening(gateway),
             keep_measuring(gateway, http),
+            keep_metering(gateway, http),
         )
     ]
     try:

@@ -51,6 +51,8 @@ async def keep_measuring(gateway: Gateway, http: httpx.AsyncClient) -> None:
             del silent_until[server.id]
             gateway.dispatcher.report(_gauges(gateway, server, load))
             gateway.occupancy.hear(server.id, load.running, loop.time())
+            if load.tokens is not None:
+                gateway.counted[server.id] = loop.time(), load.tokens
         else:
             pause = AGAIN_SECONDS if server.id in have_metrics else NO_METRICS_SECONDS
             silent_until[server.id] = now + pause

@@ -26,6 +26,9 @@ END_TO_END_BUCKETS = (
     *(0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0),
     *(120.0, 240.0, 480.0, 960.0, 1920.0, 7680.0),
 )
+ENERGY = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"
+IDLE_W, J_PER_READ, J_PER_WRITTEN = 110.0, 0.02, 0.25
+"""What a simulated GPU draws with a model loaded, and for a token more."""
 REASONS = ("stop", "length", "abort", "error", "repetition")
 
 Labels = dict[str, str]
@@ -86,6 +89,15 @@ class Metrics:
         ):
             lines += family(f"vllm:{name}", kind, what, samples)
         return "".join(lines).encode()
+
+    def energy_text(self, host: str) -> bytes:
+        """What dcgm-exporter would show beside the server: millijoules since its start, by the tokens of the server."""
+        joules = IDLE_W * (time.time() - self._created)
+        joules += J_PER_READ * self.prompt_tokens + J_PER_WRITTEN * self.generation_tokens
+        labels = {"gpu": "0", "device": "nvidia0", "Hostname": host}
+        what = "Total energy consumption since boot (in mJ)."
+        samples: list[Sample] = [("", labels, round(joules * 1000))]
+        return "".join(family(ENERGY, "counter", what, samples)).encode()
 
     def _gauges(self, batch: "Batch") -> Iterator[Family]:
         labels, waiting = self._labels, len(batch.waiting)

@@ -3,6 +3,7 @@
 from federation.fleet.models.certificates import ClientCertificate
 from federation.fleet.models.maintenance import Maintenance
 from federation.fleet.models.networks import SiteEgressGrant
+from federation.fleet.models.probes import EnergyProbe
 from federation.fleet.models.runs import ConformityLine, ConformityRun
 from federation.fleet.models.servers import (
     Deployment,
@@ -20,6 +21,7 @@ __all__ = [
     "ConformityRun",
     "Deployment",
     "EgressGrant",
+    "EnergyProbe",
     "GuestRules",
     "InferenceServer",
     "Maintenance",

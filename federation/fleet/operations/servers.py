@@ -16,7 +16,13 @@ from federation.fleet.enums import (
     FormState,
     MaintenanceState,
 )
-from federation.fleet.models import ClientCertificate, InferenceServer, Site, TechnicalForm
+from federation.fleet.models import (
+    ClientCertificate,
+    EnergyProbe,
+    InferenceServer,
+    Site,
+    TechnicalForm,
+)
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.members.models import Institution
@@ -103,8 +109,8 @@ def change_server_state(
 ) -> InferenceServer:
     """Take into service, drain, suspend, resume or retire. Raises `ForbiddenTransitionError`.
 
-    A retired server keeps no token, no certificate, no network permission and no deployment, and nothing is
-    planned for it.
+    A retired server keeps no token, no certificate, no network permission, no meter and no deployment, and nothing
+    is planned for it.
     """
     locked = locked_server(server)
     policies.check_change_server_state(by, locked, state)
@@ -248,6 +254,7 @@ def _close(server: InferenceServer) -> None:
     server.credentials.current().update(valid_to=now)
     ClientCertificate.objects.current().filter(server=server).update(valid_to=now)
     server.egress_grants.in_force().update(revoked_at=now)
+    EnergyProbe.objects.in_force().filter(server=server).update(ended_at=now)
     server.runs.all().break_off()
     server.maintenances.filter(state=MaintenanceState.PLANNED).update(
         state=MaintenanceState.CANCELLED

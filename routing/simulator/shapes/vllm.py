@@ -54,6 +54,7 @@ class VLLM(OpenAI):
             "/version": ("GET", self.version),
             "/load": ("GET", self.load),
             "/metrics": ("GET", self.metrics),
+            "/dcgm/metrics": ("GET", self.energy),
             "/tokenize": ("POST", self.tokenize),
         }
 
@@ -200,6 +201,10 @@ class VLLM(OpenAI):
     async def metrics(self, request: Request) -> Answer:
         text = self.engine.metrics.text(self.engine.batch)
         return Answer(200, text, CONTENT_TYPE, self.headers)
+
+    async def energy(self, request: Request) -> Answer:
+        """What no vLLM has: a dcgm-exporter beside it, at its own address."""
+        return Answer(200, self.engine.metrics.energy_text(self.config.name), CONTENT_TYPE)
 
     async def tokenize(self, request: Request) -> Answer:
         body = self.read(request)

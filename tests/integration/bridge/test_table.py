@@ -424,9 +424,9 @@ def test_a_table_of_any_size_takes_the_same_queries(
 
         with django_assert_num_queries(6):
             build_principals(1)
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(11):
             build_names(1)
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(8):
             build_servers(1)
 
 

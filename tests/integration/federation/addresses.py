@@ -376,6 +376,8 @@ RECIPES: dict[str, Recipe] = {
                 "server_pulse",
                 "guest_rules",
                 "server_machine",
+                "server_energy",
+                "server_reading",
                 "run_again",
             ),
             *("rotate_key", "server_calendar", "accept_server", "decline_server", "grant_egress"),

@@ -42,6 +42,7 @@ from federation.fleet.operations import (
     maintenance,
     networks,
     offering,
+    probes,
     publication,
     rotation,
     runs,
@@ -155,7 +156,7 @@ MODULES: tuple[ModuleType, ...] = (
     *(registering, proposals, life, notices, aliases, minimum, routing, facts),
     *(agreements, ballots, candidacies, invitations, leaving, teams, texts),
     *(credentials, deployments, egress, guests, keys, labels, publication, rotation, servers),
-    *(certificates, maintenance, networks, offering, runs, technical),
+    *(certificates, maintenance, networks, offering, probes, runs, technical),
 )
 
 

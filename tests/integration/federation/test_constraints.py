@@ -219,6 +219,14 @@ VIOLATIONS: dict[str, Violation] = {
         w.certificate, valid_to=timezone.now() - timedelta(days=1)
     ),
     "a_client_certificate_has_its_key": lambda w: change(w.certificate, ciphertext=""),
+    "one_energy_meter_per_server": lambda w: again(w.probe),
+    "a_meter_counts_in_a_known_unit": lambda w: change(w.probe, unit="BTU"),
+    "a_meter_has_a_known_scope": lambda w: change(w.probe, scope="rack"),
+    "a_meter_is_never_negative": lambda w: change(w.probe, idle_w=-1),
+    "a_meter_allows_what_is_drawn_without_work": lambda w: change(w.probe, limit_w=1),
+    "a_meters_address_carries_no_secret": lambda w: change(
+        w.probe, url="https://user:secret@gpu-1.example.org/metrics"
+    ),
     "a_server_serves_a_name_once": lambda w: again(w.deployment),
     "a_deployment_state_is_known": lambda w: change(w.deployment, state="unknown"),
     "a_deployment_has_a_served_name": lambda w: change(w.deployment, served_name=""),

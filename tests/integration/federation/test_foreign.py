@@ -28,6 +28,7 @@ from federation.catalogue.operations.proposals import propose_model
 from federation.fleet.models import (
     Deployment,
     EgressGrant,
+    EnergyProbe,
     InferenceServer,
     Maintenance,
     SiteEgressGrant,
@@ -120,6 +121,8 @@ def _mark_what_serves() -> None:
         _write(row, reason=mark(row.server.institution.slug))
     for network in SiteEgressGrant.objects.all():
         _write(network, reason=mark(network.site.institution.slug))
+    for probe in EnergyProbe.objects.all():
+        _write(probe, metric=mark(probe.server.institution.slug))
     for server in InferenceServer.objects.all():
         _write(server, base_url=f"https://{mark(server.institution.slug)}.example.org")
     for deployment in Deployment.objects.all():

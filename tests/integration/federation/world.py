@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 
 from django.db import transaction
 from django.utils import timezone
@@ -48,12 +49,20 @@ from federation.catalogue.operations.minimum import open_alarm, set_minimum
 from federation.catalogue.operations.proposals import propose_model
 from federation.catalogue.operations.routing import set_routing
 from federation.fleet.certificates import Shown
-from federation.fleet.enums import Engine, FormState, RunState, RunTrigger
+from federation.fleet.enums import (
+    EnergyUnit,
+    Engine,
+    FormState,
+    MeterScope,
+    RunState,
+    RunTrigger,
+)
 from federation.fleet.models import (
     ClientCertificate,
     ConformityRun,
     Deployment,
     EgressGrant,
+    EnergyProbe,
     GuestRules,
     InferenceServer,
     Maintenance,
@@ -65,6 +74,7 @@ from federation.fleet.operations.certificates import show_certificate
 from federation.fleet.operations.guests import set_guest_rules
 from federation.fleet.operations.maintenance import plan_maintenance
 from federation.fleet.operations.networks import Wish, ask_site_egress
+from federation.fleet.operations.probes import Described, set_probe
 from federation.fleet.operations.runs import request_run
 from federation.fleet.operations.technical import save_draft, submit_form
 from federation.members.enums import SubjectKind
@@ -108,6 +118,8 @@ class World:
     """Asked for by Rennes."""
     certificate: ClientCertificate
     """Shown to the server."""
+    probe: EnergyProbe
+    """Of the server."""
     application: Application
     users_application: Application
     key: ApiKey
@@ -145,6 +157,16 @@ class World:
 
 
 SHOWN = Shown(Identity("a certificate", Secret("its key")), timezone.now() + timedelta(days=90))
+METER = Described(
+    url="https://gpu-1.example.org/metrics",
+    metric="DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION",
+    labels={"Hostname": "gpu-1"},
+    unit=EnergyUnit.MILLIJOULE.value,
+    scope=MeterScope.GPU.value,
+    multiplier=Decimal(1),
+    idle_w=Decimal(150),
+    limit_w=None,
+)
 WISH = Wish("10.35.0.0/24", (443, 8000), "inside, by the VPN")
 DECLARED: dict[str, object] = {
     "server_name": "GPU-9",
@@ -291,6 +313,12 @@ def make_certificates(*deployments: Deployment) -> ClientCertificate:
     return shown[0]
 
 
+def make_probes(*deployments: Deployment) -> EnergyProbe:
+    """One of the server of each; return that of the first."""
+    made = [set_probe(by=OPERATOR, server=e.server, described=METER) for e in deployments]
+    return made[0]
+
+
 def make_maintenances(*deployments: Deployment) -> Maintenance:
     """One of the server of each, tomorrow; return that of the first."""
     later = timezone.now() + timedelta(days=1)
@@ -429,6 +457,7 @@ def make_world() -> World:
         deployment=deployment,
         network=make_networks(cast),
         certificate=make_certificates(deployment, at_reims),
+        probe=make_probes(deployment, at_reims),
         grant=EgressGrant.objects.get(server=deployment.server_id),
         application=application,
         users_application=users_application,

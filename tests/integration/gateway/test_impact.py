@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from routing.core.accounting import Energy
 from routing.core.table import Machine
@@ -137,3 +138,29 @@ async def test_odd_wishes_are_no_wishes(measured: Router, wish: str) -> None:
 
     assert answer.status_code == 200
     assert "impact" not in answer.json()["usage"]
+
+
+@pytest.mark.parametrize(("scope", "factor"), [("gpu", 0.5), ("server", 2.0)])
+async def test_a_calibrated_machine_is_told_so_and_the_work_is_weighed_as_before(
+    tmp_path: Path, upstream: Simulated, scope: str, factor: float
+) -> None:
+    machine = replace(LLAMA_70B, calibration=factor, calibrated_scope=scope)
+    told = []
+    for each in (LLAMA_70B, machine):
+        async with running_router(
+            tmp_path / f"{each.calibration}",
+            principals(),
+            names(a_model(*NAMES, served_name=SERVED, name=MODEL, machine=each)),
+            servers(*(a_server(name, upstream.url(name), TOKEN) for name in NAMES)),
+        ) as router:
+            answer = await router.post(json=chat(), headers=ASK)
+            closed = await router.only_closed()
+            assert_same(answer.json()["usage"]["impact"], closed.energy)
+            assert closed.energy is not None
+            told.append(closed.energy)
+
+    plain, calibrated = told
+    assert calibrated.method == "calibrated"
+    assert calibrated.mj == pytest.approx(plain.mj * factor, rel=1e-3)
+    assert calibrated.gpu_mj == plain.gpu_mj
+    assert calibrated.high_mj / calibrated.mj < plain.high_mj / plain.mj

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from routing.simulator import simulated
-from routing.simulator.metrics import Histogram, number
+from routing.simulator.metrics import ENERGY, Histogram, number
+from routing.upstream.metrics import read_series
 from tests.unit.simulator.raw import CHAT, config, exchange, post, split
 
 
@@ -60,3 +61,15 @@ async def test_a_models_name_with_quotes_does_not_break_a_line() -> None:
         text = split(await exchange(servers, get))[1].decode()
 
     assert 'model_name="a\\"b\\\\c\\nd"' in text
+
+
+async def test_an_exporter_beside_it_counts_energy_by_the_tokens() -> None:
+    get = b"GET /dcgm/metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    async with simulated(config()) as servers:
+        before = split(await exchange(servers, get))[1].decode()
+        await exchange(servers, post("/v1/chat/completions", CHAT))
+        after = split(await exchange(servers, get))[1].decode()
+
+    values = [read_series(text, ENERGY, {"gpu": "0"}) for text in (before, after)]
+    assert None not in values
+    assert values[1] - values[0] >= 5 * 250  # type: ignore[operator]  # five tokens

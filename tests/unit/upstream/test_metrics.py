@@ -1,10 +1,11 @@
 """What engines' own metrics say, whatever the version, and that nonsense says nothing."""
 
 import time
+from math import isnan
 
 import pytest
 
-from routing.upstream.metrics import Load, read_load
+from routing.upstream.metrics import Load, read_load, read_series
 
 VLLM_0_8 = """\
 # TYPE vllm:num_requests_running gauge
@@ -71,3 +72,55 @@ def test_absurd_sizes_are_left_out() -> None:
         'vllm:num_requests_running 1\nvllm:cache_config_info{block_size="x",num_gpu_blocks="9"} 1\n'
     )
     assert read_load(text) == Load(running=1, waiting=0)
+
+
+PAGE = r"""
+# HELP power What is drawn.
+power{gpu="0",name="a \"b\", c=\"d\"",host="one"} 10
+power{gpu="1",name="x",host="one"} 2.5e+1 1780000000000
+power{gpu="0",host="two"} 100
+power_limit{gpu="0",host="one"} 7
+powerful 8
+plain 5
+"""
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "value"),
+    [
+        ("power", {}, 135),
+        ("power", {"host": "one"}, 35),
+        ("power", {"host": "one", "gpu": "1"}, 25),
+        ("power", {"name": 'a "b", c="d"'}, 10),
+        ("power", {"c": "d"}, None),
+        ("power", {"host": "three"}, None),
+        ("plain", {}, 5),
+        ("plain", {"host": "one"}, None),
+        ("pow", {}, None),
+        ("power.*", {}, None),
+    ],
+)
+def test_a_metric_is_the_sum_of_its_series_with_these_labels(
+    metric: str, labels: dict[str, str], value: float | None
+) -> None:
+    assert read_series(PAGE, metric, labels) == value
+
+
+def test_a_sum_with_a_series_that_is_no_number_is_none() -> None:
+    value = read_series("power 1\npower NaN\npower 3\n", "power", {})
+
+    assert value is not None
+    assert isnan(value)
+
+
+def test_an_engines_tokens_are_those_of_all_its_engines() -> None:
+    text = (
+        'vllm:num_requests_running{engine="0"} 1.0\n'
+        'vllm:prompt_tokens_total{engine="0"} 3.5e+09\nvllm:prompt_tokens_total{engine="1"} 5.0\n'
+        'vllm:prefix_cache_hits_total{engine="0"} 7.0\nvllm:generation_tokens_total{engine="0"} 12.0\n'
+    )
+
+    load = read_load(text)
+
+    assert load is not None
+    assert load.tokens == (3_500_000_005, 7, 12)

@@ -19,6 +19,7 @@ from federation.fleet.operations import (
     maintenance,
     networks,
     offering,
+    probes,
     publication,
     rotation,
     runs,
@@ -29,7 +30,7 @@ from federation.journal.actors import Actor
 from routing.core.enums import ServerState
 from routing.upstream.credentials import Secret
 from tests.integration.federation.acts.who import ADMIN, NOBODY, RENNES_DSI, Acts
-from tests.integration.federation.world import SHOWN, World
+from tests.integration.federation.world import METER, SHOWN, World
 
 
 def _seal_anew(world: World, by: Actor) -> object:
@@ -57,6 +58,19 @@ def _resume_paused(world: World, by: Actor) -> object:
 
 
 ACTS: Acts = {
+    "describe_machine": (
+        RENNES_DSI,
+        lambda w, by: servers.describe_machine(
+            by=by, server=w.server, machine={**servers.machine_of(w.server), "gpu_count": 4}
+        ),
+    ),
+    "set_probe": (
+        RENNES_DSI,
+        lambda w, by: probes.set_probe(
+            by=by, server=w.server, described={**METER, "labels": {"gpu": "0"}}
+        ),
+    ),
+    "end_probe": (RENNES_DSI, lambda w, by: probes.end_probe(by=by, server=w.server)),
     "discard_draft": (RENNES_DSI, lambda w, by: technical.discard_draft(by=by, form=w.draft)),
     "reseal_everything": (NOBODY, lambda w, by: _seal_anew(w, by)),
     "add_site": (
@@ -84,13 +98,6 @@ ACTS: Acts = {
         RENNES_DSI,
         lambda w, by: servers.limit_server(by=by, server=w.server, max_parallel=3),
     ),
-    "describe_machine": (
-        RENNES_DSI,
-        lambda w, by: servers.describe_machine(
-            by=by,
-            server=w.server,
-            machine=servers.Machine(gpu_type="L40S", gpu_count=2, pue=None, grid="FRA"),
-        ),
     ),
     "change_engine": (
         RENNES_DSI,

@@ -1,0 +1,312 @@
+"""Whose a window's energy was: shared out among its requests once no running request can touch it any more.
+
+A window waits until the router has written down another that began longer after its end than any request runs: the
+spool is read in order, so whatever was at the server meanwhile is stored by then. Where no other comes, an hour more.
+What requests get is added to their records; a record whose time at the server is covered gets the measured energy, and
+the sums are moved by the difference, in the one transaction that settles the window. So nothing is done twice, in
+whatever order and however often windows come, and records' parts sum to the windows' exactly.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from billing.impact import windows
+from billing.impact.energy import DEFAULT_OVERHEAD, Conditions, Instance, Tokens, measured
+from billing.impact.enums import Method, Scope
+from billing.metering import instance_at, machine_told
+from billing.models import Attempt, EnergyWindow, UsageRecord
+from billing.rollups import LEVELS, movement
+from federation.fleet.models import Deployment, InferenceServer
+from routing.core.ids import uuid7_floor
+
+LOCK = 0x656E6572
+"""Advisory lock ("ener"): one settles at a time."""
+BATCH = 10
+"""Windows of one server that are settled at once."""
+SLACK = timedelta(seconds=60)
+"""Beyond the longest run: rounds, the end of a router, clocks."""
+PATIENCE = timedelta(hours=1)
+"""For a window behind which no other comes."""
+ENOUGH = 0.95
+"""Of a request's time at the server: covered so far, its energy counts as measured."""
+_MILLI = 1_000
+_DUE = f"""
+SELECT server_id FROM {EnergyWindow._meta.db_table} due
+WHERE settled_at IS NULL AND "end" <= greatest(
+    %(now)s - %(longest)s - %(patience)s,
+    (SELECT max(start) FROM {EnergyWindow._meta.db_table} newest WHERE newest.server_id = due.server_id) - %(longest)s
+)
+ORDER BY "end" LIMIT 1
+"""
+_REQUESTS = f"""
+SELECT r.id, extract(epoch FROM a.started_at)::float8, extract(epoch FROM coalesce(a.ended_at, r.finished_at))::float8,
+    extract(epoch FROM r.first_token_at)::float8, r.gpu_mj, r.prompt_tokens, r.cached_tokens, r.completion_tokens,
+    r.batch_milli, r.pue_milli, r.deployment_id, r.measured_mj, r.covered_ms
+FROM {UsageRecord._meta.db_table} r
+JOIN {Attempt._meta.db_table} a ON a.request_id = r.id AND a.n = r.attempts AND a.server_id = r.server_id
+WHERE r.serving_institution_id = %(institution)s AND r.server_id = %(server)s AND r.id >= %(low)s AND r.id < %(high)s
+    AND a.request_id >= %(low)s AND a.request_id < %(high)s
+    AND r.finished_at > %(start)s AND r.http_status BETWEEN 200 AND 299 AND r.pue_milli > 0
+ORDER BY r.id
+"""
+_GIVEN = (
+    ("id", "uuid"),
+    ("measured_mj", "bigint"),
+    ("covered_ms", "bigint"),
+    ("is_measured", "boolean"),
+    ("energy_version", "smallint"),
+    ("energy_mj", "bigint"),
+    ("energy_low_mj", "bigint"),
+    ("energy_high_mj", "bigint"),
+)
+_FIGURES = ("energy_version", "energy_mj", "energy_low_mj", "energy_high_mj")
+_UPDATE = f"""
+WITH given AS (
+    SELECT * FROM unnest({", ".join(f"%s::{kind}[]" for _, kind in _GIVEN)}) AS g ({", ".join(c for c, _ in _GIVEN)})
+), before AS (
+    SELECT r.* FROM {UsageRecord._meta.db_table} r JOIN given ON given.id = r.id ORDER BY r.id FOR UPDATE OF r
+), after AS (
+    UPDATE {UsageRecord._meta.db_table} r SET
+        measured_mj = given.measured_mj, covered_ms = given.covered_ms,
+        energy_method = CASE WHEN is_measured THEN '{Method.MEASURED.value}' ELSE r.energy_method END,
+        {", ".join(f"{c} = CASE WHEN is_measured THEN given.{c} ELSE r.{c} END" for c in _FIGURES)}
+    FROM before JOIN given ON given.id = before.id WHERE r.id = before.id RETURNING r.*
+), turned AS (
+    SELECT *, 1 AS sign FROM after UNION ALL SELECT *, -1 AS sign FROM before
+),
+{", ".join(f"{level._meta.model_name} AS ({movement(level, 'turned')})" for level in LEVELS)}
+SELECT count(*) FROM after
+"""
+
+
+@dataclass(slots=True)
+class _Request:
+    """A request at the server, from `start` to `end`, Unix seconds. `work` in microjoules, 0 where it has no figure."""
+
+    id: UUID
+    start: float
+    end: float
+    first_token: float | None
+    gpu_mj: int
+    prompt: int
+    cached: int
+    completion: int
+    batch_milli: int
+    pue_milli: int
+    deployment_id: UUID | None
+    measured_mj: int
+    covered_ms: int
+    scope: Scope | None = None
+    """Of the last window that gave it something."""
+
+    @property
+    def work(self) -> int:
+        return self.gpu_mj * _MILLI
+
+    @property
+    def duration_ms(self) -> int:
+        return max(round((self.end - self.start) * _MILLI), 1)
+
+    def ms_within(self, start: float, end: float) -> int:
+        if self.end <= self.start:
+            return int(start <= self.start < end)
+        return max(round((min(self.end, end) - max(self.start, start)) * _MILLI), 0)
+
+    def tokens_within(self, start: float, end: float) -> Tokens:
+        """What a server has counted of it then: the prompt once it is read, answers evenly from their first token."""
+        told = self.first_token if self.first_token and self.start < self.first_token else None
+        is_read = start <= (told or self.start) < end
+        completion = windows.work_within(self.completion, told or self.start, self.end, start, end)
+        return Tokens(
+            prompt=self.prompt if is_read else 0,
+            cached=self.cached if is_read else 0,
+            completion=completion,
+        )
+
+
+def settle_all(now: datetime | None = None) -> int:
+    """Settle every window that is due; return how many that were. Another one that does so meanwhile is left to it."""
+    total = 0
+    while count := settle_some(now or timezone.now()):
+        total += count
+    return total
+
+
+@transaction.atomic
+def settle_some(now: datetime) -> int:
+    """Settle some windows of one server, the oldest that are due; return how many, 0 when none is."""
+    longest = timedelta(seconds=settings.LONGEST_RUN_SECONDS) + SLACK
+    waits: dict[str, Any] = {"now": now, "longest": longest, "patience": PATIENCE}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        if not cursor.fetchone()[0]:
+            return 0
+        cursor.execute(_DUE, waits)
+        row = cursor.fetchone()
+    if row is None:
+        return 0
+    due = _due_of(row[0], now, longest)
+    requests = _requests_at(row[0], due, longest)
+    changed: dict[UUID, _Request] = {}
+    on = _Machines(row[0])
+    for window in due:
+        for each in _settle(window, requests, on):
+            changed[each.id] = each
+        window.settled_at = now
+    EnergyWindow.objects.bulk_update(
+        due,
+        [
+            "settled_at",
+            "idle_mj",
+            "local_mj",
+            "attributed_mj",
+            "deployment_id",
+            "machine",
+            "modelled_mj",
+        ],
+    )
+    _write(changed.values())
+    return len(due)
+
+
+def _due_of(server_id: UUID, now: datetime, longest: timedelta) -> list[EnergyWindow]:
+    rows = EnergyWindow.objects.filter(server_id=server_id)
+    newest = rows.order_by("-start").values_list("start", flat=True)[0]
+    until = max(now - longest - PATIENCE, newest - longest)
+    waiting = rows.filter(settled_at__isnull=True, end__lte=until)
+    return list(waiting.select_for_update().order_by("end", "pk")[:BATCH])
+
+
+def _requests_at(
+    server_id: UUID, due: Sequence[EnergyWindow], longest: timedelta
+) -> list[_Request]:
+    """Return what was at the server in any of these windows; ids begin to count when a request arrives, and waits."""
+    site = InferenceServer.objects.filter(pk=server_id).values_list("site__institution_id")
+    start, end = min(each.start for each in due), max(each.end for each in due)
+    bounds: dict[str, Any] = {
+        "institution": site[0][0] if site else None,
+        "server": server_id,
+        "low": uuid7_floor(start - 3 * longest),
+        "high": uuid7_floor(end + SLACK),
+        "start": start,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_REQUESTS, bounds)
+        return [_Request(*row) for row in cursor.fetchall()]
+
+
+class _Machines:
+    """What the deployments of a server are modelled from; the one instance, where all of them are alike."""
+
+    def __init__(self, server_id: UUID) -> None:
+        rows = Deployment.objects.filter(server_id=server_id)
+        self._told = {
+            row.pk: machine_told(row) for row in rows.select_related("server", "version__model")
+        }
+        live = rows.live().select_related("server", "version__model")
+        instances = {instance_at(row) for row in live}
+        self.instance: Instance | None = instances.pop() if len(instances) == 1 else None
+
+    def told(self, deployment_id: UUID) -> str:
+        return self._told.get(deployment_id, "")
+
+
+def _settle(
+    window: EnergyWindow, requests: Sequence[_Request], on: _Machines
+) -> Iterable[_Request]:
+    """Share a window out; yield the requests that were there, with what they have got."""
+    start, end = window.start.timestamp(), window.end.timestamp()
+    there = [each for each in requests if each.ms_within(start, end)]
+    work = [windows.work_within(each.work, each.start, each.end, start, end) for each in there]
+    is_modelled = any(work)
+    if not is_modelled:  # nothing is known of the machine: by time
+        work = [each.ms_within(start, end) for each in there]
+    local = _local_work(window, there, on.instance) if is_modelled or not there else 0
+    scope = Scope(window.scope)
+    measurement = windows.EnergyWindow(
+        measured_mj=window.measured_mj,
+        covered_s=window.covered_ms / _MILLI,
+        scope=scope,
+        idle_w=window.idle_mw / _MILLI,
+    )
+    shares = windows.attribute(measurement, work, local)
+    window.idle_mj, window.local_mj = shares.idle_mj, shares.local_mj
+    window.attributed_mj = sum(shares.requests)
+    _tell_work(window, there, work, sum(work) + local if is_modelled or local else 0, on)
+    covered = min(window.covered_ms / ((end - start) * _MILLI), 1.0)
+    for each, share in zip(there, shares.requests, strict=True):
+        each.measured_mj += share
+        each.covered_ms += round(each.ms_within(start, end) * covered)
+        each.scope = scope
+    return there
+
+
+def _local_work(window: EnergyWindow, there: Sequence[_Request], instance: Instance | None) -> int:
+    """Return the work of what the server counted beyond what the router sent."""
+    if instance is None or window.prompt_tokens is None or window.completion_tokens is None:
+        return 0
+    start, end = window.start.timestamp(), window.end.timestamp()
+    parts = [each.tokens_within(start, end) for each in there]
+    ours = Tokens(
+        prompt=sum(part.prompt for part in parts),
+        cached=sum(part.cached for part in parts),
+        completion=sum(part.completion for part in parts),
+    )
+    counted = Tokens(
+        prompt=window.prompt_tokens,
+        cached=window.cached_tokens or 0,
+        completion=window.completion_tokens,
+    )
+    return windows.work_of(instance, windows.local_tokens(counted, ours), window.batch_milli)
+
+
+def _tell_work(
+    window: EnergyWindow,
+    there: Sequence[_Request],
+    work: Sequence[int],
+    done: int,
+    on: _Machines,
+) -> None:
+    """Note what a calibration compares: of windows in which one model alone worked."""
+    by = {each.deployment_id for each, part in zip(there, work, strict=True) if part}
+    deployment = by.pop() if len(by) == 1 else None
+    if deployment is None or not done:
+        return
+    overhead = DEFAULT_OVERHEAD.central if window.scope == Scope.SERVER else 0.0
+    window.deployment_id, window.machine = deployment, on.told(deployment)
+    window.modelled_mj = round(done / _MILLI * (1 + overhead))
+
+
+def _write(changed: Iterable[_Request]) -> None:
+    """Write what requests have got, and move the sums."""
+    rows = [_given(each) for each in changed]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(_UPDATE, [list(column) for column in zip(*rows, strict=True)])
+
+
+def _given(request: _Request) -> tuple[Any, ...]:
+    """Return the columns of `_GIVEN`."""
+    assert request.scope is not None
+    conditions = Conditions(
+        batch_milli=request.batch_milli, pue_milli=max(request.pue_milli, _MILLI)
+    )
+    told = measured(request.measured_mj, request.scope, conditions)
+    site = told.energy.scaled(conditions.pue_milli / _MILLI)
+    return (
+        request.id,
+        request.measured_mj,
+        request.covered_ms,
+        request.covered_ms >= ENOUGH * request.duration_ms,
+        told.method_version,
+        round(site.central),
+        round(site.low),
+        round(site.high),
+    )
