@@ -98,7 +98,6 @@ ACTS: Acts = {
         RENNES_DSI,
         lambda w, by: servers.limit_server(by=by, server=w.server, max_parallel=3),
     ),
-    ),
     "change_engine": (
         RENNES_DSI,
         lambda w, by: servers.change_engine(by=by, server=w.server, engine=Engine.LMDEPLOY),
