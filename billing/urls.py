@@ -14,6 +14,7 @@ from billing.views import (
     notes,
     prices,
     requests,
+    sheets,
     statements,
     years,
 )
@@ -61,6 +62,7 @@ register_converter(YearConverter, "year")
 register_converter(NumberConverter, "number")
 urlpatterns = [
     path("prices/", prices.prices, name="prices"),
+    path("prices/csv/", sheets.prices_csv, name="prices_csv"),
     path("prices/fees/", prices.fees, name="fees"),
     path("prices/fees/<uuid:fee_id>/take-back/", prices.take_fee_back, name="take_fee_back"),
     path(
@@ -68,6 +70,8 @@ urlpatterns = [
     ),
     path("prices/of/<path:name>/", prices.price, name="price"),
     path("accounts/", accounts.accounts, name="accounts"),
+    path("accounts/csv/", sheets.accounts_csv, name="accounts_csv"),
+    path("accounts/transfers/csv/", sheets.transfers_csv, name="transfers_csv"),
     path("accounts/grants/new/", accounts.grant, name="grant"),
     path("accounts/issuer/", invoices.issuer, name="issuer"),
     path("accounts/invoicing/<slug:slug>/", invoices.invoicing, name="invoicing"),
@@ -78,6 +82,7 @@ urlpatterns = [
         name="reverse_transfer",
     ),
     path("budgets/", budgets.budgets, name="budgets"),
+    path("budgets/csv/", sheets.budgets_csv, name="budgets_csv"),
     path("budgets/new/", budgets.new_budget, name="new_budget"),
     path("budgets/<uuid:budget_id>/", budgets.budget, name="budget"),
     path("budgets/<uuid:budget_id>/end/", budgets.stop_budget, name="stop_budget"),

@@ -1,7 +1,7 @@
 """Requests as files: CSV and a workbook for spreadsheets, JSON lines for programs; their numbers the page's."""
 
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
@@ -9,8 +9,6 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
-from django.http import StreamingHttpResponse
 from xlsxwriter import Workbook
 
 from billing.footprint import Footprint, ModelFootprint, of_request
@@ -19,8 +17,7 @@ from billing.periods import PARIS
 from billing.usage import KeyUsage, Request
 from federation.sheets import table_lines
 
-LINES_AT_ONCE = 500
-CSV, JSON_LINES = "text/csv; charset=utf-8", "application/x-ndjson"
+JSON_LINES = "application/x-ndjson"
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MOST_ROWS = 100_000
 """Of a workbook, which is written whole before it is sent."""
@@ -205,20 +202,3 @@ def _plain(value: Any) -> Any:
             return f"{value:.9f}"
         case _:
             return value
-
-
-def streamed(lines: Iterator[str], name: str, content_type: str = CSV) -> StreamingHttpResponse:
-    return StreamingHttpResponse(
-        _encoded(lines),
-        content_type=content_type,
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}"',
-            "Cache-Control": "no-store",
-        },
-    )
-
-
-async def _encoded(lines: Iterator[str]) -> AsyncIterator[bytes]:
-    """Yield `lines` in pieces, each fetched in a thread: the portal serves other pages meanwhile."""
-    while piece := await sync_to_async(lambda: "".join(islice(lines, LINES_AT_ONCE)))():
-        yield piece.encode()

@@ -6,18 +6,23 @@ in the reader's language. Column names never change with the language.
 """
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from io import StringIO
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
+from asgiref.sync import sync_to_async
+from django.http import StreamingHttpResponse
 from django.utils import timezone
 
 BYTE_ORDER_MARK = "\ufeff"
 SEPARATORS = {"fr": ";"}
 USUAL_SEPARATOR = ","
+CSV = "text/csv; charset=utf-8"
+LINES_AT_ONCE = 500
 _BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -51,3 +56,21 @@ def cell(value: str | int | bool | datetime | Decimal | UUID | None) -> str:
             return f"'{value}"
         case _:
             return str(value)
+
+
+def streamed(lines: Iterator[str], name: str, content_type: str = CSV) -> StreamingHttpResponse:
+    """Return the answer that is a file of this name, sent as its lines come."""
+    return StreamingHttpResponse(
+        _encoded(lines),
+        content_type=content_type,
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+async def _encoded(lines: Iterator[str]) -> AsyncIterator[bytes]:
+    """Yield `lines` in pieces, each fetched in a thread: the portal serves other pages meanwhile."""
+    while piece := await sync_to_async(lambda: "".join(islice(lines, LINES_AT_ONCE)))():
+        yield piece.encode()

@@ -1,9 +1,12 @@
 """Who owes what: each institution's side of the ledger, its transfers, grants and reversals."""
 
+from datetime import date
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -47,9 +50,8 @@ def transfers(request: HttpRequest) -> HttpResponse:
     user = accountant(request)
     form = MonthForm(request.GET.dict(), months=months(user))
     related = ("debit__institution", "credit__institution", "reversal", "reverses")
-    shown = Transfer.objects.for_user(user).select_related(*related).order_by("-created_at", "-pk")
-    if month := form.chosen:
-        shown = shown.filter(booked_month=month)
+    shown = transfers_seen(user, form.chosen).select_related(*related)
+    shown = shown.order_by("-created_at", "-pk")
     context = {
         "form": form,
         "page": Paginator(shown, PAGE).get_page(request.GET.get("page")),
@@ -85,6 +87,12 @@ def reverse_transfer(request: HttpRequest, transfer_id: str) -> HttpResponse:
         messages.success(request, _("It is taken back. Both transfers stay in the ledger."))
         return redirect("transfers")
     return render(request, "billing/reverse.html", {"form": form, "transfer": transfer})
+
+
+def transfers_seen(user: User, month: date | None) -> QuerySet[Transfer]:
+    """Return what touches an account that `user` sees, in a month or ever."""
+    seen = Transfer.objects.for_user(user)
+    return seen.filter(booked_month=month) if month else seen
 
 
 def accountant(request: HttpRequest) -> User:

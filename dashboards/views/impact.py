@@ -12,7 +12,6 @@ from django.views.decorators.http import require_safe
 from billing.impact import energy, equivalents, factors, hardware, validation
 from billing.measured import measured_in_all
 from billing.periods import last_days
-from dashboards.exports import streamed
 from dashboards.impact.calculator import ANSWER_COLUMNS, Answer, CalculatorForm
 from dashboards.impact.labels import ONE_OF, explained
 from dashboards.impact.tables import (
@@ -26,7 +25,7 @@ from dashboards.impact.tables import (
     mistral,
     sources,
 )
-from federation.sheets import table_lines
+from federation.sheets import streamed, table_lines
 
 DAYS = 30
 REMEMBERED_FOR_SECONDS = 600

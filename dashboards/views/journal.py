@@ -11,14 +11,13 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboards.exports import streamed
 from dashboards.journal.entries import COLUMNS, entries_of, rows
 from dashboards.journal.forms import JournalForm
 from federation.journal.chain import BrokenChainError, verify
 from federation.journal.models import FIRST_PREVIOUS_HASH, AuditEvent
 from federation.journal.queries import check_not_emptied
 from federation.people.guards import signed_in
-from federation.sheets import table_lines
+from federation.sheets import streamed, table_lines
 
 PAGE = 25
 MOST_ROWS = 50_000

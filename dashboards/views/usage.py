@@ -39,7 +39,6 @@ from dashboards.exports import (
     json_lines,
     key_row,
     model_row,
-    streamed,
     workbook,
 )
 from dashboards.figures.usage import usage_chart
@@ -48,7 +47,7 @@ from dashboards.impact.lighter import lighter_choice
 from federation.access.models import ApiKey
 from federation.access.queries import issuing_institutions
 from federation.people.guards import signed_in
-from federation.sheets import table_lines
+from federation.sheets import streamed, table_lines
 
 LATEST = 20
 MOST_KEYS = 50

@@ -54,6 +54,7 @@ NO_PAGES = {
     "manage:api-root": "an answer for machines",
     "manage:usage": "an answer for machines",
     "usage_xlsx": "a file",
+    **dict.fromkeys(["prices_csv", "accounts_csv", "transfers_csv", "budgets_csv"], "a file"),
     "usage_impact_csv": "a file",
     "take_price_back": "a form's target",
     "draft_month": "a form's target",

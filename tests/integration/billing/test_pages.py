@@ -1,18 +1,25 @@
 """Prices and accounts on pages: who sees and sets what, and that nothing that is past changes."""
 
+import csv
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.http import StreamingHttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from billing.enums import TransferReason
+from billing.enums import BudgetWindow, TransferReason
 from billing.models import FeeVersion, PriceVersion, Transfer
+from billing.operations.budgets import set_budget
 from billing.operations.ledger import grant
 from billing.operations.prices import Units, set_price
 from federation.people.enums import Role
 from federation.people.models import User
+from routing.core.enums import BudgetUnit
 from tests.integration.billing.conftest import Use
+from tests.integration.dashboards.test_exports import whole
 from tests.support.factories import (
     OPERATOR,
     Cast,
@@ -231,3 +238,45 @@ def test_the_price_list_takes_as_many_queries_for_many_models(cast: Cast) -> Non
         set_price(by=OPERATOR, model=model, units=Units(prompt_nano=n))
 
     assert queries_of(browser, "/prices/") == few
+
+
+def lines(who: User, address: str) -> list[dict[str, str]]:
+    answer = signed_in_as(who).get(address, headers={"accept-language": "en"})
+    assert isinstance(answer, StreamingHttpResponse)
+    text = async_to_sync(whole)(answer)
+    return list(csv.DictReader(StringIO(text.removeprefix("\ufeff"))))
+
+
+def test_what_pages_show_of_money_is_had_as_files(cast: Cast, finance: User, use: Use) -> None:
+    served = serve_model(cast.reims, "llama")
+    begun = timezone.now() - timedelta(days=1)
+    PriceVersion.objects.create(model=served.version.model, valid_from=begun, prompt_nano=150)
+    key, _text = make_key(make_application(cast.rennes, cast.rennes_dsi))
+    use(key, served, prompt_tokens=1000, cached_tokens=0)
+
+    (price,) = lines(cast.orleans_user, "/prices/csv/")
+    assert (price["model"], price["prompt_eur"], price["image_eur"]) == ("llama", "0.000000150", "")
+    (transfer,) = lines(finance, "/accounts/transfers/csv/")
+    assert (transfer["amount_eur"], transfer["reason"]) == ("0.000150000", "usage")
+    told = {row["institution"]: row["net_eur"] for row in lines(finance, "/accounts/csv/")}
+    assert told == {cast.rennes.name: "-0.000150000", cast.reims.name: "0.000150000"}
+    assert [row["institution"] for row in lines(cast.reims_dsi, "/accounts/csv/")] == [
+        cast.reims.name
+    ]
+    month = f"{timezone.localdate():%Y-%m}"
+    assert lines(finance, f"/accounts/transfers/csv/?month={month}") == [transfer]
+    assert signed_in_as(cast.orleans_user).get("/accounts/csv/").status_code == 403
+
+
+def test_budgets_are_had_as_a_file(cast: Cast) -> None:
+    set_budget(
+        by=OPERATOR,
+        owner=cast.rennes,
+        unit=BudgetUnit.NANO_EUROS,
+        most=5 * 10**9,
+        window=BudgetWindow.MONTH,
+    )
+
+    (budget,) = lines(cast.rennes_dsi, "/budgets/csv/")
+    assert (budget["most"], budget["spent"], budget["hard"]) == ("5.000000000", "0.000000000", "1")
+    assert lines(cast.reims_dsi, "/budgets/csv/") == []
