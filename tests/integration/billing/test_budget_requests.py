@@ -31,7 +31,7 @@ from tests.support.pages import plain_static, signed_in_as
 
 __all__ = ["cast", "plain_static"]
 pytestmark = pytest.mark.django_db
-MIGRATION = "billing.migrations.0011_requests_for_more"
+MIGRATION = "billing.migrations.0013_requests_for_more"
 
 
 @pytest.fixture

@@ -431,7 +431,7 @@ def test_two_answers_at_once_make_one_correction(transactional_db: None) -> None
 def test_statements_of_before_get_numbers_without_gaps(transactional_db: None) -> None:
     fill(Market())
     close()
-    migration = import_module("billing.migrations.0012_documents")
+    migration = import_module("billing.migrations.0016_documents")
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE billing_statement DISABLE TRIGGER statements_stay")
         cursor.execute("UPDATE billing_statement SET number = ''")

@@ -218,7 +218,7 @@ def test_what_was_not_measured_has_no_figure_and_neither_have_price_and_energy(c
 
     assert "Pas encore mesurée" in page
     assert "sans prix : utilisé sans être facturé" in page
-    assert "Son énergie n’est pas encore mesurée" in page
+    assert "sa fiche ne dit pas combien de paramètres il a" in page
     assert "jetons par seconde" not in page
 
 

@@ -408,8 +408,8 @@ def test_the_journal_tells_how_the_demonstration_came_about(demonstration: Demon
         "actor_command", flat=True
     )
     assert set(commands) == {"demo"}
-    # What only a person can do: accept the charter, apply, sign, propose a model.
-    own = {"catalogue", "members", "people"}
+    # What only a person can do: accept the charter, apply, sign, propose a model, ask for more of a budget.
+    own = {"billing", "catalogue", "members", "people"}
     assert {
         event.verb.split(".")[0] for event in AuditEvent.objects.filter(actor_kind="person")
     } <= own

@@ -29,7 +29,7 @@ def model(cast: Cast, plain_static: None) -> AIModel:
 def filled(model: AIModel, **changed: Any) -> dict[str, Any]:
     """What a browser sends of the form as it is shown, with some fields changed."""
     form = FactsForm(None, model=AIModel.objects.get(pk=model.pk))
-    sent = {bound.name: bound.value() for bound in form}
+    sent = {bound.name: "" if bound.value() is None else bound.value() for bound in form}
     languages = ", ".join(sent["languages"] or ()) if not isinstance(sent["languages"], str) else ""
     return {**sent, "languages": languages, **changed}
 
