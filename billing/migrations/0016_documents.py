@@ -22,10 +22,16 @@ CREATE TRIGGER notes_are_never_emptied BEFORE TRUNCATE ON billing_note
     FOR EACH STATEMENT EXECUTE FUNCTION journal_refuse_truncation();
 CREATE TRIGGER lines_of_notes_are_never_emptied BEFORE TRUNCATE ON billing_noteline
     FOR EACH STATEMENT EXECUTE FUNCTION journal_refuse_truncation();
+CREATE TRIGGER acceptances_are_never_emptied BEFORE TRUNCATE ON billing_acceptance
+    FOR EACH STATEMENT EXECUTE FUNCTION journal_refuse_truncation();
 CREATE TRIGGER shares_of_years_are_never_emptied BEFORE TRUNCATE ON billing_yearshare
+    FOR EACH STATEMENT EXECUTE FUNCTION journal_refuse_truncation();
+CREATE TRIGGER years_are_never_emptied BEFORE TRUNCATE ON billing_costpool
     FOR EACH STATEMENT EXECUTE FUNCTION journal_refuse_truncation();
 """
 GO = """
+DROP TRIGGER years_are_never_emptied ON billing_costpool;
+DROP TRIGGER acceptances_are_never_emptied ON billing_acceptance;
 DROP TRIGGER shares_of_years_are_never_emptied ON billing_yearshare;
 DROP TRIGGER lines_of_notes_are_never_emptied ON billing_noteline;
 DROP TRIGGER notes_are_never_emptied ON billing_note;

@@ -96,11 +96,12 @@ def test_of_two_tabs_the_second_is_told_and_changes_nothing(cast: Cast, model: A
 def test_of_two_who_save_at_the_same_moment_one_is_told(cast: Cast, model: AIModel) -> None:
     answers: list[int] = []
 
-    def save(data: dict[str, Any]) -> None:
-        answers.append(signed_in_as(cast.admin).post(PAGE, data).status_code)
+    def save(browser: Client, data: dict[str, Any]) -> None:
+        answers.append(browser.post(PAGE, data).status_code)
 
+    browsers = [signed_in_as(cast.admin) for _ in range(2)]
     sent = [filled(model, licence=name) for name in ("Apache-2.0", "GPL-3.0")]
-    at_once([partial(save, data) for data in sent])
+    at_once([partial(save, *pair) for pair in zip(browsers, sent, strict=True)])
 
     assert sorted(answers) == [200, 302]
 
