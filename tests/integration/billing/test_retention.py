@@ -140,7 +140,10 @@ def test_costs_and_charges_stay_what_they_were() -> None:
     requests = [market.request(n) for n in range(60)]
     intake.store(requests)
     close(date(2026, 3, 1), datetime(2026, 4, 5, tzinfo=UTC))
-    before, found = told(), ledger.findings()  # a month that time alone has closed has no statements
+    before, found = (
+        told(),
+        ledger.findings(),
+    )  # a month that time alone has closed has no statements
 
     done = anonymise(by=OPERATOR, today=DUE)
 
