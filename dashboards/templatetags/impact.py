@@ -12,6 +12,7 @@ from dashboards.impact.quantities import (
     GRAMS,
     KWH,
     MILLILITRES,
+    WH,
     Quantity,
     amount,
     digits,
@@ -40,6 +41,12 @@ def kwh(figure: Interval) -> Quantity:
 def watt_hours(millijoules: int) -> str:
     """Return an energy that knows no range in the unit that fits."""
     return amount(kilowatt_hours(millijoules), KWH)
+
+
+@register.filter
+def watt_hours(figure: Interval) -> Quantity:
+    """Return kilowatt hours as watt hours, where lines are compared."""
+    return quantity(figure, WH)
 
 
 @register.filter
