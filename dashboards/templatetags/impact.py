@@ -44,7 +44,7 @@ def watt_hours(millijoules: int) -> str:
 
 
 @register.filter
-def watt_hours(figure: Interval) -> Quantity:
+def in_wh(figure: Interval) -> Quantity:
     """Return kilowatt hours as watt hours, where lines are compared."""
     return quantity(figure, WH)
 
