@@ -1,6 +1,7 @@
 """A document with lines, as an institution is handed one: a statement, a credit note, the adjustment of a year.
 
-What writes files of documents (`statement_files`, and invoices for machines) takes a `Document` and asks nothing else.
+What writes their files (`statement_files`) takes a `Document` and asks nothing else; what an invoice says besides is
+`billing.invoicing.document`'s.
 A credit note names the statement that it corrects (`refers_to`), which itself never changes.
 """
 
@@ -17,9 +18,6 @@ from billing.models import AccountingPeriod, Note, Statement
 from billing.periods import PARIS, following
 from billing.statements import Draft, Line, correction_of, kept
 from federation.members.models import Institution
-
-CREDIT_NOTE_TYPE = "381"
-"""Of a credit note in EN 16931 (UNTDID 1001); it names its invoice by number and day (BT-25, BT-26)."""
 
 
 @dataclass(frozen=True)

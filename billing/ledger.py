@@ -23,6 +23,8 @@ from billing.models import (
 from billing.statements import NANO_PER_CENT
 
 _OWED = ", ".join(f"'{kind.value}'" for kind in sorted(OWED_LINES))
+_OF_DOCUMENTS = f"(SELECT * FROM {Transfer._meta.db_table} WHERE reason <> '{TransferReason.MERGER.value}') transfer"
+"""What a merger moves from one institution's accounts to another's stands in no document."""
 
 UNPAID = f"""
 WITH owed AS (
@@ -74,9 +76,9 @@ WITH said AS (
     WHERE period.state = '{PeriodState.CLOSED.value}' AND part.cents <> 0
 ), moved AS (
     SELECT month, code, sum(nano) AS nano FROM (
-        SELECT booked_month AS month, credit_id AS code, amount_nano AS nano FROM {Transfer._meta.db_table}
+        SELECT booked_month AS month, credit_id AS code, amount_nano AS nano FROM {_OF_DOCUMENTS}
         UNION ALL
-        SELECT booked_month, debit_id, -amount_nano FROM {Transfer._meta.db_table}
+        SELECT booked_month, debit_id, -amount_nano FROM {_OF_DOCUMENTS}
     ) side
     JOIN {AccountingPeriod._meta.db_table} period USING (month)
     JOIN {Account._meta.db_table} account USING (code)

@@ -47,7 +47,11 @@ _NARROWED = f"{_FORGET} AND id >= %(low)s AND id < %(high)s"
 
 
 def _same(one: str, other: str) -> str:
-    return " AND ".join(f"{one}.{column} IS NOT DISTINCT FROM {other}.{column}" for column in KEY)
+    """Return the condition that two rows have one key; by equality where that can be, which alone is joined by hash."""
+    return " AND ".join(
+        f"{one}.{column} {'IS NOT DISTINCT FROM' if UsageHour._meta.get_field(column).null else '='} {other}.{column}"
+        for column in KEY
+    )
 
 
 def _taken_from(level: type[UsageSum]) -> str:

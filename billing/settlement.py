@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from billing.impact import windows
@@ -24,6 +25,7 @@ from billing.metering import instance_at, machine_told
 from billing.models import Attempt, EnergyWindow, UsageRecord
 from billing.rollups import LEVELS, movement
 from federation.fleet.models import Deployment, InferenceServer
+from federation.members.models import Institution
 from routing.core.ids import uuid7_floor
 
 LOCK = 0x656E6572
@@ -51,7 +53,8 @@ SELECT r.id, extract(epoch FROM a.started_at)::float8, extract(epoch FROM coales
     r.batch_milli, r.pue_milli, r.deployment_id, r.measured_mj, r.covered_ms
 FROM {UsageRecord._meta.db_table} r
 JOIN {Attempt._meta.db_table} a ON a.request_id = r.id AND a.n = r.attempts AND a.server_id = r.server_id
-WHERE r.serving_institution_id = %(institution)s AND r.server_id = %(server)s AND r.id >= %(low)s AND r.id < %(high)s
+WHERE r.serving_institution_id = ANY(%(institutions)s) AND r.server_id = %(server)s
+    AND r.id >= %(low)s AND r.id < %(high)s
     AND a.request_id >= %(low)s AND a.request_id < %(high)s
     AND r.finished_at > %(start)s AND r.http_status BETWEEN 200 AND 299 AND r.pue_milli > 0
 ORDER BY r.id
@@ -188,10 +191,13 @@ def _requests_at(
     server_id: UUID, due: Sequence[EnergyWindow], longest: timedelta
 ) -> list[_Request]:
     """Return what was at the server in any of these windows; ids begin to count when a request arrives, and waits."""
-    site = InferenceServer.objects.filter(pk=server_id).values_list("site__institution_id")
+    own = InferenceServer.objects.filter(pk=server_id).values("site__institution_id")
+    of_server = Institution.objects.filter(
+        Q(pk__in=own) | Q(successor__in=own)
+    )  # before a merger, and since
     start, end = min(each.start for each in due), max(each.end for each in due)
     bounds: dict[str, Any] = {
-        "institution": site[0][0] if site else None,
+        "institutions": list(of_server.values_list("pk", flat=True)),
         "server": server_id,
         "low": uuid7_floor(start - 3 * longest),
         "high": uuid7_floor(end + SLACK),

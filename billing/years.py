@@ -30,6 +30,7 @@ from billing.models import (
 from billing.shares import proportional
 from federation.members.models import Institution
 from federation.people.models import User
+from routing.core.pricing import MILLISECONDS
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,11 @@ class Share:
 
 @dataclass(frozen=True)
 class FinalPrice:
-    """Of a model's unit, in euros per million: the provisional one on average, and the final one."""
+    """Of a model's unit, in euros per million: the provisional one on average, and the final one. Audio in seconds."""
 
     model_name: str
     unit: LineUnit
-    quantity: int
+    quantity: Decimal
     provisional: Decimal
     final: Decimal
 
@@ -163,7 +164,8 @@ def final_prices(settlement: Settlement, year: int) -> list[FinalPrice]:
     )
     rows = lines.order_by("model_name", "unit").values_list("model_name", "unit")
     found = []
-    for model, unit, quantity, exact in rows.annotate(Sum("quantity"), Sum("exact_nano")):
+    for model, unit, counted, exact in rows.annotate(Sum("quantity"), Sum("exact_nano")):
+        quantity = Decimal(counted) / (MILLISECONDS if unit == LineUnit.AUDIO else 1)
         provisional = Decimal(exact) / quantity / 1000
         final = provisional * settlement.factor
         found.append(

@@ -6,6 +6,7 @@ Both are written with amounts above nothing; a credit note names the invoice tha
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 
 from billing.enums import VatStatus
@@ -41,11 +42,11 @@ class Party:
 
 @dataclass(frozen=True)
 class Item:
-    """`quantity` units at `unit_nano`; where that is nothing, an amount. `cents` may be below nothing."""
+    """`quantity` units at `unit_nano` each; where that is nothing, an amount. `cents` may be below nothing."""
 
     name: str
     detail: str
-    quantity: int
+    quantity: Decimal | int
     unit_nano: int
     cents: int
 

@@ -53,6 +53,8 @@ _WIDTH = A4[0] - 2 * MARGIN - 2 * _FRAME
 _SIDE = _WIDTH / 2
 _OWN_FONT = ("FONTNAME", (0, 0), (-1, -1), PLAIN)
 """A table names a font even where it writes nothing with it; PDF/A takes none that is not inside."""
+_OF_SECONDS = 3
+"""Decimals of a quantity of audio."""
 _NUMBERS = tuple(width * mm for width in (30, 27, 26))
 _WIDTHS = (_WIDTH - sum(_NUMBERS), *_NUMBERS)
 
@@ -183,7 +185,8 @@ def _lines(document: Document) -> Table:
 
 def _cells(item: Item) -> list[list[Paragraph]]:
     has_units = bool(item.unit_nano)
-    quantity = number_format(item.quantity, 0, force_grouping=True) if has_units else ""
+    decimals = 0 if item.quantity == int(item.quantity) else _OF_SECONDS
+    quantity = number_format(item.quantity, decimals, force_grouping=True) if has_units else ""
     price = number_format(per_million(item.unit_nano), 3) if has_units else ""
     what = [Paragraph(escape(item.name), _CELL)]
     if item.detail:

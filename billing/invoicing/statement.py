@@ -4,7 +4,7 @@ It is about what the institution used. What it served is credited to it in the l
 federation does not bill in an institution's name.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from billing.enums import OWED_LINES, VatStatus
+from billing.enums import OWED_LINES, LineKind, VatStatus
 from billing.invoicing.document import (
     BankAccount,
     Document,
@@ -23,6 +23,7 @@ from billing.invoicing.document import (
     Party,
 )
 from billing.models import InvoicingFacts, Issuer, Statement
+from billing.models import Note as CreditNote
 from billing.periods import following
 from billing.statements import Draft, Line, kept
 from federation.members.models import Institution
@@ -47,9 +48,10 @@ def facts_of(institution: Institution) -> InvoicingFacts:
     return found or InvoicingFacts(institution=institution)
 
 
-def asks_for_something(draft: Draft) -> bool:
-    """Whether there is something to pay for what was used, beyond what grants have paid."""
-    return draft.used_cents > draft.granted_cents
+def asks_for_something(draft: Draft, notes: Iterable[CreditNote] = ()) -> bool:
+    """Whether there is something to pay for what was used, beyond what grants have paid and credit notes took back."""
+    documents = (draft, *notes)
+    return sum(each.used_cents - each.granted_cents for each in documents) > 0
 
 
 def missing(institution: Institution) -> Missing:
@@ -79,11 +81,13 @@ def _address(side: Issuer | InvoicingFacts) -> list[tuple[str, str]]:
 
 
 def document_of(statement: Statement, *, issuer: Issuer, number: str, issued_on: date) -> Document:
-    """Return what the invoice says; in French, whatever the reader's language."""
+    """Return what the invoice says, with the credit notes that there are; in French, whatever the reader's language."""
     institution, month = statement.institution, statement.period.month
     facts, draft = facts_of(institution), kept(statement)
+    corrections = list(statement.notes.order_by("number"))
     with override(FRENCH):
         items = [_item(line) for line in draft.lines if line.kind in OWED_LINES]
+        items += [item for note in corrections for item in _credited(note)]
         notes = list(_notes())
     return Document(
         kind=Kind.INVOICE,
@@ -99,7 +103,7 @@ def document_of(statement: Statement, *, issuer: Issuer, number: str, issued_on:
         vat=VatStatus(facts.vat_status),
         items=items,
         notes=notes,
-        paid_cents=draft.granted_cents,
+        paid_cents=draft.granted_cents + sum(note.granted_cents for note in corrections),
     )
 
 
@@ -123,10 +127,17 @@ def _item(line: Line) -> Item:
         name=f"{line.model_name}, {line.unit.label}",
         detail=_("answered by %(institution)s, %(month)s")
         % {"institution": line.other_name, "month": of_month},
-        quantity=line.quantity,
+        quantity=line.units,
         unit_nano=line.unit_nano,
         cents=line.cents,
     )
+
+
+def _credited(note: CreditNote) -> Iterator[Item]:
+    named = _("Credit note %(number)s") % {"number": note.number}
+    for row in note.lines.order_by("position"):
+        if row.kind in OWED_LINES:
+            yield Item(str(LineKind(row.kind).label), named, 0, 0, row.cents)
 
 
 def _notes() -> Iterator[Note]:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import date
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -248,7 +250,7 @@ def _correct(contest: Contest, remedy: Remedy, by: Actor, answer: str) -> None:
         _check_has_statement(remedy.other, contest.month)
         source = account(AccountKind.HOST if is_owed else AccountKind.CONSUMER, remedy.other)
     transfer = Transfer(
-        key=f"contest:{contest.pk}",
+        key=_key(contest.pk),
         debit=source,
         credit=own,
         amount_nano=remedy.amount_nano,
@@ -262,9 +264,23 @@ def _correct(contest: Contest, remedy: Remedy, by: Actor, answer: str) -> None:
 
 
 def _most(contest: Contest) -> int:
-    """Return how much may be corrected: of what was owed no more than the line; what was earned may be any amount."""
-    is_owed = LineKind(contest.kind) in OWED_LINES or contest.exact_nano < 0
-    return abs(contest.exact_nano) if is_owed else LARGEST_GRANT_NANO
+    """Return how much may be corrected: what was earned by any amount, what was owed by no more than the line.
+
+    What earlier contests of the line have brought is a part of that.
+    """
+    if LineKind(contest.kind) not in OWED_LINES and contest.exact_nano >= 0:
+        return LARGEST_GRANT_NANO
+    of_line = Contest.objects.filter(
+        institution=contest.institution_id, month=contest.month, line_key=contest.line_key
+    )
+    keys = [_key(pk) for pk in of_line.values_list("pk", flat=True)]
+    back = Transfer.objects.filter(key__in=keys, reversal=None)
+    given: int = back.aggregate(nano=Sum("amount_nano", default=0))["nano"]
+    return abs(contest.exact_nano) - given
+
+
+def _key(contest_id: UUID) -> str:
+    return f"contest:{contest_id}"
 
 
 def _check_has_statement(other: Institution, month: date) -> None:

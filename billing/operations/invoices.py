@@ -110,7 +110,7 @@ def issue_invoice(*, by: Actor, statement: Statement) -> Invoice:
     if known := Invoice.objects.filter(statement=statement).first():
         return known
     statement = Statement.objects.select_related("institution", "period").get(pk=statement.pk)
-    if not asks_for_something(kept(statement)):
+    if not asks_for_something(kept(statement), statement.notes.all()):
         raise ValidationError(_("Nothing is to be paid for this month."), code="nothing_due")
     if issuer is None or missing(statement.institution):
         raise ValidationError(

@@ -55,14 +55,16 @@ def reverse(
     """Take a transfer back by its contrary; once, however often it is asked.
 
     It is booked in the transfer's own month while that is not closed. Of a closed one it is booked in the first that is
-    open, and the institutions concerned get credit notes. Raises `ValidationError` on a reversal, on an adjustment
-    of a year, and when the year is settled.
+    open, and the institutions concerned get credit notes. Raises `ValidationError` on a reversal, on a merger,
+    on an adjustment of a year, and when the year is settled.
     """
     check_keep_accounts(by)
     check_reason(reason)
     locked = Transfer.objects.select_for_update().get(pk=transfer.pk)
     if locked.reason == TransferReason.REVERSAL:
         raise ValidationError(_("A reversal is not reversed: transfer anew."), code="is_reversal")
+    if locked.reason == TransferReason.MERGER:
+        raise ValidationError(_("A merger is not reversed."), code="is_merger")
     if locked.reason == TransferReason.TRUE_UP:
         raise ValidationError(
             _("A year is settled once: its adjustments are not reversed."), code="is_true_up"

@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 
 from billing.enums import OWN_ACCOUNTS, AccountKind, TransferReason
 from billing.ledger import balances
-from billing.models import Budget, Transfer
-from billing.operations.entries import account, month_to_book
+from billing.models import Budget, Holder, Transfer
+from billing.operations.entries import account, first_open_month, hold_months
+from billing.raises import end_raise, void_requests
 from federation.access.models import Application, Limit
 from federation.fleet.models import Site, TechnicalForm
 from federation.journal.actors import Actor
@@ -37,6 +38,7 @@ def merge_institutions(*, by: Actor, old: Institution, new: Institution) -> list
     `ValidationError` when `new` is no member, or `old` has become a part of a third.
     """
     check_decide_membership(by)
+    hold_months()  # first: who closes one holds months before institutions and journal
     both = Institution.objects.select_for_update().order_by("pk").in_bulk([old.pk, new.pk])
     if len(both) != 2:  # two institutions
         raise ValidationError(_("An institution does not become a part of itself."), code="same")
@@ -48,6 +50,7 @@ def merge_institutions(*, by: Actor, old: Institution, new: Institution) -> list
     _move_what_works(locked, heir)
     _give_roles(locked, heir)
     _end_what_bounds(locked, now)
+    _move_budgets_of_people(locked, heir, now)
     locked.successor = heir
     locked.save(update_fields=["successor"])
     for membership in Membership.objects.live().filter(institution=locked):
@@ -97,12 +100,38 @@ def _give_roles(old: Institution, new: Institution) -> None:
 def _end_what_bounds(old: Institution, now: datetime) -> None:
     Limit.objects.in_force().filter(institution=old).update(removed_at=now)
     of_old = Budget.objects.in_force().filter(scope=BudgetScope.INSTITUTION, scope_id=old.pk)
-    of_old.update(ended_at=now)
+    for budget in of_old.select_for_update():
+        _end(budget, now)
     old.invitations.filter(state=InvitationState.PENDING).update(state=InvitationState.WITHDRAWN)
 
 
+def _move_budgets_of_people(old: Institution, new: Institution, now: datetime) -> None:
+    """They go on bounding the same keys; one of a kind that the person has at the new institution already ends."""
+    for before in Holder.objects.filter(institution=old).select_related("user"):
+        heir = Holder.of(before.user, new)
+        known = Budget.objects.in_force().filter(scope=BudgetScope.PERSON, scope_id=heir.pk)
+        kinds = set(known.values_list("unit", "window", "hard"))
+        budgets = Budget.objects.in_force().filter(scope=BudgetScope.PERSON, scope_id=before.pk)
+        for budget in budgets.select_for_update():
+            if (budget.unit, budget.window, budget.hard) in kinds:
+                _end(budget, now)
+                continue
+            Holder.objects.get_or_create(
+                pk=heir.pk, defaults={"user": before.user, "institution": new}
+            )
+            budget.scope_id = heir.pk
+            budget.save(update_fields=["scope_id"])
+
+
+def _end(budget: Budget, now: datetime) -> None:
+    budget.ended_at = now
+    budget.save(update_fields=["ended_at"])
+    end_raise(budget)
+    void_requests(budget)
+
+
 def _empty_accounts(by: Actor, old: Institution, new: Institution) -> list[Transfer]:
-    month = month_to_book()
+    month = first_open_month()
     left = balances()
     return [
         _transfer(by, kind, old, new, nano, month)

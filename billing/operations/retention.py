@@ -34,7 +34,9 @@ def anonymise(*, by: Actor, today: date, most_hours: int = MOST_HOURS) -> Forgot
         return Forgotten(0, 0, people, is_all=True)
     hours = hours_to_forget(before, most_hours)
     requests = sum(forget_hour(hour) for hour in hours)
-    fold_budgets(before)
+    is_all = len(hours) < most_hours
+    if is_all:  # never ahead of the sums that budgets are held against
+        fold_budgets(before)
     if hours:
         record(
             by=by,
@@ -42,4 +44,4 @@ def anonymise(*, by: Actor, today: date, most_hours: int = MOST_HOURS) -> Forgot
             obj=AccountingPeriod(month=before.date().replace(day=1)),
             diff={"hours": len(hours), "requests": requests, "before": before},
         )
-    return Forgotten(len(hours), requests, people, is_all=len(hours) < most_hours)
+    return Forgotten(len(hours), requests, people, is_all=is_all)

@@ -105,6 +105,7 @@ def statement(request: HttpRequest, month: date, slug: str) -> HttpResponse:
     contests = Contest.objects.for_user(user).filter(month=month, institution=institution)
     waiting = set(contests.waiting().values_list("line_key", flat=True))
     keys = keys_of(draft.lines)
+    notes = Note.objects.for_user(user).filter(statement=row) if row else Note.objects.none()
     invoices = Invoice.objects.for_user(user).filter(statement=row).defer("content")
     context = {
         "month": month,
@@ -114,9 +115,9 @@ def statement(request: HttpRequest, month: date, slug: str) -> HttpResponse:
         "standing": standing_of(period, draft),
         "lines": [(line, key, key in waiting) for line, key in zip(draft.lines, keys, strict=True)],
         "contests": contests.select_related("made_by", "answered_by"),
-        "notes": Note.objects.for_user(user).filter(statement=row) if row else (),
+        "notes": notes,
         "invoice": invoices.first() if row else None,
-        "is_due": asks_for_something(draft),
+        "is_due": asks_for_something(draft, notes),
         "missing": missing(institution),
         "may_keep": can_keep_accounts(user),
         "may_tell": can_tell_invoicing(user, institution),

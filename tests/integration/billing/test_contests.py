@@ -109,6 +109,22 @@ def balance(kind: AccountKind, institution: Institution) -> int:
     return balances().get(f"{kind.value}:{institution.pk}", 0)
 
 
+def test_contests_of_one_line_bring_back_no_more_than_the_line(market: Market, dsi: User) -> None:
+    draft()
+
+    def uphold(cents: int) -> None:
+        remedy = Remedy(amount_nano=cents * NANO_PER_CENT, other=market.rennes)
+        made = Contest.objects.waiting().first() or contest(dsi, market.orleans)
+        uphold_contest(by=OPERATOR, contest=made, answer="counted twice", remedy=remedy)
+
+    uphold(50)
+    with pytest.raises(ValidationError, match="at most what the line says"):
+        uphold(5)
+    uphold(4)
+
+    assert balance(AccountKind.CONSUMER, market.orleans) == 0
+
+
 def test_what_is_contested_in_a_draft_is_put_right_in_the_draft(market: Market, dsi: User) -> None:
     draft()
     made = contest(dsi, market.orleans)

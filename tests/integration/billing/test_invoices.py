@@ -29,7 +29,7 @@ from billing.invoicing.document import (
 from billing.invoicing.paper import facturx_of
 from billing.invoicing.statement import missing
 from billing.ledger import balances
-from billing.models import Invoice, Issuer, Statement
+from billing.models import Invoice, Issuer, Statement, Transfer
 from billing.operations.invoices import (
     InstitutionFacts,
     IssuerFacts,
@@ -37,7 +37,7 @@ from billing.operations.invoices import (
     set_issuer,
     tell_invoicing,
 )
-from billing.operations.ledger import grant
+from billing.operations.ledger import grant, reverse
 from billing.operations.months import close_month, draft_month
 from federation.journal.models import AuditEvent
 from federation.members.models import Institution
@@ -204,6 +204,13 @@ def test_an_invoice_says_what_the_statement_and_the_ledger_say(ready: Statement)
         line.cents for line in lines
     ]
     assert cents(told(xml, "LineTotalAmount")[-1]) == ready.used_cents
+    assert "audio" in lines.values_list("unit", flat=True)
+    units = zip(
+        *(told(xml, name) for name in ("BilledQuantity", "ChargeAmount", "BasisQuantity")),
+        strict=True,
+    )
+    for line, (quantity, price, per) in zip(lines, units, strict=True):
+        assert abs(Decimal(quantity) * Decimal(price) / Decimal(per) * 100 - line.cents) <= 1
     assert cents(told(xml, "TotalPrepaidAmount")[0]) == ready.granted_cents > 0
     due = ready.used_cents - ready.granted_cents
     assert cents(told(xml, "DuePayableAmount")[0]) == invoice.due_cents == due
@@ -212,6 +219,32 @@ def test_an_invoice_says_what_the_statement_and_the_ledger_say(ready: Statement)
     for rules in (EUROPE, FRANCE):
         assert judge(xml, rules).broken == []
     assert told(xml, "BuyerReference") == ["SC-12"]
+
+
+def test_what_was_taken_back_before_is_not_asked_for(ready: Statement) -> None:
+    of_orleans = Transfer.objects.filter(reason="usage", debit__institution=ready.institution)
+    paid, *_others = of_orleans.order_by("amount_nano")
+    reverse(by=OPERATOR, transfer=paid, reason="we were not there")
+    note = ready.notes.get()
+
+    invoice = issue_invoice(by=OPERATOR, statement=ready)
+
+    due = ready.used_cents + note.used_cents - ready.granted_cents - note.granted_cents
+    assert invoice.due_cents == due < ready.used_cents - ready.granted_cents
+    _name, xml = facturx.get_xml_from_pdf(bytes(invoice.content))
+    assert any(note.number in text for text in told(xml, "Description"))
+    for rules in (EUROPE, FRANCE):
+        assert judge(xml, rules).broken == []
+
+
+def test_nothing_is_invoiced_of_what_was_taken_back_whole(ready: Statement) -> None:
+    for transfer in Transfer.objects.filter(reason="usage", debit__institution=ready.institution):
+        reverse(by=OPERATOR, transfer=transfer, reason="we were not there")
+
+    with pytest.raises(ValidationError) as refusal:
+        issue_invoice(by=OPERATOR, statement=ready)
+
+    assert refusal.value.code == "nothing_due"
 
 
 def test_an_invoice_is_issued_once_and_its_number_follows(ready: Statement, market: Market) -> None:

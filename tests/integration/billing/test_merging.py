@@ -1,6 +1,6 @@
 """One institution becomes a part of another: not one amount is lost, whatever had happened before."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -10,17 +10,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing import intake
-from billing.enums import OWN_ACCOUNTS
+from billing.enums import OWN_ACCOUNTS, BudgetWindow, RequestState, TransferReason
 from billing.ledger import balances, findings
-from billing.models import Account, Transfer, UsageCharge
-from billing.operations.ledger import grant
+from billing.models import Account, Budget, BudgetGrant, Holder, Transfer, UsageCharge
+from billing.operations import entries
+from billing.operations.budgets import set_budget
+from billing.operations.ledger import grant, reverse
 from billing.operations.merging import merge_institutions
+from billing.operations.months import close_month, draft_month
+from billing.operations.requests import ask_for_more
 from billing.rollups import LEVELS, wrong_sums
+from billing.spending import wrong_budgets
 from federation.access.models import ApiKey, Application
 from federation.fleet.models import InferenceServer
 from federation.members.enums import MembershipState
 from federation.members.models import Institution
 from federation.people.enums import Role
+from routing.core.enums import BudgetUnit
+from tests.integration.billing.conftest import used
 from tests.integration.billing.market import Market
 from tests.support.factories import OPERATOR, make_application, make_key, make_user
 
@@ -109,6 +116,68 @@ def test_what_is_asked_after_it_is_the_new_ones(market: Market) -> None:
 
     assert not Transfer.objects.exists()
     assert UsageCharge.objects.get().serving_institution_id == new.pk
+
+
+def test_a_month_with_a_merger_is_closed_as_its_statements_say(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entries, "paris_today", lambda: date(2026, 3, 20))
+    intake.store([market.request(n) for n in range(60)])
+    moved = merge_institutions(by=OPERATOR, old=market.reims, new=market.rennes)
+    assert {transfer.booked_month for transfer in moved} == {date(2026, 3, 1)}
+
+    draft_month(by=OPERATOR, month=date(2026, 3, 1))
+    close_month(by=OPERATOR, month=date(2026, 3, 1))
+
+    assert findings() == []
+
+
+def test_a_merger_is_not_reversed(market: Market) -> None:
+    intake.store([market.request(n) for n in range(60)])
+    moved = merge_institutions(by=OPERATOR, old=market.reims, new=market.rennes)
+
+    with pytest.raises(ValidationError) as refusal:
+        reverse(by=OPERATOR, transfer=moved[0], reason="a slip")
+
+    assert refusal.value.code == "is_merger"
+    assert not Transfer.objects.filter(reason=TransferReason.REVERSAL).exists()
+
+
+def a_budget(owner: Holder | Institution, most: int = 100) -> Budget:
+    return set_budget(
+        by=OPERATOR, owner=owner, unit=BudgetUnit.REQUESTS, most=most, window=BudgetWindow.LIFE
+    )
+
+
+def test_budgets_of_people_go_on_bounding_their_keys(market: Market) -> None:
+    old, new = market.reims, market.rennes
+    one, both = (make_user(name, Role.USER, institution=old) for name in ("one", "both"))
+    application = make_application(old, owner=one)
+    key, _text = make_key(application)
+    goes_on, ends = a_budget(Holder.of(one, old)), a_budget(Holder.of(both, old))
+    stays = a_budget(Holder.of(both, new), most=7)
+
+    merge_institutions(by=OPERATOR, old=old, new=new)
+
+    application.refresh_from_db()
+    assert list(Budget.objects.bounding(application)) == [goes_on]
+    assert set(Budget.objects.in_force()) == {goes_on, stays}
+    assert not Budget.objects.in_force().filter(pk=ends.pk).exists()
+    key.refresh_from_db()
+    intake.store([used(key, market.served[0])])
+    assert BudgetGrant.objects.get(budget=goes_on).spent == 1
+    assert wrong_budgets() == 0
+
+
+def test_what_was_asked_of_a_budget_that_ends_waits_for_nobody(market: Market) -> None:
+    finance = make_user("finance", Role.MEMBER_FINANCE, institution=market.reims)
+    budget = a_budget(market.reims)
+    asked = ask_for_more(by=finance, budget=budget, wanted=200, reason="a course")
+
+    merge_institutions(by=OPERATOR, old=market.reims, new=market.rennes)
+
+    asked.refresh_from_db()
+    assert asked.state == RequestState.WITHDRAWN
 
 
 @pytest.mark.parametrize(("old", "new"), [("rennes", "rennes"), ("rennes", "outside")])

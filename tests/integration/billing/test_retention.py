@@ -215,6 +215,26 @@ def test_a_budget_of_a_key_keeps_what_was_used_of_it(cast: Cast, key: ApiKey) ->
         assert sorted(BudgetHour.objects.values_list("spent", flat=True)) == [150, 300]
 
 
+def test_a_budget_of_a_key_is_not_folded_ahead_of_what_is_forgotten(
+    cast: Cast, key: ApiKey
+) -> None:
+    budget = set_budget(
+        by=OPERATOR, owner=key, most=10**6, unit=BudgetUnit.TOKENS, window=BudgetWindow.LIFE
+    )
+    type(budget).objects.filter(pk=budget.pk).update(created_at=HISTORY - timedelta(days=400))
+    served = serve_model(cast.reims)
+    moments = [HISTORY, HISTORY + timedelta(hours=5), HISTORY + timedelta(days=31)]
+    intake.store([used(key, served, at=at) for at in moments])
+    for month in (3, 4):
+        close(date(2026, month, 1), datetime(2026, month + 1, 5, tzinfo=UTC))
+
+    for _hour in range(4):
+        anonymise(by=OPERATOR, today=DUE, most_hours=1)
+        assert wrong_budgets() == 0
+
+    assert sorted(BudgetHour.objects.values_list("spent", flat=True)) == [150, 300]
+
+
 def test_whoever_owns_the_application_still_sees_what_it_used(cast: Cast, key: ApiKey) -> None:
     intake.store([used(key, serve_model(cast.reims), at=HISTORY)])
     close(date(2026, 3, 1), datetime(2026, 4, 5, tzinfo=UTC))

@@ -18,13 +18,20 @@ from billing import intake, settlement
 from billing.checks import findings
 from billing.metering import store_windows
 from billing.models import EnergyWindow, UsageHour, UsageRecord
+from billing.operations.merging import merge_institutions
 from billing.rollups import LEVELS, wrong_sums
 from billing.settlement import settle_all
 from federation.fleet.models import Deployment, InferenceServer
 from routing.core.accounting import Closed, Energy, Metered
 from routing.gateway.meters import Cutter, Moment
 from tests.integration.billing.conftest import used
-from tests.support.factories import make_application, make_institution, make_key, serve_model
+from tests.support.factories import (
+    OPERATOR,
+    make_application,
+    make_institution,
+    make_key,
+    serve_model,
+)
 from tests.support.meters import MINUTE, a_probe, a_window
 from tests.support.records import attempt
 
@@ -252,6 +259,19 @@ def test_a_window_waits_for_the_longest_request(served: Served) -> None:
     assert settle_all(just_now) == 1
     assert settle_all(just_now + timedelta(hours=1)) == 0
     assert settle_all(LATER) == 2
+
+
+def test_a_merger_in_between_takes_nothing_from_the_requests_before_it(served: Served) -> None:
+    request = served.request(10, 30)
+    intake.store([request])
+    store_windows([served.window(0)])
+    own = served.deployment.server.site.institution
+    merge_institutions(by=OPERATOR, old=own, new=make_institution("reims"))
+
+    settle_all(LATER)
+
+    assert record(request).measured_mj == 24_000_000
+    assert_conserved()
 
 
 def test_a_window_is_stored_once_and_what_is_none_is_refused(served: Served) -> None:

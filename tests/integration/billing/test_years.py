@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from billing import intake
 from billing.documents import of_note
-from billing.enums import AccountKind
+from billing.enums import AccountKind, LineUnit
 from billing.ledger import balances, findings
 from billing.models import CostPool, Note, Statement, Transfer, UsageRecord, YearShare
 from billing.operations.contests import contest_line
@@ -213,6 +213,20 @@ def test_costs_are_of_a_possible_amount(cents: int) -> None:
         enter(cents)
     with pytest.raises(ValidationError, match="not over yet"):
         set_cost_pool(by=OPERATOR, year=paris_today().year, amount_cents=1, evidence="x")
+
+
+def test_audio_has_a_final_price_by_the_second(market: Market) -> None:
+    served = market.served[0]
+    price_from(BEGUN - timedelta(days=8), served, prompt_nano=10_000, audio_second_nano=100_000)
+    at = BEGUN + timedelta(days=40)
+    intake.store([market.asked(market.orleans, served, at, audio_ms=90_500)])
+    close_year()
+
+    prices = {each.unit: each for each in final_prices(settlement_of(enter(10_000)), YEAR)}
+
+    assert prices[LineUnit.AUDIO].quantity == Decimal("90.5")
+    assert prices[LineUnit.AUDIO].provisional == 100
+    assert prices[LineUnit.PROMPT].provisional == 10
 
 
 def test_costs_that_nobody_used_anything_for_are_shared_by_nobody(market: Market) -> None:
