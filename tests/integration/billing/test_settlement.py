@@ -286,7 +286,9 @@ def test_a_window_from_the_future_lets_no_other_be_settled_too_early(served: Ser
     assert_conserved()
 
 
-def test_a_server_that_counts_what_no_machine_can_keeps_nobody_from_settling(served: Served) -> None:
+def test_a_server_that_counts_what_no_machine_can_keeps_nobody_from_settling(
+    served: Served,
+) -> None:
     request = served.request(0, 60)
     intake.store([request])
     store_windows([served.window(0, tokens=(0, 0, 10**18)), served.window(1)])

@@ -183,7 +183,9 @@ def a_stream(model: str) -> bytes:
     ]
     told = [json.dumps({"id": "1", "model": model, **each}) for each in chunks]
     body = "".join(f"data: {each}\n\n" for each in (*told, "[DONE]")).encode()
-    head = f"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {len(body)}\r\n\r\n"
+    head = (
+        f"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
     return head.encode() + body
 
 
