@@ -45,10 +45,11 @@ def calibrate_all(now: datetime) -> int:
     )
     told: dict[_Of, list[tuple[int, int]]] = defaultdict(list)
     newest: dict[UUID, _Of] = {}
+    read = EnergyProbe.objects.in_force()
     rows = (
         EnergyWindow.objects.settled()
+        .filter(server_id__in=read.values("server_id"), probe_id__in=read.values("pk"))
         .filter(start__gte=now - LOOK_BACK, modelled_mj__gt=0, deployment_id__isnull=False)
-        .filter(probe_id__in=EnergyProbe.objects.in_force().values("pk"))
         .exclude(deployment_id__in=done)
         .order_by("start")
     )

@@ -110,6 +110,8 @@ FROM (
 WHERE key.id = used.key_id AND (key.last_used_on IS NULL OR key.last_used_on < used.day)
 """
 _NULL = "\\N"
+MOST_WHOLE = 2**31 - 1
+"""Of a column of whole numbers."""
 _NO_ENERGY = "\t".join((Method.NONE.value, *("0" for _ in range(8)), ""))
 _encode = msgspec.json.Encoder().encode
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": None})
@@ -170,9 +172,10 @@ def _energy(told: Energy | None) -> str:
     """Return the columns of `_ENERGY`."""
     if told is None:
         return _NO_ENERGY
+    batch_milli = min(told.batch_milli, MOST_WHOLE)
     return (
         f"{told.method}\t{told.version}\t{told.mj}\t{told.low_mj}\t{told.high_mj}\t{told.gpu_mj}\t"
-        f"{told.gpu_ms}\t{told.batch_milli}\t{told.pue_milli}\t{told.factors}"
+        f"{told.gpu_ms}\t{batch_milli}\t{told.pue_milli}\t{told.factors}"
     )
 
 

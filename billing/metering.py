@@ -15,6 +15,7 @@ from federation.fleet.models import Deployment
 from routing.core.accounting import Metered
 
 MOST_COUNTED = 2**62
+"""Of a server's words: what they are multiplied to is held within it, too."""
 
 
 def store_windows(told: Iterable[Metered]) -> None:

@@ -1,7 +1,8 @@
 """Whose a window's energy was: shared out among its requests once no running request can touch it any more.
 
 A window waits until the router has written down another that began longer after its end than any request runs: the
-spool is read in order, so whatever was at the server meanwhile is stored by then. Where no other comes, an hour more.
+spool is read in order, so whatever was at the server meanwhile is stored by then. Where no other comes, an hour more;
+one from the future, of a clock that was wrong, says nothing.
 What requests get is added to their records; a record whose time at the server is covered gets the measured energy, and
 the sums are moved by the difference, in the one transaction that settles the window. So nothing is done twice, in
 whatever order and however often windows come, and records' parts sum to the windows' exactly.
@@ -15,13 +16,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from billing.impact import windows
 from billing.impact.energy import DEFAULT_OVERHEAD, Conditions, Instance, Tokens, measured
 from billing.impact.enums import Method, Scope
-from billing.metering import instance_at, machine_told
+from billing.metering import MOST_COUNTED, instance_at, machine_told
 from billing.models import Attempt, EnergyWindow, UsageRecord
 from billing.rollups import LEVELS, movement
 from federation.fleet.models import Deployment, InferenceServer
@@ -37,13 +38,14 @@ SLACK = timedelta(seconds=60)
 PATIENCE = timedelta(hours=1)
 """For a window behind which no other comes."""
 ENOUGH = 0.95
-"""Of a request's time at the server: covered so far, its energy counts as measured."""
+"""Of a request's time at the server: covered so far, what it got counts as measured; nothing at all never does."""
 _MILLI = 1_000
 _DUE = f"""
 SELECT server_id FROM {EnergyWindow._meta.db_table} due
 WHERE settled_at IS NULL AND "end" <= greatest(
     %(now)s - %(longest)s - %(patience)s,
-    (SELECT max(start) FROM {EnergyWindow._meta.db_table} newest WHERE newest.server_id = due.server_id) - %(longest)s
+    (SELECT max(start) FROM {EnergyWindow._meta.db_table} newest
+     WHERE newest.server_id = due.server_id AND start <= %(now)s + %(slack)s) - %(longest)s
 )
 ORDER BY "end" LIMIT 1
 """
@@ -146,7 +148,7 @@ def settle_all(now: datetime | None = None) -> int:
 def settle_some(now: datetime) -> int:
     """Settle some windows of one server, the oldest that are due; return how many, 0 when none is."""
     longest = timedelta(seconds=settings.LONGEST_RUN_SECONDS) + SLACK
-    waits: dict[str, Any] = {"now": now, "longest": longest, "patience": PATIENCE}
+    waits: dict[str, Any] = {"now": now, "longest": longest, "patience": PATIENCE, "slack": SLACK}
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:
@@ -181,8 +183,8 @@ def settle_some(now: datetime) -> int:
 
 def _due_of(server_id: UUID, now: datetime, longest: timedelta) -> list[EnergyWindow]:
     rows = EnergyWindow.objects.filter(server_id=server_id)
-    newest = rows.order_by("-start").values_list("start", flat=True)[0]
-    until = max(now - longest - PATIENCE, newest - longest)
+    told = rows.filter(start__lte=now + SLACK).aggregate(newest=Max("start"))["newest"]
+    until = max(now - longest - PATIENCE, (told or now - PATIENCE) - longest)
     waiting = rows.filter(settled_at__isnull=True, end__lte=until)
     return list(waiting.select_for_update().order_by("end", "pk")[:BATCH])
 
@@ -191,13 +193,9 @@ def _requests_at(
     server_id: UUID, due: Sequence[EnergyWindow], longest: timedelta
 ) -> list[_Request]:
     """Return what was at the server in any of these windows; ids begin to count when a request arrives, and waits."""
-    own = InferenceServer.objects.filter(pk=server_id).values("site__institution_id")
-    of_server = Institution.objects.filter(
-        Q(pk__in=own) | Q(successor__in=own)
-    )  # before a merger, and since
     start, end = min(each.start for each in due), max(each.end for each in due)
     bounds: dict[str, Any] = {
-        "institutions": list(of_server.values_list("pk", flat=True)),
+        "institutions": _hosts(server_id),
         "server": server_id,
         "low": uuid7_floor(start - 3 * longest),
         "high": uuid7_floor(end + SLACK),
@@ -206,6 +204,13 @@ def _requests_at(
     with connection.cursor() as cursor:
         cursor.execute(_REQUESTS, bounds)
         return [_Request(*row) for row in cursor.fetchall()]
+
+
+def _hosts(server_id: UUID) -> list[UUID]:
+    """Return whose the server is, and whose it was before they became a part of that: records keep the old name."""
+    sites = InferenceServer.objects.filter(pk=server_id).values("site__institution_id")
+    told = Institution.objects.filter(Q(pk__in=sites) | Q(successor_id__in=sites))
+    return list(told.values_list("pk", flat=True))
 
 
 class _Machines:
@@ -287,7 +292,7 @@ def _tell_work(
         return
     overhead = DEFAULT_OVERHEAD.central if window.scope == Scope.SERVER else 0.0
     window.deployment_id, window.machine = deployment, on.told(deployment)
-    window.modelled_mj = round(done / _MILLI * (1 + overhead))
+    window.modelled_mj = min(round(done / _MILLI * (1 + overhead)), MOST_COUNTED)
 
 
 def _write(changed: Iterable[_Request]) -> None:
@@ -310,7 +315,7 @@ def _given(request: _Request) -> tuple[Any, ...]:
         request.id,
         request.measured_mj,
         request.covered_ms,
-        request.covered_ms >= ENOUGH * request.duration_ms,
+        request.measured_mj > 0 and request.covered_ms >= ENOUGH * request.duration_ms,
         told.method_version,
         round(site.central),
         round(site.low),

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 CORRECTED_SECONDS = 15.0
 """How long a server's own word holds."""
+MOST_AT_ONCE = 10_000
+"""What a server is believed that it works on: a record holds no more, and no engine does."""
 _MILLI = 1_000
 
 
@@ -49,6 +51,7 @@ class Occupancy:
     def hear(self, server_id: str, running: int, now: float) -> None:
         """Note how many the server says that it works on."""
         server = self._server(server_id, now)
+        running = min(running, MOST_AT_ONCE)
         server.others, server.others_until = running - server.ours, now + CORRECTED_SECONDS
 
     def mean_milli(self, server_id: str, mark: float, began: float, now: float) -> int:

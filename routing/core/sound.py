@@ -177,8 +177,10 @@ def _box(inside: memoryview, wanted: bytes) -> memoryview | None:
 # WebM, Matroska: elements inside elements, their numbers and sizes of one to eight bytes.
 
 _SEGMENT, _INFO, _SCALE, _DURATION = 0x18538067, 0x1549A966, 0x2AD7B1, 0x4489
-_USUAL_SCALE = 1_000_000
+_USUAL_SCALE = (1_000_000).to_bytes(3)
 """Nanoseconds of a tick."""
+_LONGEST_NUMBER = 8
+"""Bytes: a number of the whole file's size would hold the event loop up."""
 
 
 def _webm(file: memoryview) -> int:
@@ -192,8 +194,10 @@ def _webm(file: memoryview) -> int:
     if (data := told.get(_DURATION)) is None:
         return 0
     ticks: float = struct.unpack(">d" if len(data) == 8 else ">f", data)[0]
-    scale = int.from_bytes(told[_SCALE]) if _SCALE in told else _USUAL_SCALE
-    return int(ticks * scale / 1e6)
+    scale = told.get(_SCALE, _USUAL_SCALE)
+    if len(scale) > _LONGEST_NUMBER:
+        return 0
+    return int(ticks * int.from_bytes(scale) / 1e6)
 
 
 def _elements(inside: memoryview) -> Iterator[tuple[int, memoryview]]:

@@ -12,6 +12,7 @@ METHODS = b"GET, POST, OPTIONS"
 EXPOSED = b", ".join(
     [
         *(b"x-request-id", b"retry-after", b"x-ilaas-explain", b"x-ilaas-fallback"),
+        b"x-ilaas-impact",
         *(b"deprecation", b"sunset", b"link"),
         *(b"x-ratelimit-limit-requests", b"x-ratelimit-limit-tokens"),
         *(b"x-ratelimit-remaining-requests", b"x-ratelimit-remaining-tokens"),

@@ -216,7 +216,7 @@ class Journey:
         return Failed(why)
 
     async def _attempt(self, grant: Grant) -> None:
-        self._grant = grant
+        self._grant, self._reckoned = grant, None
         self._entry.begin_attempt(grant)
         model = self._order.model
         self._target = target = self._gateway.target(model.id, grant)
@@ -355,12 +355,12 @@ class Journey:
     ) -> None:
         if self._passage is not None:
             self._entry.model_served = self._passage.renaming.seen
-        energy = self._reckon(usage).energy if self._was_served(http_status, usage) else None
+        energy = self._reckon(usage).energy if self._was_served(http_status) else None
         self._entry.close(outcome, status, http_status, usage, error_code, energy)
 
     # What it took, reckoned once for each count: what the client is told and what is accounted are one figure.
 
-    def _was_served(self, http_status: int, usage: Usage) -> bool:
+    def _was_served(self, http_status: int) -> bool:
         """Say whether a server has answered: with tokens, or with something that has none."""
         answered = self._passage is not None and self._passage.committed
         return self._entry.is_trying and answered and http_status < 300

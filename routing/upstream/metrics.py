@@ -28,7 +28,7 @@ _TOKENS = (
 )
 """Read, of these found in the cache, and written, since the engine started."""
 _NAMES = frozenset((*_RUNNING, *_WAITING, *_MEMORY_USE, *_TOKENS, _CACHE_CONFIG))
-_LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"')
+_LABEL = re.compile(r'\b([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"')  # from a word's start: else quadratic
 _ESCAPE = re.compile(r"\\(.)")
 MOST = 1e9
 MOST_COUNTED = 1e18

@@ -67,10 +67,10 @@ def element(name: int, content: bytes, *, unknown: bool = False) -> bytes:
     return name.to_bytes((name.bit_length() + 7) // 8) + size + content
 
 
-def webm(ms: float | None, filling: int = 40_000) -> bytes:
+def webm(ms: float | None, filling: int = 40_000, scale: bytes = (1_000_000).to_bytes(3)) -> bytes:
     """Return a segment of unknown size, as browsers write it; they tell no length, other writers do."""
     told = element(0x4489, struct.pack(">d", ms)) if ms is not None else b""
-    info = element(0x1549A966, element(0x2AD7B1, (1_000_000).to_bytes(3)) + told)
+    info = element(0x1549A966, element(0x2AD7B1, scale) + told)
     cluster = element(0x1F43B675, bytes(filling))
     head = element(0x1A45DFA3, element(0x4282, b"webm"))
     return head + element(0x18538067, element(0xEC, bytes(9)) + info + cluster, unknown=True)

@@ -189,6 +189,18 @@ def test_what_the_router_sent_is_no_use_of_the_host(served: Served) -> None:
     assert settled() == [(6_000, 0, 24_000)]
 
 
+def test_an_answer_for_which_nothing_is_left_beyond_idle_keeps_its_model(served: Served) -> None:
+    """As of a gauge that shows 0 W for ever: no answer took nothing."""
+    request = served.request(0, 60)
+    intake.store([request])
+    store_windows([served.window(0, mj=0)])
+    settle_all(LATER)
+
+    row = record(request)
+    assert (row.energy_method, row.energy_mj, row.covered_ms) == ("model", 2_000_000, 60_000)
+    assert_conserved()
+
+
 @pytest.mark.parametrize(
     ("covered_ms", "method"), [(60_000, "measured"), (57_000, "measured"), (56_000, "model")]
 )
@@ -261,17 +273,54 @@ def test_a_window_waits_for_the_longest_request(served: Served) -> None:
     assert settle_all(LATER) == 2
 
 
-def test_a_merger_in_between_takes_nothing_from_the_requests_before_it(served: Served) -> None:
+def test_a_window_from_the_future_lets_no_other_be_settled_too_early(served: Served) -> None:
+    """The router's clock was an hour ahead for a while."""
+    request = served.request(10, 200)
+    store_windows([served.window(60), served.window(0)])
+    just_now = datetime.fromtimestamp(T0 + 61, UTC)
+
+    assert settle_all(just_now) == 0
+    intake.store([request])
+    assert settle_all(LATER) == 2
+    assert record(request).measured_mj == 24_000_000
+    assert_conserved()
+
+
+def test_a_server_that_counts_what_no_machine_can_keeps_nobody_from_settling(
+    served: Served,
+) -> None:
+    request = served.request(0, 60)
+    intake.store([request])
+    store_windows([served.window(0, tokens=(0, 0, 10**18)), served.window(1)])
+
+    assert settle_all(LATER) == 2
+    assert EnergyWindow.objects.order_by("start")[0].attributed_mj < 1_000
+    assert_conserved()
+
+
+def test_what_was_at_the_server_before_its_institution_became_a_part_of_another_gets_its_share(
+    served: Served,
+) -> None:
     request = served.request(10, 30)
     intake.store([request])
     store_windows([served.window(0)])
-    own = served.deployment.server.site.institution
-    merge_institutions(by=OPERATOR, old=own, new=make_institution("reims"))
-
+    host, heir = served.deployment.server.institution, make_institution("angers")
+    merge_institutions(by=OPERATOR, old=host, new=heir)
     settle_all(LATER)
 
+    assert record(request).serving_institution_id == host.pk
     assert record(request).measured_mj == 24_000_000
     assert_conserved()
+
+
+def test_a_record_that_says_more_than_its_columns_hold_is_cut_and_not_refused(
+    served: Served,
+) -> None:
+    crowd = Energy(method="model", mj=1, batch_milli=10**12, pue_milli=1_500, factors="FRA-1")
+    request = served.request(10, 30, energy=crowd)
+
+    assert intake.store([request]) == 1
+    assert record(request).batch_milli == 2**31 - 1
 
 
 def test_a_window_is_stored_once_and_what_is_none_is_refused(served: Served) -> None:

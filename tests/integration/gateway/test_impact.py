@@ -18,6 +18,7 @@ from tests.support.router import (
     Router,
     a_model,
     a_server,
+    an_id,
     chat,
     events,
     names,
@@ -25,6 +26,7 @@ from tests.support.router import (
     running_router,
     servers,
 )
+from tests.support.wire import Peer, serving
 
 LLAMA_70B = Machine(
     params=70.6, active=70.6, bits=16, gpu="H100", gpus=4, pue_milli=1200, factors="FRA-1"
@@ -138,6 +140,53 @@ async def test_odd_wishes_are_no_wishes(measured: Router, wish: str) -> None:
 
     assert answer.status_code == 200
     assert "impact" not in answer.json()["usage"]
+
+
+async def test_what_one_server_took_is_never_told_of_the_next_that_says_as_much(
+    tmp_path: Path,
+) -> None:
+    """The first answers as another model, with all of its stream at once; the second counts the same tokens."""
+    asked = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal asked
+        while await peer.request() is not None:
+            asked += 1
+            await peer.send(a_stream("another" if asked == 1 else SERVED))
+
+    model = a_model(*NAMES, served_name=SERVED, machine=LLAMA_70B)
+    known, unknown = model.deployments
+    model = replace(model, deployments=(known, replace(unknown, machine=Machine())))
+    async with (
+        serving(script) as wire,
+        running_router(
+            tmp_path,
+            principals(),
+            names(model, a_model("reims-2", name="another")),
+            servers(*(a_server(name, f"http://127.0.0.1:{wire.port}") for name in NAMES)),
+        ) as router,
+    ):
+        answer = await router.post(json=chat(stream=True), headers=ASK)
+        closed = await router.only_closed()
+
+    assert answer.status_code == 200
+    assert [each.outcome for each in closed.attempts] == ["bad_answer", "ok"]
+    assert closed.energy is not None
+    assert (closed.energy.method == "none") is (closed.server_id == an_id(NAMES[1]))
+
+
+def a_stream(model: str) -> bytes:
+    """Return a whole answer over HTTP, of three tokens."""
+    chunks: list[dict[str, Any]] = [
+        {"choices": [{"index": 0, "delta": {"content": "bonjour"}}]},
+        {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}},
+    ]
+    told = [json.dumps({"id": "1", "model": model, **each}) for each in chunks]
+    body = "".join(f"data: {each}\n\n" for each in (*told, "[DONE]")).encode()
+    head = (
+        f"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 @pytest.mark.parametrize(("scope", "factor"), [("gpu", 0.5), ("server", 2.0)])

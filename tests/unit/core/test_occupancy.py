@@ -1,6 +1,6 @@
 """How many requests a server works on at a time."""
 
-from routing.core.occupancy import CORRECTED_SECONDS, Occupancy
+from routing.core.occupancy import CORRECTED_SECONDS, MOST_AT_ONCE, Occupancy
 
 
 def test_a_request_alone_counts_itself() -> None:
@@ -51,3 +51,11 @@ def test_a_clock_that_stands_still_or_an_end_too_many_does_no_harm() -> None:
 
     assert occupancy.mean_milli("a", mark, 5.0, 5.0) == 1000
     assert occupancy.mean_milli("a", occupancy.begin("a", 6.0), 6.0, 7.0) == 1000
+
+
+def test_a_server_is_not_believed_that_it_works_on_millions() -> None:
+    occupancy = Occupancy()
+    mark = occupancy.begin("a", 0.0)
+    occupancy.hear("a", 10**9, 0.0)
+
+    assert occupancy.mean_milli("a", mark, 0.0, 10.0) == MOST_AT_ONCE * 1000

@@ -96,6 +96,9 @@ def test_nothing_is_longer_than_its_size_can_hold(file: bytes) -> None:
         pytest.param(webm(None), id="what a browser records"),
         pytest.param(webm(-5.0), id="webm of less than nothing"),
         pytest.param(webm(float("nan")), id="webm of no number"),
+        pytest.param(
+            webm(5.0, scale=bytes(1_000) + b"\x01"), id="webm with a number of any length"
+        ),
         pytest.param(b"\x1aE\xdf\xa3" + bytes(5000), id="webm of zeros"),
         pytest.param(flac(0), id="flac of unknown length"),
         pytest.param(opus(-1000), id="opus that ends before it begins"),

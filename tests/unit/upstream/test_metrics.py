@@ -106,6 +106,15 @@ def test_a_metric_is_the_sum_of_its_series_with_these_labels(
     assert read_series(PAGE, metric, labels) == value
 
 
+def test_a_long_word_for_a_series_label_takes_no_longer_than_its_length() -> None:
+    page = f"power{{{'a' * 50_000}}} 1\n" * 10
+    began = time.process_time()
+
+    assert read_series(page, "power", {"host": "one"}) is None
+
+    assert time.process_time() - began < 2
+
+
 def test_a_sum_with_a_series_that_is_no_number_is_none() -> None:
     value = read_series("power 1\npower NaN\npower 3\n", "power", {})
 
