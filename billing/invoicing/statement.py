@@ -50,7 +50,7 @@ def facts_of(institution: Institution) -> InvoicingFacts:
 
 def asks_for_something(draft: Draft, notes: Iterable[CreditNote] = ()) -> bool:
     """Whether there is something to pay for what was used, beyond what grants have paid and credit notes took back."""
-    documents = (draft, *notes)
+    documents: list[Draft | CreditNote] = [draft, *notes]
     return sum(each.used_cents - each.granted_cents for each in documents) > 0
 
 
