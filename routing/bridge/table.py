@@ -194,7 +194,11 @@ def build_names(version: int) -> NamesSection:
     minimums = {
         row.model_id: row for row in MinimumService.objects.in_force().filter(model__in=served)
     }
-    calibrations = {row.deployment_id: row for row in EnergyCalibration.objects.newest()}
+    read = EnergyProbe.objects.in_force().values("pk")
+    calibrations = {
+        row.deployment_id: row
+        for row in EnergyCalibration.objects.filter(probe_id__in=read).newest()
+    }
     running: dict[UUID, list[table.Deployment]] = defaultdict(list)
     for row in _deployments().select_related("version__model", "server__site").order_by("pk"):
         running[row.version.model_id].append(_deployment(row, calibrations.get(row.pk)))

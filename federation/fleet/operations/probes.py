@@ -51,6 +51,7 @@ def set_probe(*, by: Actor, server: InferenceServer, described: Described) -> En
     probe.full_clean(validate_constraints=False)
     if described["limit_w"] is not None and described["limit_w"] < described["idle_w"]:
         raise ValidationError({"limit_w": _("Not less than it draws without work.")})
+    _check_share(probe)
     before = probe_of(locked)
     if before is not None:
         if described_by(before) == described_by(probe):
@@ -101,6 +102,20 @@ def described_by(probe: EnergyProbe) -> Described:
         idle_w=probe.idle_w.normalize(),
         limit_w=probe.limit_w.normalize() if probe.limit_w is not None else None,
     )
+
+
+def _check_share(probe: EnergyProbe) -> None:
+    """What several servers read as theirs is shared by their multipliers: nothing of it is counted twice."""
+    same = EnergyProbe.objects.in_force().exclude(server=probe.server)
+    same = same.filter(url=probe.url, metric=probe.metric, labels=probe.labels)
+    others = list(same.select_related("server"))
+    if others and sum(each.multiplier for each in others) + probe.multiplier > 1:
+        said = {"server": others[0].server.name}
+        text = _(
+            "“%(server)s” reads the same meter: together the multipliers of both are at most 1, each the part that is "
+            "its own."
+        )
+        raise ValidationError({"multiplier": text % said})
 
 
 def _end(probe: EnergyProbe) -> None:

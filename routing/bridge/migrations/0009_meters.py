@@ -2,11 +2,11 @@
 
 from django.db import migrations
 
-TABLES = {"fleet_energyprobe": "servers", "billing_energycalibration": "names"}
+TABLES = {"fleet_energyprobe": "'servers', 'names'", "billing_energycalibration": "'names'"}
 TRIGGER = """
 CREATE CONSTRAINT TRIGGER routing_notes_a_change
     AFTER INSERT OR UPDATE OR DELETE ON {table} DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW EXECUTE FUNCTION routing_note_change('{section}');
+    FOR EACH ROW EXECUTE FUNCTION routing_note_change({sections});
 """
 DROP = "DROP TRIGGER routing_notes_a_change ON {table};"
 
@@ -18,6 +18,6 @@ class Migration(migrations.Migration):
         ("fleet", "0009_energy_probes"),
     ]
     operations = [
-        migrations.RunSQL(TRIGGER.format(table=table, section=section), DROP.format(table=table))
-        for table, section in TABLES.items()
+        migrations.RunSQL(TRIGGER.format(table=table, sections=sections), DROP.format(table=table))
+        for table, sections in TABLES.items()
     ]

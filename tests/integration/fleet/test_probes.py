@@ -3,7 +3,6 @@
 import time
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -25,7 +24,7 @@ from routing.core.table import Machine, Probe
 from routing.dispatch.frames import Load, MeterReading
 from routing.dispatch.messages import LoadView
 from tests.integration.federation.world import METER
-from tests.support.factories import OPERATOR, Cast
+from tests.support.factories import OPERATOR, Cast, make_server
 from tests.support.meters import a_window
 from tests.support.pages import signed_in_as
 
@@ -169,7 +168,7 @@ def calibrated(deployment: Deployment, machine: str) -> None:
     EnergyCalibration.objects.create(
         deployment_id=deployment.pk,
         server_id=deployment.server_id,
-        probe_id=UUID(int=1),
+        probe_id=EnergyProbe.objects.in_force().get(server=deployment.server_id).pk,
         machine=machine,
         scope="gpu",
         factor=0.8,
@@ -178,16 +177,37 @@ def calibrated(deployment: Deployment, machine: str) -> None:
     )
 
 
-def test_a_calibration_is_in_the_table_while_the_machine_is_as_it_was(
-    deployment: Deployment,
+def test_a_calibration_is_in_the_table_while_meter_and_machine_are_as_they_were(
+    dsi: Client, deployment: Deployment
 ) -> None:
+    dsi.post(address(deployment), FILLED)
     calibrated(deployment, machine_told(deployment))
     assert machine_in_table(deployment).calibration == 0.8
     assert machine_in_table(deployment).calibrated_scope == "gpu"
 
+    dsi.post(address(deployment), FILLED | {"idle_w": "160"})
+    assert machine_in_table(deployment).calibration is None
+    calibrated(deployment, machine_told(deployment))
+    assert machine_in_table(deployment).calibration == 0.8
+
     deployment.server.gpu_count = 8
     deployment.server.save()
     assert machine_in_table(deployment).calibration is None
+
+
+def test_what_two_servers_read_of_one_meter_is_counted_once(
+    dsi: Client, deployment: Deployment
+) -> None:
+    """Two entries for one machine, or one power strip."""
+    other = make_server(deployment.server.site)
+    beside = f"/servers/{other.pk}/machine/"
+    dsi.post(address(deployment), FILLED | {"multiplier": "0.6"})
+
+    refused = dsi.post(beside, FILLED | {"multiplier": "0.5"})
+    assert refused.status_code == 200
+    assert deployment.server.name in refused.content.decode()
+    assert dsi.post(beside, FILLED | {"multiplier": "0.4"}).status_code == 302
+    assert EnergyProbe.objects.in_force().count() == 2
 
 
 def a_load(probe: EnergyProbe, **facts: Any) -> Load:
