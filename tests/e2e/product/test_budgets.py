@@ -29,10 +29,11 @@ def euros(nano: int) -> str:
 
 
 def stands(product: Product) -> tuple[int, int]:
-    """Return what is used of the budget, and granted, both since it began."""
+    """Return what is used of our budget, the only one for life, and granted, both since it began."""
     ((spent, granted),) = product.rows(
         "SELECT spent, granted FROM billing_budgetgrant stand "
-        "JOIN billing_budget budget ON budget.id = stand.budget_id WHERE budget.ended_at IS NULL"
+        "JOIN billing_budget budget ON budget.id = stand.budget_id "
+        "WHERE budget.ended_at IS NULL AND budget.window = 'life'"
     )
     return spent, granted
 
