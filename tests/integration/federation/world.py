@@ -315,7 +315,14 @@ def make_certificates(*deployments: Deployment) -> ClientCertificate:
 
 def make_probes(*deployments: Deployment) -> EnergyProbe:
     """One of the server of each; return that of the first."""
-    made = [set_probe(by=OPERATOR, server=e.server, described=METER) for e in deployments]
+    made = [
+        set_probe(
+            by=OPERATOR,
+            server=each.server,
+            described={**METER, "labels": {"Hostname": each.server.slug}},
+        )
+        for each in deployments
+    ]
     return made[0]
 
 
