@@ -11,7 +11,7 @@ from config.demo.usage import PERIOD, Asker, requests_between
 from federation.catalogue.enums import Capability
 from federation.catalogue.models import AIModel
 from federation.fleet.models import Deployment
-from routing.bridge.table import machine_of
+from routing.bridge.machines import machine_of
 from routing.core.accounting import Closed
 from routing.core.enums import RoutingSetting
 
