@@ -116,18 +116,23 @@ async def test_no_stream_breaks_and_nothing_is_lost_when_another_part_is_killed(
 
 
 async def test_the_router_starts_and_answers_with_the_database_away(product: Product) -> None:
+    """Whom no hard budget bounds; what is left of one cannot be told, and is not passed."""
+    model = product.demo["models"][0]
     postmaster = product.pid("postgres")
     os.kill(postmaster, signal.SIGSTOP)
     try:
         product.kill("router")
         wait_for(lambda: is_ok(f"{product.address}/health/readiness"), "the router's readiness")
-        answer = ask(product, product.demo["models"][0])
+        answer = ask(product, model, "rennes")
+        refused = ask(product, model)
     finally:
         os.kill(postmaster, signal.SIGCONT)
 
-    assert answer.status_code == 200
+    assert answer.status_code == 200, answer.text
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "budget_unknown")
     request_id = answer.headers["x-request-id"]
     wait_for(lambda: statuses(product, [request_id]) == ["ok"], "its record", SETTLED_SECONDS)
+    wait_for(lambda: ask(product, model).status_code == 200, "its budget's state")
 
 
 async def test_a_server_killed_under_load_costs_no_client_anything_before_the_first_byte(
@@ -212,10 +217,10 @@ def register(product: Product, institution: str, url: str) -> None:
     )
 
 
-def ask(product: Product, model: str) -> httpx.Response:
+def ask(product: Product, model: str, key: str = "p3") -> httpx.Response:
     return httpx.post(
         f"{product.address}/v1/chat/completions",
-        headers={"authorization": f"Bearer {product.demo['keys']['p3']}"},
+        headers={"authorization": f"Bearer {product.demo['keys'][key]}"},
         json={"model": model, "max_tokens": 3, "messages": [{"role": "user", "content": "Oui ?"}]},
         timeout=30,
         trust_env=False,
