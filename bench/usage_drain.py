@@ -53,8 +53,8 @@ def measure(spool: Path, requests: int, postmaster: int) -> None:
     django.setup()
     from django.core.management import call_command
 
-    from billing import partitions
     from billing.models import UsageRecord
+    from billing.records import partitions
     from routing.bridge.spool import Drain
 
     call_command("migrate", verbosity=0)

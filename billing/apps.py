@@ -8,7 +8,7 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         """Imported here: they need the models, which are loaded by now."""
-        from billing.concerned import audience_of, own_keys  # noqa: PLC0415
+        from billing.usage.concerned import audience_of, own_keys  # noqa: PLC0415
         from federation.catalogue.audience import register  # noqa: PLC0415
 
         register(audience_of, own_keys)

@@ -8,8 +8,8 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from billing.amounts import in_words
-from billing.budgets import Shown, names_of
+from billing.budgeting.amounts import in_words
+from billing.budgeting.standing import Shown, names_of
 from billing.enums import BudgetLevel, RequestState
 from billing.models import (
     ACCOUNTANTS,
@@ -22,7 +22,7 @@ from billing.models import (
     Statement,
 )
 from billing.policies import application_of, institution_of
-from billing.standing import TACIT_DAYS
+from billing.statements.standing import TACIT_DAYS
 from federation.access.models import ApiKey, Application
 from federation.access.queries import people_behind
 from federation.days import long_day

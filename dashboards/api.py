@@ -8,15 +8,15 @@ from django.utils import timezone
 from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 
-from billing.budgets import Shown, stand
-from billing.footprint import Footprint, of_sums
+from billing.budgeting.standing import Shown, stand
 from billing.impact.carbon import DIGITS
 from billing.impact.interval import Interval, significant
 from billing.models import Budget
 from billing.money import euros
 from billing.periods import Period, last_days
-from billing.queries import sums_of_key, usage_of_key
-from billing.usage import Counts
+from billing.usage.footprint import Footprint, of_sums
+from billing.usage.queries import sums_of_key, usage_of_key
+from billing.usage.rows import Counts
 from dashboards.forms import DEFAULT_DAYS, MOST_DAYS
 from dashboards.views.limits import rows_left
 from federation.access.bearer import KeyBearer

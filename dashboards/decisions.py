@@ -8,9 +8,9 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from billing.budgeting.requests import requests_to_decide
 from billing.models import Contest
 from billing.policies import can_keep_accounts
-from billing.requests import requests_to_decide
 from federation.catalogue.models import AIModel, Proposal
 from federation.fleet.queries import networks_to_decide, servers_to_decide
 from federation.members.enums import (

@@ -11,10 +11,10 @@ from uuid import UUID
 
 from xlsxwriter import Workbook
 
-from billing.footprint import Footprint, ModelFootprint, of_request
 from billing.money import euros
 from billing.periods import PARIS
-from billing.usage import KeyUsage, Request
+from billing.usage.footprint import Footprint, ModelFootprint, of_request
+from billing.usage.rows import KeyUsage, Request
 from federation.sheets import table_lines
 
 JSON_LINES = "application/x-ndjson"

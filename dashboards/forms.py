@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from billing.enums import Scope
 from billing.periods import Period, last_days
-from billing.queries import Narrowing, scopes
+from billing.usage.queries import Narrowing, scopes
 from federation.access.models import ApiKey, Application
 from federation.catalogue.models import AIModel
 from federation.people.models import User

@@ -7,7 +7,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from billing.stories import Story, Try
+from billing.usage.stories import Story, Try
 from routing.core.enums import Lane, Reason, RequestStatus
 from routing.core.request import OK, Explanation
 from routing.core.retry import Failure

@@ -12,8 +12,8 @@ from django.utils import timezone
 from billing.enums import Scope
 from billing.models import UsageRecord
 from billing.periods import last_days
-from billing.queries import scopes, totals
-from billing.usage import Totals
+from billing.usage.queries import scopes, totals
+from billing.usage.rows import Totals
 from dashboards.observed import is_stopped, observed
 from dashboards.queries import server_cards
 from federation.access.models import ApiKey, Application

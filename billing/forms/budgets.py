@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from billing.amounts import in_words
+from billing.budgeting.amounts import in_words
 from billing.enums import BUDGET_UNIT_LABELS, BudgetWindow
 from billing.models import (
     ACCOUNTANTS,

@@ -14,7 +14,7 @@ from billing.models import LONGEST_REASON, Contest, Statement, Transfer, UsageRe
 from billing.money import NANO, euros
 from billing.operations.contests import Remedy, contest_line, reject_contest, uphold_contest
 from billing.operations.ledger import LARGEST_GRANT_NANO
-from billing.statements import drafts
+from billing.statements.statement import drafts
 from federation.members.models import Institution
 from federation.people.models import User
 

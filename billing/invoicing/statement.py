@@ -25,7 +25,7 @@ from billing.invoicing.document import (
 from billing.models import InvoicingFacts, Issuer, Statement
 from billing.models import Note as CreditNote
 from billing.periods import following
-from billing.statements import Draft, Line, kept
+from billing.statements.statement import Draft, Line, kept
 from federation.members.models import Institution
 
 FRENCH = "fr"

@@ -1,6 +1,7 @@
 """Budgets: how much may be used by whom in what time, what was used by the hour, how far routers may go, what is asked.
 
-`billing.spending` counts in the statement that stores the records; the clerk raises grants (`routing.bridge.budgets`).
+`billing.budgeting.spending` counts in the statement that stores the records; the clerk raises grants
+(`routing.bridge.budgets`).
 """
 
 from datetime import date

@@ -77,7 +77,7 @@ class TransferQuerySet(models.QuerySet["Transfer"]):
 class Transfer(Row):
     """`amount_nano` goes from `debit` to `credit`, counted in the month `booked_month`. `key` is given once.
 
-    `posting_id` is that of the records it pays for: all of one batch between the same two (`billing.posting`).
+    `posting_id` is that of the records it pays for: all of one batch between the same two (`billing.ledger.posting`).
     """
 
     key = models.CharField(_("key"), max_length=LONGEST_KEY, unique=True)
@@ -184,7 +184,7 @@ class UsageCharge(models.Model):
     """The requests of one month that count, alike in who asked, who served, the model and its price.
 
     Where who asked served, nothing is transferred. `origin_month` is that of the requests, `booked_month` that of
-    the accounts. `billing.posting` adds to it; nothing else writes.
+    the accounts. `billing.ledger.posting` adds to it; nothing else writes.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -1,8 +1,8 @@
 """What was used: a record per request and an attempt per server tried. No content, no person.
 
-Both tables are partitioned by month of the request's id (`billing.partitions`) and hold no foreign key: what
-they name is never deleted, and a record whose key or server is unknown is still kept. `billing.intake` writes;
-`billing.imports` adds what another dispatcher had noted.
+Both tables are partitioned by month of the request's id (`billing.records.partitions`) and hold no foreign key: what
+they name is never deleted, and a record whose key or server is unknown is still kept. `billing.records.intake` writes;
+`billing.records.imports` adds what another dispatcher had noted.
 """
 
 from datetime import UTC, datetime

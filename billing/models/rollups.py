@@ -1,6 +1,6 @@
 """What was used, summed: by hour, by day and by month in Paris, each of them exact at any moment.
 
-`billing.rollups` adds to all three in the transaction that stores the records; nothing else writes them.
+`billing.records.rollups` adds to all three in the transaction that stores the records; nothing else writes them.
 """
 
 from typing import Any, ClassVar, Self

@@ -56,7 +56,7 @@ def of_keys(keys: models.QuerySet[ApiKey]) -> Q:
 
 
 def forgotten_of(applications: models.QuerySet[Application]) -> Q:
-    """Return what keys of these applications have used which nobody remembers (`billing.retention`)."""
+    """Return what keys of these applications have used which nobody remembers (`billing.records.retention`)."""
     return Q(key_id__in=list(applications.values_list("pk", flat=True)))
 
 

@@ -1,1 +1,1 @@
-"""Writes of the accounts that people cause. What requests cost is written with them (`billing.posting`)."""
+"""Writes of the accounts that people cause. What requests cost is written with them (`billing.ledger.posting`)."""

@@ -7,14 +7,14 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from billing import posting
-from billing.amounts import in_words
+from billing.budgeting.amounts import in_words
+from billing.budgeting.raises import end_raise, void_requests
+from billing.budgeting.spending import used_before
+from billing.budgeting.windows import window_start
 from billing.enums import BudgetLevel, BudgetWindow
+from billing.ledger import posting
 from billing.models import THE_FEDERATION, Budget, BudgetGrant, BudgetHour, Holder, Owner
 from billing.policies import check_change_budget, institution_of, level_of
-from billing.raises import end_raise, void_requests
-from billing.spending import used_before
-from billing.windows import window_start
 from federation.access.models import ApiKey, Application
 from federation.catalogue.models import AIModel
 from federation.journal.actors import Actor

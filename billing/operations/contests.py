@@ -32,8 +32,8 @@ from billing.operations.entries import account, check_year_is_open, hold_months,
 from billing.operations.ledger import LARGEST_GRANT_NANO, reverse, reverse_request
 from billing.operations.notes import credit, month_for_correction
 from billing.policies import check_keep_accounts, check_speak_for
-from billing.standing import standing_of
-from billing.statements import Draft, Line, draft_of, kept, keys_of
+from billing.statements.standing import standing_of
+from billing.statements.statement import Draft, Line, draft_of, kept, keys_of
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.members.models import Institution

@@ -7,8 +7,8 @@ from django.db import connection
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
-from billing import posting
 from billing.enums import AccountKind, PeriodState, TransferReason
+from billing.ledger import posting
 from billing.models import Account, AccountingPeriod, CostPool, Transfer
 from billing.periods import following, paris_today
 from federation.journal.actors import Actor

@@ -22,7 +22,7 @@ from billing.invoicing.statement import asks_for_something, document_of, facts_o
 from billing.models import THE_ISSUER, Invoice, InvoicingFacts, Issuer, Statement
 from billing.periods import paris_today
 from billing.policies import check_keep_accounts, check_tell_invoicing
-from billing.statements import kept
+from billing.statements.statement import kept
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.members.identifiers import check_siret

@@ -156,6 +156,6 @@ def _check_whole(transfer: Transfer) -> None:
 
 
 def _between(request: UsageRecord) -> str:
-    """Return how the key of a posting's transfer ends that pays for this request (`billing.posting`)."""
+    """Return how the key of a posting's transfer ends that pays for this request (`billing.ledger.posting`)."""
     sides = (request.asking_institution_id, request.serving_institution_id, request.booked_month)
     return ":".join(str(side) for side in sides if side is not None)

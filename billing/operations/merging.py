@@ -12,11 +12,11 @@ from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from billing.budgeting.raises import end_raise, void_requests
 from billing.enums import OWN_ACCOUNTS, AccountKind, TransferReason
-from billing.ledger import balances
+from billing.ledger.balances import balances
 from billing.models import Budget, Holder, Transfer
 from billing.operations.entries import account, first_open_month, hold_months
-from billing.raises import end_raise, void_requests
 from federation.access.models import Application, Limit
 from federation.fleet.models import Site, TechnicalForm
 from federation.journal.actors import Actor

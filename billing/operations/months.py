@@ -16,7 +16,7 @@ from billing.operations.entries import account, hold_the_books, person, settle
 from billing.operations.notes import next_number
 from billing.periods import paris_today
 from billing.policies import check_keep_accounts
-from billing.statements import NANO_PER_CENT, Draft, drafts
+from billing.statements.statement import NANO_PER_CENT, Draft, drafts
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.transitions import check_transition

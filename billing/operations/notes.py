@@ -11,7 +11,6 @@ from django.db import transaction
 from django.db.models import F, Sum
 
 from billing import mails
-from billing.documents import hash_of
 from billing.enums import AccountKind, DocumentKind, LineKind, TransferReason
 from billing.models import (
     Contest,
@@ -32,7 +31,8 @@ from billing.operations.entries import (
     settle,
 )
 from billing.periods import paris_today
-from billing.statements import NANO_PER_CENT, CorrectionLine, Line, rounded
+from billing.statements.document import hash_of
+from billing.statements.statement import NANO_PER_CENT, CorrectionLine, Line, rounded
 from federation.catalogue.models import AIModel
 from federation.journal.actors import Actor
 from federation.journal.operations import record

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from billing.budgeting.raises import end_raise, move
 from billing.enums import RequestState
 from billing.mails import forget_asked, tell_of_answer, tell_of_request
 from billing.models import Budget, BudgetRequest
@@ -26,7 +27,6 @@ from billing.policies import (
     check_withdraw_request,
     institution_of,
 )
-from billing.raises import end_raise, move
 from federation.journal.actors import Actor, is_operator
 from federation.journal.operations import record
 from federation.people.models import User

@@ -6,7 +6,7 @@ from datetime import date
 from django.conf import settings
 
 from billing.models import AccountingPeriod
-from billing.retention import fold_budgets, forget_hour, forgets_before, hours_to_forget
+from billing.records.retention import fold_budgets, forget_hour, forgets_before, hours_to_forget
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.members.operations.leaving import forget_people

@@ -6,15 +6,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing import mails
-from billing.documents import hash_of
 from billing.enums import AccountKind, DocumentKind, LineKind, TransferReason
 from billing.models import CostPool, Note, Transfer, YearShare
 from billing.operations.entries import account, first_open_month, hold_the_books, person
 from billing.operations.notes import give_back, keep_lines, next_number
 from billing.periods import paris_today
 from billing.policies import check_keep_accounts
-from billing.statements import NANO_PER_CENT, CorrectionLine, Line, grants
-from billing.years import Settlement, Share, settlement_of, what_is_missing
+from billing.statements.document import hash_of
+from billing.statements.statement import NANO_PER_CENT, CorrectionLine, Line, grants
+from billing.statements.years import Settlement, Share, settlement_of, what_is_missing
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.members.policies import check_reason

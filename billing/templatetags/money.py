@@ -11,7 +11,7 @@ from billing.money import CENT
 from billing.money import cents as in_cents
 from billing.money import euros as in_euros
 from billing.money import per_million as in_millions
-from billing.statements import NANO_PER_CENT, Line
+from billing.statements.statement import NANO_PER_CENT, Line
 
 register = template.Library()
 SECONDS_IN_AN_HOUR = 3600

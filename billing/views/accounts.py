@@ -12,8 +12,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from billing.accounts import federation_accounts, holdings, months, reads_accounts
 from billing.forms.accounts import GrantForm, MonthForm, ReversalForm
+from billing.ledger.accounts import federation_accounts, holdings, months, reads_accounts
 from billing.models import ACCOUNTANTS, Transfer
 from billing.policies import can_keep_accounts, check_keep_accounts
 from federation.members.models import Institution

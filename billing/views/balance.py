@@ -14,10 +14,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from billing import tables
-from billing.balance import Amounts, Row, Sheet, months, sheet
 from billing.forms.accounts import SpanForm
 from billing.money import euros
 from billing.policies import check_read_balance
+from billing.statements.balance import Amounts, Row, Sheet, months, sheet
 from billing.templatetags.money import MINUS
 from billing.templatetags.money import euros as in_euros
 from billing.views.files import attached

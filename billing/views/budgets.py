@@ -10,12 +10,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from billing.budgets import shown, stand
+from billing.budgeting.requests import requests_seen, requests_to_decide
+from billing.budgeting.standing import shown, stand
 from billing.forms.budgets import BudgetForm, ChangeForm, owners
 from billing.models import Budget, BudgetQuerySet
 from billing.operations.budgets import end_budget
 from billing.policies import can_ask_for_more, can_change_budget, check_change_budget
-from billing.requests import requests_seen, requests_to_decide
 from federation.access.models import ApiKey, Application
 from federation.people.guards import signed_in
 

@@ -17,7 +17,7 @@ from billing.forms.contests import AnswerForm, ContestForm
 from billing.models import Contest, Note, Statement
 from billing.operations.contests import accept_statement, withdraw_contest
 from billing.policies import can_keep_accounts, can_speak_for, check_keep_accounts, check_speak_for
-from billing.statements import Line, draft_of, kept, keys_of
+from billing.statements.statement import Line, draft_of, kept, keys_of
 from billing.views.accounts import PAGE, accountant
 from billing.views.statements import institution_asked
 from federation.members.models import Institution

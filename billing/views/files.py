@@ -3,8 +3,8 @@
 from django.http import HttpResponse
 from django.utils.translation import get_language
 
-from billing import statement_files
-from billing.documents import Document
+from billing.statements import files
+from billing.statements.document import Document
 
 TYPES = {
     "pdf": "application/pdf",
@@ -18,11 +18,11 @@ def document_file(document: Document, ending: str, name: str) -> HttpResponse:
     language = get_language() or ""
     match ending:
         case "pdf":
-            content = statement_files.pdf(document, language)
+            content = files.pdf(document, language)
         case "xlsx":
-            content = statement_files.workbook(document)
+            content = files.workbook(document)
         case _:
-            content = statement_files.csv(document, language)
+            content = files.csv(document, language)
     return attached(content, ending, name)
 
 

@@ -6,8 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from billing.documents import of_note
 from billing.models import Note
+from billing.statements.document import of_note
 from billing.views.accounts import PAGE, accountant
 from billing.views.files import document_file
 from federation.people.guards import signed_in

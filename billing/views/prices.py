@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from billing.forms.prices import FeeForm, PriceForm
+from billing.ledger.prices import fee_for, fees_in_force, price_list, price_of, singles_sold
 from billing.models import FeeVersion, PriceVersion
 from billing.operations.prices import withdraw_fee, withdraw_price
 from billing.policies import can_keep_accounts, check_keep_accounts
-from billing.prices import fee_for, fees_in_force, price_list, price_of, singles_sold
 from federation.catalogue.models import AIModel
 from federation.people.guards import signed_in
 

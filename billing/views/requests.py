@@ -11,15 +11,15 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from billing.amounts import in_words
-from billing.budgets import names_of, stand
+from billing.budgeting.amounts import in_words
+from billing.budgeting.requests import requests_seen, requests_to_decide
+from billing.budgeting.standing import names_of, stand
 from billing.enums import RequestState
 from billing.forms.budgets import AnswerForm, ApprovalForm, AskForm
 from billing.mails import until_in_words
 from billing.models import Budget, BudgetRequest
 from billing.operations.requests import decline_request, withdraw_request
 from billing.policies import can_decide_request, check_ask_for_more, check_decide_request
-from billing.requests import requests_seen, requests_to_decide
 from federation.people.guards import signed_in
 from routing.core.enums import BudgetUnit
 

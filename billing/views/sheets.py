@@ -9,12 +9,12 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
-from billing.accounts import Holding, holdings, months
-from billing.budgets import Shown, shown
+from billing.budgeting.standing import Shown, shown
 from billing.forms.accounts import MonthForm
+from billing.ledger.accounts import Holding, holdings, months
+from billing.ledger.prices import Priced, price_list
 from billing.models import UNITS, Transfer
 from billing.money import euros
-from billing.prices import Priced, price_list
 from billing.views.accounts import accountant, transfers_seen
 from federation.people.guards import signed_in
 from federation.sheets import streamed, table_lines

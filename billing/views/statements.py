@@ -11,10 +11,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from billing.accounts import months
-from billing.documents import of_draft, of_statement
 from billing.enums import PeriodState
 from billing.invoicing.statement import asks_for_something, missing
+from billing.ledger.accounts import months
 from billing.models import (
     ACCOUNTANTS,
     AccountingPeriod,
@@ -27,8 +26,9 @@ from billing.models import (
 from billing.operations.months import close_month, draft_month
 from billing.periods import paris_today
 from billing.policies import can_keep_accounts, can_speak_for, can_tell_invoicing
-from billing.standing import TACIT_DAYS, standing_of, standings
-from billing.statements import Draft, draft_of, drafts, kept, keys_of
+from billing.statements.document import of_draft, of_statement
+from billing.statements.standing import TACIT_DAYS, standing_of, standings
+from billing.statements.statement import Draft, draft_of, drafts, kept, keys_of
 from billing.views.accounts import accountant
 from billing.views.files import document_file
 from federation.members.models import Institution

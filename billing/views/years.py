@@ -19,10 +19,7 @@ from billing.models import CostPool, Note, reads_all_accounts
 from billing.operations.years import post_true_up
 from billing.periods import paris_today
 from billing.policies import can_keep_accounts, check_keep_accounts
-from billing.views.accounts import accountant
-from billing.views.files import attached
-from billing.views.statements import may_read
-from billing.years import (
+from billing.statements.years import (
     Settlement,
     Share,
     final_prices,
@@ -30,6 +27,9 @@ from billing.years import (
     what_is_missing,
     years,
 )
+from billing.views.accounts import accountant
+from billing.views.files import attached
+from billing.views.statements import may_read
 from federation.people.guards import freshly_confirmed, signed_in
 from federation.people.models import User
 

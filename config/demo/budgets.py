@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
+from billing.budgeting.spending import used_before
+from billing.budgeting.windows import window_start
 from billing.enums import BudgetLevel, BudgetWindow
 from billing.models import Budget, Holder, Owner
 from billing.operations.budgets import scope_of, set_budget
 from billing.operations.requests import ask_for_more
-from billing.spending import used_before
-from billing.windows import window_start
 from config.demo.building import BY
 from config.demo.members import ACCOUNTS
 from federation.access.models import Application

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from billing import intake, partitions
 from billing.models import UsageRecord
+from billing.records import intake, partitions
 from config.demo.attempts import Offered, Runner
 from config.demo.building import Register
 from config.demo.catalogue import MODELS

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from billing.measured import Shares
+from billing.energy.measured import Shares
 from billing.periods import PARIS
 
 

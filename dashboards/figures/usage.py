@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
-from billing.usage import DayUsage
+from billing.usage.rows import DayUsage
 from federation.days import long_day
 
 MOST_SERIES = 6

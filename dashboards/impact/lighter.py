@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from billing.footprint import Footprint, ModelFootprint, recent_by_model
 from billing.periods import last_days
+from billing.usage.footprint import Footprint, ModelFootprint, recent_by_model
 from federation.catalogue.enums import Category
 from federation.catalogue.models import AIModel
 

@@ -2,11 +2,11 @@
 
 from django import template
 
+from billing.energy.measured import kwh as kilowatt_hours
 from billing.impact.enums import Method
 from billing.impact.equivalents import choose_equivalent
 from billing.impact.factors import Impact
 from billing.impact.interval import Interval
-from billing.measured import kwh as kilowatt_hours
 from dashboards.impact.labels import BADGES, Badge, in_things
 from dashboards.impact.quantities import (
     GRAMS,

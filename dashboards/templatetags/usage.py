@@ -4,7 +4,7 @@ from django import template
 from django.utils.translation import gettext as _
 
 from billing.models import FAILED, STATUS_LABELS, WAITS_MS
-from billing.usage import Request
+from billing.usage.rows import Request
 from dashboards.templatetags.face import duration
 from federation.access.enums import in_words
 from routing.core.enums import RequestStatus

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from billing.affected import DAYS, affected_by
+from billing.usage.affected import DAYS, affected_by
 from dashboards.warnings import breaches_without
 from federation.fleet.models import InferenceServer
 from federation.fleet.policies import check_manage_server

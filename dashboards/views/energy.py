@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from billing.energy.measured import Measured, calibrations_of, kwh, measured_energy
 from billing.impact.meters import Fault
-from billing.measured import Measured, calibrations_of, kwh, measured_energy
 from billing.models import EnergyCalibration, EnergyWindow
 from dashboards.figures.power import PowerChart
 from dashboards.impact.quantities import KWH, amount

@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
+from billing.energy.measured import measured_in_all
 from billing.impact import energy, equivalents, factors, hardware, validation
-from billing.measured import measured_in_all
 from billing.periods import last_days
 from dashboards.impact.calculator import ANSWER_COLUMNS, Answer, CalculatorForm
 from dashboards.impact.labels import ONE_OF, explained

@@ -9,9 +9,9 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from billing.footprint import recent_by_model
+from billing.ledger.prices import price_of
 from billing.periods import last_days
-from billing.prices import price_of
+from billing.usage.footprint import recent_by_model
 from dashboards.catalogue import CatalogueForm
 from dashboards.comparison import comparison
 from dashboards.critical import critical_models

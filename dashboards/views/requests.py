@@ -9,10 +9,10 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from billing.footprint import of_request
 from billing.models import USAGE_SOURCE_LABELS
 from billing.periods import last_days
-from billing.stories import find_request, story_of
+from billing.usage.footprint import of_request
+from billing.usage.stories import find_request, story_of
 from dashboards.forms import DEFAULT_DAYS, FindForm
 from dashboards.stories import explained, timeline
 from federation.access.enums import ROUTING_MODE_LABELS

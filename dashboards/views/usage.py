@@ -16,11 +16,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from billing.accounts import reads_accounts
-from billing.footprint import footprints, total
+from billing.ledger.accounts import reads_accounts
 from billing.periods import last_days
 from billing.policies import can_read_balance
-from billing.queries import (
+from billing.usage.footprint import footprints, total
+from billing.usage.queries import (
     csv_rows,
     latest_requests,
     totals,
@@ -28,7 +28,7 @@ from billing.queries import (
     usage_by_key,
     usage_by_month,
 )
-from billing.usage import Request
+from billing.usage.rows import Request
 from dashboards.exports import (
     JSON_LINES,
     KEY_COLUMNS,

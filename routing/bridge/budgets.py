@@ -17,11 +17,11 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
-from billing.alerts import tell_of_thresholds
-from billing.budgets import spent_before
+from billing.budgeting.alerts import tell_of_thresholds
+from billing.budgeting.standing import spent_before
+from billing.budgeting.windows import window_end, window_start
 from billing.enums import BudgetWindow
 from billing.models import Budget, BudgetGrant, PriceVersion
-from billing.windows import window_end, window_start
 from routing.bridge.models import RoutingChange, SpoolCheckpoint, SpoolOpen
 from routing.bridge.segments import find_segments, number_of, size_of
 from routing.core.pricing import Position, Standing, Standings

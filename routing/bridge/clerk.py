@@ -16,8 +16,8 @@ from functools import partial
 from django.conf import settings
 from django.utils import timezone
 
-from billing.calibration import calibrate_all
-from billing.settlement import settle_some
+from billing.energy.calibration import calibrate_all
+from billing.energy.settlement import settle_some
 from routing.bridge.budgets import Grants, Linked
 from routing.bridge.conformity import Examinations, Heard
 from routing.bridge.link import RouterLink

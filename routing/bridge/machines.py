@@ -1,10 +1,10 @@
 """The rows of the router's table from which energy is reckoned and read: machines of deployments, meters of servers."""
 
+from billing.energy.metering import machine_told
 from billing.impact.energy import DEFAULT_OVERHEAD
 from billing.impact.factors import SHIPPED
 from billing.impact.hardware import ACCELERATORS, find_accelerator
 from billing.impact.weights import weight_bits
-from billing.metering import machine_told
 from billing.models import EnergyCalibration
 from federation.fleet.enums import MeterScope
 from federation.fleet.models import Deployment, EnergyProbe, InferenceServer

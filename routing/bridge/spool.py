@@ -12,7 +12,8 @@ from typing import TypeVar
 import msgspec
 from django.db import DataError, IntegrityError, connection, transaction
 
-from billing import intake, metering
+from billing.energy import metering
+from billing.records import intake
 from routing.bridge.models import SpoolCheckpoint, SpoolOpen
 from routing.bridge.segments import (
     Batch,

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 
-from billing.budgets import names_of
+from billing.budgeting.standing import names_of
 from billing.models import (
     THE_FEDERATION,
     Budget,
@@ -314,7 +314,7 @@ def _model(
 
 
 def _price(row: PriceVersion) -> Price:
-    """As `billing.posting` reads it: what is not sold is free, a cached token costs what any of the prompt does."""
+    """As `billing.ledger.posting` reads it: what is not sold is free, a cached token costs what any prompt's does."""
     prompt = row.prompt_nano or 0
     return Price(
         prompt=prompt,

@@ -8,9 +8,9 @@ from django.db import OperationalError
 from django.db.models import Max
 from django.db.models.functions import Now
 
-from billing import partitions
-from billing.checks import complain
 from billing.periods import last_days, paris_today
+from billing.records import partitions
+from billing.records.checks import complain
 from routing.bridge.models import RouterProcess, RoutingChange
 
 EVERY_SECONDS = 3600.0

@@ -6,7 +6,7 @@ be used; the clerk raises that in slices, up to `limit`. Both are cumulative sin
 word that is late or lost does no harm. All of a budget can be used: a request for which too little is left still runs
 when it is the only one. So it is passed by one request's estimate at the most.
 
-Pure, and told the time. Not here: what budgets there are (`table`), windows (`billing.budgets`).
+Pure, and told the time. Not here: what budgets there are (`table`), windows (`billing.budgeting.standing`).
 """
 
 from collections import deque

@@ -1,8 +1,8 @@
 """What a request costs and what it uses of a budget: on the router's side the one place that says so.
 
-The accounts say the same in SQL when they store a request (`billing.posting`, `billing.budgets`); a test compares both.
-Whole numbers only: nano-euros, tokens, milliseconds of sound, images. Sound is rounded half up to the nano-euro, once
-in a request.
+The accounts say the same in SQL when they store a request (`billing.ledger.posting`, `billing.budgeting.spending`); a
+test compares both. Whole numbers only: nano-euros, tokens, milliseconds of sound, images. Sound is rounded half up to
+the nano-euro, once in a request.
 """
 
 import msgspec

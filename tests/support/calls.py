@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from billing.intake import store
+from billing.records.intake import store
 from federation.access.models import ApiKey
 from federation.fleet.models import Deployment
 from routing.core.accounting import Attempt, Closed, Opened

@@ -24,7 +24,7 @@ from billing.models import (
 )
 from billing.operations.budgets import set_budget
 from billing.periods import paris_today
-from billing.statements import draft_of, keys_of
+from billing.statements.statement import draft_of, keys_of
 from federation.catalogue.models import AIModel
 from federation.fleet.enums import RunState
 from federation.fleet.models import ConformityRun, Deployment

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from billing.checks import findings
 from billing.periods import last_days
+from billing.records.checks import findings
 from federation.command import OperatorCommand
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from billing.amounts import in_words
+from billing.budgeting.amounts import in_words
 from billing.enums import BudgetLevel, BudgetWindow
 from billing.models import THE_FEDERATION, Budget, Holder, Owner
 from billing.money import NANO

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from billing.imports import import_requests, prepare, stored_among
+from billing.records.imports import import_requests, prepare, stored_among
 from federation.journal.actors import Actor
 from routing.bridge.transfer.carry_out import carry_out, key_digest
 from routing.bridge.transfer.history import Past, history

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from uuid import UUID
 
-from billing.imports import BATCH, Imported
 from billing.models import ImportedRequest
+from billing.records.imports import BATCH, Imported
 from federation.access.models import ApiKey
 from federation.catalogue.models import AIModel, Alias
 from federation.fleet.models import Deployment, InferenceServer

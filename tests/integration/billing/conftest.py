@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from billing import intake
 from billing.models import UsageRecord
+from billing.records import intake
 from federation.access.models import ApiKey
 from federation.fleet.models import Deployment
 from routing.core.accounting import Closed

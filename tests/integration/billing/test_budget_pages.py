@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from billing import intake
 from billing.models import Budget
+from billing.records import intake
 from tests.integration.billing.conftest import used
 from tests.integration.billing.test_budgets import a_budget, a_key, cast
 from tests.support.factories import Cast, make_application

@@ -11,13 +11,13 @@ from django.core.management import CommandError, call_command
 from django.utils.module_loading import import_string
 from django_q.models import Schedule
 
-from billing import intake
+from billing.budgeting.requests import requests_to_decide
 from billing.enums import BudgetLevel, BudgetWindow, RequestState
 from billing.models import Budget, BudgetGrant, BudgetRequest, Holder, Owner
 from billing.operations.budgets import change_budget, end_budget
 from billing.operations.requests import approve_request, ask_for_more, decline_request
 from billing.periods import paris_today
-from billing.requests import requests_to_decide
+from billing.records import intake
 from billing.tasks import end_raises
 from federation.access.models import Application
 from federation.journal.models import AuditEvent

@@ -12,10 +12,8 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing import intake
-from billing.alerts import tell_of_thresholds
-from billing.budgets import Shown, spent_before, spent_now
-from billing.checks import findings
+from billing.budgeting.alerts import tell_of_thresholds
+from billing.budgeting.standing import Shown, spent_before, spent_now
 from billing.enums import BudgetWindow
 from billing.models import (
     Budget,
@@ -28,6 +26,8 @@ from billing.models import (
 )
 from billing.operations.budgets import change_budget, end_budget, set_budget, spent_in_window
 from billing.operations.prices import Units
+from billing.records import intake
+from billing.records.checks import findings
 from federation.access.models import ApiKey, Application
 from federation.people.enums import Role
 from federation.people.models import Mail

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from billing import intake
-from billing.calibration import calibrate_all
-from billing.metering import machine_told, store_windows
+from billing.energy.calibration import calibrate_all
+from billing.energy.metering import machine_told, store_windows
+from billing.energy.settlement import settle_all
 from billing.models import EnergyCalibration, EnergyWindow, UsageRecord
-from billing.settlement import settle_all
+from billing.records import intake
 from federation.fleet.models import EnergyProbe
 from federation.fleet.operations.probes import set_probe
 from tests.integration.billing.test_settlement import LATER, Served

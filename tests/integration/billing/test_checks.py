@@ -9,10 +9,10 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from msgspec.structs import replace
 
-from billing import intake, partitions
-from billing.checks import NAMED, complain, findings
 from billing.models import UsageRecord
 from billing.periods import last_days
+from billing.records import intake, partitions
+from billing.records.checks import NAMED, complain, findings
 from tests.integration.billing.conftest import Use, used
 from tests.support.factories import make_application, make_institution, make_key, serve_model
 

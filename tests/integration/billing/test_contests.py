@@ -13,10 +13,8 @@ from django.utils.translation import override
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing import intake
-from billing.documents import of_note, of_statement
 from billing.enums import AccountKind, ContestState, LineKind
-from billing.ledger import balances, findings
+from billing.ledger.balances import balances, findings
 from billing.models import (
     Acceptance,
     AccountingPeriod,
@@ -37,8 +35,10 @@ from billing.operations.contests import (
 from billing.operations.ledger import grant, reverse, reverse_request
 from billing.operations.months import close_month, draft_month
 from billing.periods import paris_today
-from billing.standing import TACIT_DAYS, standing_of
-from billing.statements import NANO_PER_CENT, draft_of, kept, keys_of
+from billing.records import intake
+from billing.statements.document import of_note, of_statement
+from billing.statements.standing import TACIT_DAYS, standing_of
+from billing.statements.statement import NANO_PER_CENT, draft_of, kept, keys_of
 from federation.members.models import Institution
 from federation.people.enums import Role
 from federation.people.models import Mail, User

@@ -11,8 +11,6 @@ import pytest
 from django.utils import timezone
 from django.utils.html import escape
 
-from billing import intake
-from billing.balance import sheet
 from billing.enums import ContestState
 from billing.models import (
     Acceptance,
@@ -25,7 +23,9 @@ from billing.models import (
 )
 from billing.operations.ledger import reverse_request
 from billing.operations.months import close_month, draft_month
-from billing.statements import draft_of, keys_of
+from billing.records import intake
+from billing.statements.balance import sheet
+from billing.statements.statement import draft_of, keys_of
 from dashboards.decisions import waiting_for
 from federation.people.enums import Role
 from federation.people.models import User

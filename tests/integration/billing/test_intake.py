@@ -10,8 +10,8 @@ from django.db import DataError, IntegrityError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing import intake
 from billing.models import Attempt, UsageRecord
+from billing.records import intake
 from routing.core.enums import Lane, Reason, RequestStatus, UsageSource
 from routing.core.request import Explanation
 from tests.integration.billing.conftest import Use, used

@@ -13,7 +13,6 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from pypdf import PdfReader
 
-from billing import intake
 from billing.enums import VatStatus
 from billing.invoicing.cii import xml_of
 from billing.invoicing.document import (
@@ -28,7 +27,7 @@ from billing.invoicing.document import (
 )
 from billing.invoicing.paper import facturx_of
 from billing.invoicing.statement import missing
-from billing.ledger import balances
+from billing.ledger.balances import balances
 from billing.models import Invoice, Issuer, Statement, Transfer
 from billing.operations.invoices import (
     InstitutionFacts,
@@ -39,6 +38,7 @@ from billing.operations.invoices import (
 )
 from billing.operations.ledger import grant, reverse
 from billing.operations.months import close_month, draft_month
+from billing.records import intake
 from federation.journal.models import AuditEvent
 from federation.members.models import Institution
 from federation.people.enums import Role

@@ -17,9 +17,8 @@ from django.utils.translation import override
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing import intake
 from billing.enums import AccountKind, PeriodState, PriceKind
-from billing.ledger import balances, findings
+from billing.ledger.balances import balances, findings
 from billing.models import (
     AccountingPeriod,
     PriceVersion,
@@ -32,6 +31,7 @@ from billing.operations.entries import month_to_book
 from billing.operations.ledger import grant, reverse, reverse_request
 from billing.operations.prices import Units, set_fee, set_price, withdraw_price
 from billing.periods import paris_today
+from billing.records import intake
 from federation.journal.actors import CommandActor
 from federation.members.models import Institution
 from federation.people.enums import Role

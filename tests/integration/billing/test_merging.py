@@ -9,9 +9,9 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing import intake
+from billing.budgeting.spending import wrong_budgets
 from billing.enums import OWN_ACCOUNTS, BudgetWindow, RequestState, TransferReason
-from billing.ledger import balances, findings
+from billing.ledger.balances import balances, findings
 from billing.models import Account, Budget, BudgetGrant, Holder, Transfer, UsageCharge
 from billing.operations import entries
 from billing.operations.budgets import set_budget
@@ -19,8 +19,8 @@ from billing.operations.ledger import grant, reverse
 from billing.operations.merging import merge_institutions
 from billing.operations.months import close_month, draft_month
 from billing.operations.requests import ask_for_more
-from billing.rollups import LEVELS, wrong_sums
-from billing.spending import wrong_budgets
+from billing.records import intake
+from billing.records.rollups import LEVELS, wrong_sums
 from federation.access.models import ApiKey, Application
 from federation.fleet.models import InferenceServer
 from federation.members.enums import MembershipState

@@ -12,9 +12,8 @@ from django.utils.translation import override
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing import intake, statements
 from billing.enums import AccountKind, LineUnit, PeriodState
-from billing.ledger import balances, findings
+from billing.ledger.balances import balances, findings
 from billing.models import (
     AccountingPeriod,
     Statement,
@@ -26,7 +25,8 @@ from billing.models import (
 from billing.operations.ledger import grant, reverse_request
 from billing.operations.months import close_month, draft_month
 from billing.periods import paris_today
-from billing.statements import NANO_PER_CENT, draft_of, drafts, kept, rounded
+from billing.records import intake
+from billing.statements.statement import NANO_PER_CENT, Draft, draft_of, drafts, kept, rounded
 from federation.people.enums import Role
 from tests.integration.billing.market import HISTORY, Market
 from tests.integration.federation.crowd import at_once
@@ -239,16 +239,16 @@ def test_a_close_that_breaks_off_leaves_nothing(
 
 
 def _break_off_at_the_second_statement(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, made = statements.Draft.lines_hash, list[str]()
+    real, made = Draft.lines_hash, list[str]()
 
-    def lines_hash(draft: statements.Draft) -> str:
+    def lines_hash(draft: Draft) -> str:
         made.append("")
         if len(made) == 2:
             raise OperationalError("the database goes away")
-        found: Callable[[statements.Draft], str] = real.fget  # type: ignore[attr-defined]
+        found: Callable[[Draft], str] = real.fget  # type: ignore[attr-defined]
         return found(draft)
 
-    monkeypatch.setattr(statements.Draft, "lines_hash", property(lines_hash))
+    monkeypatch.setattr(Draft, "lines_hash", property(lines_hash))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -287,18 +287,18 @@ def test_a_killed_connection_closes_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     filled(market, 40)
     draft_month(by=OPERATOR, month=MARCH)
     before = balances()
-    real = statements.Draft.lines_hash
+    real = Draft.lines_hash
 
-    def lines_hash(draft: statements.Draft) -> str:
+    def lines_hash(draft: Draft) -> str:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         return "never"
 
-    monkeypatch.setattr(statements.Draft, "lines_hash", property(lines_hash))
+    monkeypatch.setattr(Draft, "lines_hash", property(lines_hash))
     with pytest.raises(OperationalError):
         close_month(by=OPERATOR, month=MARCH)
     connection.close()
-    monkeypatch.setattr(statements.Draft, "lines_hash", real)
+    monkeypatch.setattr(Draft, "lines_hash", real)
 
     assert not Statement.objects.exists()
     assert balances() == before

@@ -8,8 +8,8 @@ import pytest
 from django.db import OperationalError, connection
 from django.db.models import Model
 
-from billing import intake, partitions
 from billing.models import Attempt, UsageRecord
+from billing.records import intake, partitions
 from routing.core.ids import uuid7_floor
 from tests.integration.billing.conftest import used
 from tests.support.database_url import database_url

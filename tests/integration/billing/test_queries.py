@@ -11,11 +11,12 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from billing import partitions, queries
 from billing.enums import Scope
 from billing.models import Attempt, UsageRecord
 from billing.periods import PARIS, Period, paris_today
-from billing.queries import (
+from billing.records import partitions
+from billing.usage import queries
+from billing.usage.queries import (
     Narrowing,
     csv_rows,
     latest_requests,
@@ -25,7 +26,7 @@ from billing.queries import (
     usage_by_key,
     usage_by_month,
 )
-from billing.usage import Counts, Latency
+from billing.usage.rows import Counts, Latency
 from federation.access.models import ApiKey
 from federation.catalogue.models import AIModel
 from federation.people.enums import Role

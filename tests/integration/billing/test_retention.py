@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from billing import intake, ledger
+from billing.budgeting.spending import wrong_budgets
 from billing.enums import BudgetWindow, PeriodState
+from billing.ledger import balances
 from billing.models import (
     KEY,
     AccountingPeriod,
@@ -33,10 +34,10 @@ from billing.models import (
 from billing.operations.budgets import set_budget
 from billing.operations.retention import anonymise
 from billing.periods import Period
-from billing.queries import Narrowing, totals
-from billing.retention import forgets_before
-from billing.rollups import LEVELS, SUMS, wrong_sums
-from billing.spending import wrong_budgets
+from billing.records import intake
+from billing.records.retention import forgets_before
+from billing.records.rollups import LEVELS, SUMS, wrong_sums
+from billing.usage.queries import Narrowing, totals
 from federation.access.models import ApiKey
 from federation.journal.models import AuditEvent
 from federation.members.operations.leaving import forget_people, forget_person
@@ -95,7 +96,7 @@ def told() -> list[Any]:
     sums.append(sorted(UsageRecord.objects.values_list(*kept), key=str))
     sums.append(sorted(UsageCharge.objects.values_list(), key=str))
     sums.append(sorted(Transfer.objects.values_list("key", "amount_nano")))
-    return [*sums, ledger.balances(), ledger.findings()]
+    return [*sums, balances.balances(), balances.findings()]
 
 
 def assert_whole() -> None:
@@ -142,14 +143,14 @@ def test_costs_and_charges_stay_what_they_were() -> None:
     close(date(2026, 3, 1), datetime(2026, 4, 5, tzinfo=UTC))
     before, found = (
         told(),
-        ledger.findings(),
+        balances.findings(),
     )  # a month that time alone has closed has no statements
 
     done = anonymise(by=OPERATOR, today=DUE)
 
     assert (done.requests, done.is_all) == (60, True)
     assert told() == before
-    assert ledger.findings() == found
+    assert balances.findings() == found
     intake.store(requests)  # a replay of what is forgotten brings no key back
     assert told() == before
     assert not UsageHour.objects.exclude(key_id=NOBODY["application"]).exists()

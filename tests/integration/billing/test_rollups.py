@@ -10,11 +10,11 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing import intake
-from billing.checks import findings
 from billing.models import UsageDay, UsageHour, UsageMonth, UsageRecord
 from billing.periods import Period
-from billing.rollups import LEVELS, wrong_sums
+from billing.records import intake
+from billing.records.checks import findings
+from billing.records.rollups import LEVELS, wrong_sums
 from routing.core.accounting import Closed, Energy
 from routing.core.enums import RequestStatus
 from tests.integration.billing.conftest import id_at

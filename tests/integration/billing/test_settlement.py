@@ -14,13 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from billing import intake, settlement
-from billing.checks import findings
-from billing.metering import store_windows
+from billing.energy import settlement
+from billing.energy.metering import store_windows
+from billing.energy.settlement import settle_all
 from billing.models import EnergyWindow, UsageHour, UsageRecord
 from billing.operations.merging import merge_institutions
-from billing.rollups import LEVELS, wrong_sums
-from billing.settlement import settle_all
+from billing.records import intake
+from billing.records.checks import findings
+from billing.records.rollups import LEVELS, wrong_sums
 from federation.fleet.models import Deployment, InferenceServer
 from routing.core.accounting import Closed, Energy, Metered
 from routing.gateway.meters import Cutter, Moment

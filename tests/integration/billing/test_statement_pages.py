@@ -10,12 +10,13 @@ from zipfile import ZipFile
 import pytest
 from django.utils.translation import override
 
-from billing import intake, statement_files
-from billing.documents import of_draft
 from billing.enums import LineUnit, PeriodState
 from billing.models import AccountingPeriod, Statement
 from billing.operations.months import close_month, draft_month
-from billing.statements import draft_of, drafts
+from billing.records import intake
+from billing.statements import files
+from billing.statements.document import of_draft
+from billing.statements.statement import draft_of, drafts
 from federation.people.enums import Role
 from federation.people.models import User
 from federation.sheets import BYTE_ORDER_MARK
@@ -136,7 +137,7 @@ def amounts_of(book: bytes) -> list[float]:
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_the_pdf_is_one(market: Market, language: str) -> None:
     with override(language):
-        content = statement_files.pdf(of_draft(draft_of(market.rennes, MARCH), MARCH), language)
+        content = files.pdf(of_draft(draft_of(market.rennes, MARCH), MARCH), language)
 
     assert content.startswith(b"%PDF-")
     assert content.rstrip().endswith(b"%%EOF")

@@ -12,18 +12,18 @@ from django.utils.translation import override
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing import intake
-from billing.documents import of_note
 from billing.enums import AccountKind, LineUnit
-from billing.ledger import balances, findings
+from billing.ledger.balances import balances, findings
 from billing.models import CostPool, Note, Statement, Transfer, UsageRecord, YearShare
 from billing.operations.contests import contest_line
 from billing.operations.ledger import grant, reverse, reverse_request
 from billing.operations.months import close_month, draft_month
 from billing.operations.years import post_true_up, set_cost_pool
 from billing.periods import paris_today
-from billing.statements import NANO_PER_CENT, kept, keys_of
-from billing.years import Billed, final_prices, settlement_of, split
+from billing.records import intake
+from billing.statements.document import of_note
+from billing.statements.statement import NANO_PER_CENT, kept, keys_of
+from billing.statements.years import Billed, final_prices, settlement_of, split
 from federation.members.models import Institution
 from federation.people.enums import Role
 from tests.integration.billing.market import Market, price_from

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from billing.budgeting.windows import HOUR
 from billing.enums import BudgetWindow
 from billing.models import Budget, BudgetGrant, BudgetHour, PriceVersion
 from billing.operations.budgets import change_budget, end_budget, set_budget
-from billing.windows import HOUR
 from federation.access.models import ApiKey
 from routing.bridge.budgets import SLICES, Grants, Linked, grant_for, publish_begun_prices
 from routing.bridge.models import RoutingChange, SpoolOpen

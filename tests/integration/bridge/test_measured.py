@@ -9,10 +9,10 @@ from unittest import mock
 import pytest
 from django.utils import timezone
 
-from billing.checks import findings
+from billing.energy.settlement import settle_all
 from billing.models import EnergyWindow, UsageDay, UsageRecord
-from billing.rollups import LEVELS, wrong_sums
-from billing.settlement import settle_all
+from billing.records.checks import findings
+from billing.records.rollups import LEVELS, wrong_sums
 from federation.access.models import ApiKey
 from federation.fleet.models import Deployment
 from routing.bridge.spool import Drain

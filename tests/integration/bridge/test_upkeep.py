@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from billing import partitions
+from billing.records import partitions
 from routing.bridge import upkeep
 from routing.bridge.models import RouterProcess, RoutingChange
 from routing.bridge.table import read_versions

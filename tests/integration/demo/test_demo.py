@@ -22,10 +22,10 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from billing import partitions
-from billing.budgets import stand
+from billing.budgeting.requests import requests_to_decide
+from billing.budgeting.standing import stand
 from billing.models import Budget, BudgetRequest, UsageRecord
-from billing.requests import requests_to_decide
+from billing.records import partitions
 from config.demo import history
 from config.demo.building import build_register
 from config.demo.files import Remembered, free_ports, remember

@@ -24,7 +24,7 @@ from billing.models import (
     Transfer,
     UsageRecord,
 )
-from billing.statements import draft_of, keys_of
+from billing.statements.statement import draft_of, keys_of
 from federation.access.clients import CLIENTS
 from federation.access.models import ApiKey, Application, Trial
 from federation.catalogue.models import AIModel, Alias, Proposal

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from billing.energy.metering import machine_told, store_windows
 from billing.impact.enums import Scope
 from billing.impact.meters import Fault, Unit
-from billing.metering import machine_told, store_windows
 from billing.models import EnergyCalibration, EnergyWindow
 from dashboards.views import energy
 from dashboards.views.energy import FAULTS

@@ -13,9 +13,9 @@ from django.db import connection
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import InsufficientPrivilege
 
-from billing import intake
-from billing.checks import findings
 from billing.models import ImportedRequest, UsageRecord
+from billing.records import intake
+from billing.records.checks import findings
 from config.launch.postgres import SUPERUSER
 from federation.access.models import ApiKey
 from federation.catalogue.models import AIModel

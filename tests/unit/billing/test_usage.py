@@ -1,4 +1,4 @@
-from billing.usage import NOTHING, Counts
+from billing.usage.rows import NOTHING, Counts
 
 
 def test_counts_add_up_field_by_field() -> None:

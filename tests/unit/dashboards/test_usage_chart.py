@@ -8,7 +8,7 @@ from django.utils.translation import override
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.usage import Counts, DayUsage
+from billing.usage.rows import Counts, DayUsage
 from dashboards.figures.usage import MOST_SERIES, usage_chart
 
 DAYS = [date(2026, 3, 1) + timedelta(days=n) for n in range(7)]

@@ -33,7 +33,7 @@ from billing.operations import (
     retention,
     years,
 )
-from billing.statements import Draft, draft_of, keys_of
+from billing.statements.statement import Draft, draft_of, keys_of
 from federation.journal.actors import Actor
 from routing.core.enums import BudgetUnit
 from tests.integration.federation.acts.who import ADMIN, NOBODY, RENNES_DSI, Acts

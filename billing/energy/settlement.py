@@ -19,12 +19,12 @@ from django.db import connection, transaction
 from django.db.models import Max, Q
 from django.utils import timezone
 
+from billing.energy.metering import MOST_COUNTED, instance_at, machine_told
 from billing.impact import windows
 from billing.impact.energy import DEFAULT_OVERHEAD, Conditions, Instance, Tokens, measured
 from billing.impact.enums import Method, Scope
-from billing.metering import MOST_COUNTED, instance_at, machine_told
 from billing.models import Attempt, EnergyWindow, UsageRecord
-from billing.rollups import LEVELS, movement
+from billing.records.rollups import LEVELS, movement
 from federation.fleet.models import Deployment, InferenceServer
 from federation.members.models import Institution
 from routing.core.ids import uuid7_floor

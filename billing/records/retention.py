@@ -11,8 +11,8 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Max
 
-from billing import posting
 from billing.enums import PeriodState
+from billing.ledger import posting
 from billing.models import (
     KEY,
     AccountingPeriod,
@@ -25,7 +25,7 @@ from billing.models import (
     UsageSum,
 )
 from billing.periods import PARIS, Period, following
-from billing.rollups import LEVELS, SUMS
+from billing.records.rollups import LEVELS, SUMS
 from federation.members.operations.leaving import kept_since
 from routing.core.enums import BudgetScope
 from routing.core.ids import uuid7_floor

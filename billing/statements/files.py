@@ -19,10 +19,10 @@ from reportlab.lib.units import mm
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table
 from xlsxwriter import Workbook
 
-from billing.documents import Document
 from billing.enums import OWED_LINES, LineUnit
 from billing.money import euros
-from billing.statements import Line
+from billing.statements.document import Document
+from billing.statements.statement import Line
 from billing.templatetags.money import quantity, unit_price
 from federation.days import long_day
 from federation.members.pdf import BOLD, MARGIN, PLAIN, foot, register_fonts

@@ -10,11 +10,11 @@ from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from billing.amounts import in_words
+from billing.budgeting.amounts import in_words
+from billing.budgeting.windows import window_end, window_start
 from billing.enums import BudgetWindow
 from billing.models import Budget, BudgetGrant, BudgetHour, Holder
 from billing.models.budgets import KINDS
-from billing.windows import window_end, window_start
 from federation.access.models import ApiKey
 from federation.people.models import User
 from routing.core.enums import BudgetScope, BudgetUnit

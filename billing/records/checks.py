@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from django.db import connection
 from django.db.models import F, Model
 
-from billing import ledger, partitions
+from billing.budgeting.spending import wrong_budgets
+from billing.ledger import balances
 from billing.models import EnergyWindow, UsageRecord
 from billing.periods import Period
-from billing.rollups import LEVELS, wrong_sums
-from billing.spending import wrong_budgets
+from billing.records import partitions
+from billing.records.rollups import LEVELS, wrong_sums
 from federation.access.models import ApiKey, Application
 from federation.catalogue.models import AIModel
 from federation.fleet.models import Deployment, InferenceServer
@@ -63,7 +64,7 @@ def findings(period: Period | None = None) -> list[str]:
         for level in LEVELS
         if (count := wrong_sums(level, period))
     ]
-    return found if period else found + _energy_findings() + ledger.findings()
+    return found if period else found + _energy_findings() + balances.findings()
 
 
 def _energy_findings() -> list[str]:

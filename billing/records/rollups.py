@@ -1,6 +1,6 @@
 """How stored records become sums: added in the statement that stores them, so that both are there or neither.
 
-`billing.intake` runs the text for new records.
+`billing.records.intake` runs the text for new records.
 """
 
 from collections.abc import Mapping

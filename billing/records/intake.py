@@ -1,9 +1,9 @@
 """How ended requests become usage records: COPY into staging, then one INSERT that skips what is there already.
 
 The only writer of the records, their attempts, their sums, what they cost and what they use of budgets
-(`billing.rollups`, `billing.posting`, `billing.spending`), and of the day on which a key was last used. Storing the
-same request again, in any order, changes nothing. Counts and texts beyond a column's range are cut to it rather than
-refused: they are a server's or a client's words.
+(`billing.records.rollups`, `billing.ledger.posting`, `billing.budgeting.spending`), and of the day on which a key was
+last used. Storing the same request again, in any order, changes nothing. Counts and texts beyond a column's range are
+cut to it rather than refused: they are a server's or a client's words.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,11 +12,12 @@ import msgspec
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from billing import posting, spending
+from billing.budgeting import spending
 from billing.impact.enums import Method
+from billing.ledger import posting
 from billing.models import MAX_DATA_CLASS, Attempt, UsageRecord
 from billing.periods import PARIS
-from billing.rollups import LEVELS, addition
+from billing.records.rollups import LEVELS, addition
 from federation.access.models import ApiKey
 from federation.fleet.models import InferenceServer, Site
 from routing.core.accounting import Closed, Energy

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from billing.enums import OWED_LINES, DocumentKind
 from billing.models import AccountingPeriod, Note, Statement
 from billing.periods import PARIS, following
-from billing.statements import Draft, Line, correction_of, kept
+from billing.statements.statement import Draft, Line, correction_of, kept
 from federation.members.models import Institution
 
 

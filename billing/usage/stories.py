@@ -14,8 +14,8 @@ import msgspec
 
 from billing.models import Attempt, UsageRecord
 from billing.periods import Period
-from billing.queries import milliseconds, told
-from billing.usage import Request
+from billing.usage.queries import milliseconds, told
+from billing.usage.rows import Request
 from federation.access.models import ApiKey
 from federation.fleet.models import InferenceServer
 from federation.people.models import User

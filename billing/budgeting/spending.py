@@ -4,7 +4,7 @@ A request counts when a part of it was answered (`posting.SERVED`): as one, with
 it, so not where its institution's own server answered. `routing.core.pricing.counted` says the same of one request.
 It counts for the person who owns its application when it is stored: what changes hands later stays where it was.
 
-Text of SQL: `billing.intake` runs it; `stored` are the batch's new records.
+Text of SQL: `billing.records.intake` runs it; `stored` are the batch's new records.
 """
 
 from datetime import datetime
@@ -12,9 +12,9 @@ from uuid import UUID
 
 from django.db import connection
 
+from billing.ledger.posting import SERVED
 from billing.models import Budget, BudgetGrant, BudgetHour, Holder, UsageHour
 from billing.models.budgets import THE_FEDERATION
-from billing.posting import SERVED
 from federation.access.models import Application
 from routing.core.enums import BudgetScope, BudgetUnit
 
@@ -73,7 +73,7 @@ ON CONFLICT (budget_id) DO UPDATE SET spent = {_GRANTS}.spent + excluded.spent
 """
 
 _FORGOTTEN = f"(SELECT max(since) FROM {UsageHour._meta.db_table} WHERE key_id = application_id)"
-"""The last hour whose sums name no key any more (`billing.retention`): what keys used before is not told."""
+"""The last hour whose sums name no key any more (`billing.records.retention`): what keys used before is not told."""
 _SUM_OF = {
     BudgetUnit.NANO_EUROS: _NANO,
     BudgetUnit.TOKENS: _TOKENS,

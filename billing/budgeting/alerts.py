@@ -4,11 +4,11 @@ from datetime import datetime
 
 from django.db import transaction
 
-from billing.budgets import Shown, stand
+from billing.budgeting.standing import Shown, stand
+from billing.budgeting.windows import alert_start
 from billing.enums import BudgetWindow
 from billing.mails import tell_of_threshold
 from billing.models import THRESHOLDS, Budget, BudgetAlert
-from billing.windows import alert_start
 
 
 def tell_of_thresholds(now: datetime) -> int:

@@ -5,7 +5,7 @@ when it ended; what the institution that asked served itself costs the same, and
 the month in which it ended is closed, the accounts have it in the first that is not, and never in one to come: the
 clock was wrong then.
 
-Text of SQL: `billing.intake` runs it; `stored` are the batch's new records.
+Text of SQL: `billing.records.intake` runs it; `stored` are the batch's new records.
 """
 
 from billing.enums import OWN_ACCOUNTS, AccountKind, PeriodState, TransferReason

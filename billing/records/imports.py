@@ -6,9 +6,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from billing import partitions
-from billing.intake import store
 from billing.models import ImportedRequest, UsageRecord
+from billing.records import partitions
+from billing.records.intake import store
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.people.policies import is_federation_admin

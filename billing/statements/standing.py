@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from billing.enums import PeriodState
 from billing.models import Acceptance, AccountingPeriod, Contest
 from billing.periods import PARIS, paris_today
-from billing.statements import Draft
+from billing.statements.statement import Draft
 
 TACIT_DAYS = 30
 """Days after the closing in which a line can be contested; then the statement is accepted."""

@@ -28,7 +28,7 @@ from billing.models import (
 )
 from billing.models.scopes import forgotten_of, of_keys, seen_by, within
 from billing.periods import Period
-from billing.usage import NOTHING, Counts, DayUsage, KeyUsage, Latency, Request, Totals
+from billing.usage.rows import NOTHING, Counts, DayUsage, KeyUsage, Latency, Request, Totals
 from federation.access.models import OVERSEERS, ApiKey, Application
 from federation.catalogue.models import AIModel
 from federation.fleet.models import InferenceServer

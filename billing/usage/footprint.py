@@ -17,8 +17,8 @@ from billing.impact.hardware import H100
 from billing.impact.interval import Interval
 from billing.models import UsageMonth, UsageSumQuerySet
 from billing.periods import Period
-from billing.queries import Narrowing, covering, named
-from billing.usage import Request
+from billing.usage.queries import Narrowing, covering, named
+from billing.usage.rows import Request
 from federation.catalogue.models import AIModel
 from federation.people.models import User
 

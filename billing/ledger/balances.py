@@ -20,7 +20,7 @@ from billing.models import (
     UsageRecord,
     YearShare,
 )
-from billing.statements import NANO_PER_CENT
+from billing.statements.statement import NANO_PER_CENT
 
 _OWED = ", ".join(f"'{kind.value}'" for kind in sorted(OWED_LINES))
 _OF_DOCUMENTS = f"(SELECT * FROM {Transfer._meta.db_table} WHERE reason <> '{TransferReason.MERGER.value}') transfer"

@@ -1,4 +1,4 @@
-"""What `billing.queries` answers with: small frozen rows of integers, dates and names."""
+"""What `billing.usage.queries` answers with: small frozen rows of integers, dates and names."""
 
 from dataclasses import astuple, dataclass
 from datetime import date, datetime

@@ -1,0 +1,1 @@
+"""Measured energy: windows of meters, shared out among the requests that they were used for."""

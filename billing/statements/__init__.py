@@ -1,0 +1,1 @@
+"""What institutions are handed: statements, credit notes and adjustments, as pages and files."""
