@@ -3,10 +3,11 @@
     python bench/accounts.py [RECORDS]              # 10 million, about 40 minutes on 2 cores
     make bench-accounts RECORDS=1000000
 
-Makes a PostgreSQL of its own in a temporary folder, with a register of 25 institutions, 30 servers, 8 models and 500
-keys, and generates the records of 90 days in it, through the statement that stores every record
-(`billing.records.intake`). Goals: any page of usage in under 200 ms, a statement in under 10 s, the close of a month in
-under 60 s; the last million costs what the first did.
+Makes a PostgreSQL of its own in a temporary folder, unless DATABASE_URL names a database; with a register of 25
+institutions, 30 servers, 8 models and 500 keys, and the records of 90 days, stored through the statement that stores
+every record (`billing.records.intake`). A database that an earlier run has filled is only measured again. Goals: any
+page of usage in under 200 ms, a statement in under 10 s, the close of a month in under 60 s; the last million costs
+what the first did.
 """
 
 import os
@@ -38,6 +39,7 @@ DAYS = 90
 INSTITUTIONS, SERVERS, MODELS, KEYS = 25, 30, 8, 500
 ROUNDS = 7
 PAGE_GOAL_MS = 200
+LOOKING = ("admin", "dsi", "owner")
 STATEMENT_GOAL_S, CLOSE_GOAL_S = 10, 60
 # Few keys ask most: the square of a number drawn evenly. A third is asked of one's own servers.
 _GENERATE = """
@@ -85,15 +87,17 @@ def main() -> None:
 
         call_command("migrate", verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
-        people = make_register()
-        generate(records)
+        people = known_people()
+        if not people:
+            people = make_register()
+            generate(records)
         measure_pages(people)
         measure_months(people["admin"])
 
 
 @contextmanager
 def database() -> Iterator[None]:
-    """Run a PostgreSQL of our own, unless DATABASE_URL names an empty database elsewhere."""
+    """Run a PostgreSQL of our own, unless DATABASE_URL names a database elsewhere."""
     with tempfile.TemporaryDirectory(prefix="ilaas-bench-") as folder:
         var = Path(folder)
         server = None
@@ -107,6 +111,13 @@ def database() -> Iterator[None]:
         finally:
             if server:
                 server.stop()
+
+
+def known_people() -> "dict[str, User]":
+    """Return who looks at pages in a database that is filled already; nobody in an empty one."""
+    from federation.people.models import User
+
+    return {user.name: user for user in User.objects.filter(name__in=LOOKING)}
 
 
 def make_register() -> "dict[str, User]":
@@ -214,12 +225,19 @@ def measure_months(admin: "User") -> None:
     """Close the months that are over, the first first, and read the largest statement of each in every form."""
     from django.test.utils import override_settings
 
-    from billing.models import UsageRecord
+    from billing.models import AccountingPeriod, UsageRecord
     from billing.operations.months import close_month, draft_month
     from billing.periods import last_days, paris_today
     from tests.support.pages import signed_in_as
 
-    months = [each for each in last_days(DAYS).months if each < paris_today().replace(day=1)]
+    closed = AccountingPeriod.objects.filter(closed_at__isnull=False).values_list(
+        "month", flat=True
+    )
+    months = [
+        each
+        for each in last_days(DAYS).months
+        if each < paris_today().replace(day=1) and each not in closed
+    ]
     client = signed_in_as(admin)
     for month in months:
         draft_month(by=admin, month=month)
