@@ -29,7 +29,7 @@ def read(name: str) -> configparser.ConfigParser:
 def test_systemd_understands_it_where_it_is_installed(name: str, tmp_path: Path) -> None:
     for path in UNITS.glob("ilaas*.*"):
         text = path.read_text()
-        (tmp_path / path.name).write_text(text.replace(PYTHON, sys.executable))
+        (tmp_path / path.name).write_text(text.replace(PYTHON, f'"{sys.executable}"'))
     assert read(name).sections()[0] == "Unit"
     if ANALYZE is None:
         return
