@@ -7,6 +7,7 @@ import pytest
 from tests.support.product import Product, running
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/e2e/product/" in item.path.as_posix():
