@@ -124,15 +124,18 @@ def empty_machine() -> Iterator[Product]:
 def test_what_was_saved_at_work_lives_again_on_an_empty_machine(
     product: Product, tmp_path: Path
 ) -> None:
-    model, key = product.demo["models"][0], product.demo["keys"]["p3"]
-    stored = [ask(product, model, key) for _ in range(REQUESTS)]
-    wait_for(lambda: len(usage(product, stored)) == REQUESTS, "usage", SETTLED_SECONDS)
-    file = tmp_path / "backup.tar"
-    # What is asked while the clerk stands still is in the spool alone.
-    with stopped(product.pid("clerk")):
-        spooled = [ask(product, model, key) for _ in range(REQUESTS)]
-        with Press(product, model, key) as press:
-            saved = product.launch("backup", str(file))
+    """Usage, with what lay in the spool alone; people; emergency stops; what is used of limits."""
+    model, other = product.demo["models"][:2]
+    key, file = product.demo["keys"]["p3"], tmp_path / "backup.tar"
+    with limited(product, model, key), stopped_model(product, other):
+        stored = [ask(product, model, key) for _ in range(REQUESTS)]
+        wait_for(lambda: len(usage(product, stored)) == REQUESTS, "usage", SETTLED_SECONDS)
+        wait_for(lambda: saved_requests(product) >= REQUESTS, "what was used, on disk")
+        # What is asked while the clerk stands still is in the spool alone.
+        with stopped(product.pid("clerk")):
+            spooled = [ask(product, model, key) for _ in range(REQUESTS)]
+            with Press(product, model, key) as press:
+                saved = product.launch("backup", str(file))
     assert saved.returncode == 0, saved.stderr
     assert file.stat().st_mode & 0o777 == 0o600
     sure, perhaps = stored + spooled, press.ids
@@ -141,38 +144,18 @@ def test_what_was_saved_at_work_lives_again_on_an_empty_machine(
     with empty_machine() as copy:
         restored = copy.launch("restore", str(file))
         assert restored.returncode == 0, restored.stderr
+        assert f"Stopped at once, as before: {other}" in restored.stdout
         copy.start()
 
         wait_for(lambda: len(usage(copy, sure)) == 2 * REQUESTS, "usage", SETTLED_SECONDS)
         assert usage(copy, sure) == usage(product, sure)
         assert set(usage(copy, perhaps)) <= {*usage(product, perhaps), *interrupted(copy, perhaps)}
-        assert ask(copy, model, key)
+        assert int(asked(copy, model, key).headers[LEFT]) < MOST - REQUESTS
+        assert asked(copy, other, key).json()["error"]["code"] == "model_stopped"
         with signed_in(copy.address, product.demo["accounts"]["rennes_dsi"]) as portal:
             assert portal.get("/usage/?scope=institution").status_code == 200
         assert copy.manage("verify_journal").returncode == 0
         assert copy.manage("check_usage").returncode == 0
-
-
-def test_what_is_stopped_and_what_was_used_of_limits_comes_along(
-    product: Product, tmp_path: Path
-) -> None:
-    model, other = product.demo["models"][:2]
-    key, file = product.demo["keys"]["p3"], tmp_path / "backup.tar"
-    with limited(product, model, key), stopped_model(product, other):
-        for _ in range(REQUESTS):
-            ask(product, model, key)
-        wait_for(lambda: saved_requests(product) >= REQUESTS, "what was used, on disk")
-        saved = product.launch("backup", str(file))
-    assert saved.returncode == 0, saved.stderr
-
-    with empty_machine() as copy:
-        restored = copy.launch("restore", str(file))
-        assert restored.returncode == 0, restored.stderr
-        assert f"Stopped at once, as before: {other}" in restored.stdout
-        copy.start()
-
-        assert int(asked(copy, model, key).headers[LEFT]) < MOST - REQUESTS
-        assert asked(copy, other, key).json()["error"]["code"] == "model_stopped"
 
 
 def interrupted(product: Product, ids: list[str]) -> list[tuple[Any, ...]]:

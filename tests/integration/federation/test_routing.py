@@ -4,8 +4,6 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from django.utils.translation import override
 
@@ -270,28 +268,3 @@ def test_the_command_refuses_in_a_line_that_names_the_option(
 
 
 # Coming from the version before
-
-
-@pytest.mark.django_db
-def test_the_strategies_of_the_version_before_become_first_versions() -> None:
-    """There `round-robin` meant what is `round-robin-requeue` now: nothing changes for anybody."""
-    before, now = [("catalogue", "0003_affinity")], MigrationExecutor(connection).loader.graph
-    MigrationExecutor(connection).migrate(before)
-    with connection.cursor() as cursor:
-        for strategy in ("round-robin", "least-busy", "affinity"):
-            cursor.execute(
-                "INSERT INTO catalogue_aimodel (id, created_at, slug, display_name, description_fr,"
-                " description_en, publisher, licence, languages, capabilities, category, stage, strategy)"
-                " VALUES (gen_random_uuid(), now(), %s, '', '', '', '', '', '{}', '{}', 'generalist',"
-                " 'production', %s)",
-                [strategy, strategy],
-            )
-    connection.check_constraints()
-
-    MigrationExecutor(connection).migrate(now.leaf_nodes())
-
-    rows = RoutingPolicy.objects.values_list("model__slug", "setting", "number", "current")
-    assert set(rows) == {
-        ("round-robin", "round-robin-requeue", 1, True),
-        ("least-busy", "least-busy-requeue", 1, True),
-    }
