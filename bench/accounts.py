@@ -43,7 +43,13 @@ LOOKING = ("admin", "dsi", "owner")
 STATEMENT_GOAL_S, CLOSE_GOAL_S = 10, 60
 # Few keys ask most: the square of a number drawn evenly. A third is asked of one's own servers.
 _GENERATE = """
-INSERT INTO usage_staging
+INSERT INTO usage_staging (
+    id, client_request_id, key_id, application_id, asking_institution_id, server_id, deployment_id, model_id,
+    model_asked, model_served, endpoint, stream, priority, prompt_tokens, cached_tokens, completion_tokens,
+    reasoning_tokens, usage_source, received_at, first_token_at, finished_at, status, http_status, error_code,
+    attempts, data_class, asked_model_id, energy_method, energy_version, energy_mj, energy_low_mj, energy_high_mj,
+    gpu_mj, gpu_ms, batch_milli, pue_milli, factors
+)
 SELECT
     (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(noise, 1, 3) || '8'
         || substr(noise, 4, 15))::uuid,

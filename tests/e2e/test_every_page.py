@@ -1,7 +1,7 @@
 """Every page in a real browser, for every reader: no violation that axe knows of, nothing to be scrolled sideways.
 
-In French and in English, in light and in dark, at 1440 and at 390 pixels. Of the eight variants of a page two are looked
-at that have nothing in common, other ones with the next page; all eight with EVERY_LOOK=1.
+In French and in English, in light and in dark, at 1440 and at 390 pixels. Of the eight variants of a page two are
+looked at that have nothing in common, other ones with the next page; all eight with EVERY_LOOK=1.
 """
 
 import os
