@@ -1,7 +1,8 @@
 """What `billing.usage.queries` answers with: small frozen rows of integers, dates and names."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
+from operator import add, attrgetter
 from uuid import UUID
 
 from billing.models import LIMITED
@@ -33,9 +34,10 @@ class Counts:
         return self.audio_ms / 1000
 
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+        return Counts(*map(add, _fields_of(self), _fields_of(other)))
 
 
+_fields_of = attrgetter(*(each.name for each in fields(Counts)))
 NOTHING = Counts(0, 0, 0, 0, 0, 0, 0)
 
 
