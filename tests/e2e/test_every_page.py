@@ -42,6 +42,8 @@ def test_every_page_is_accessible_in_every_variant(
                 problems.append(f"{shown}: HTTP {answer.status} at {page.url}")
             if page.locator("html").get_attribute("lang") != language:
                 problems.append(f"{shown}: not in {language}")
+            if "</" in page.locator("body").inner_text():
+                problems.append(f"{shown}: shows markup")
             at = EVERY_LOOK if os.environ.get("EVERY_LOOK") else [looks[n % len(looks)]]
             problems += [f"{shown}: {problem}" for problem in looked_at(page, at)]
         page.context.close()

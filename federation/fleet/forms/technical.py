@@ -90,7 +90,7 @@ class DeclarationForm(forms.Form):
         widget=forms.TextInput(attrs=PLAIN),
         label=gettext_lazy("Name on the server"),
         help_text=gettext_lazy(
-            "As /v1/models of your server lists it (vLLM: <code>--served-model-name</code>)."
+            "As /v1/models of your server lists it (vLLM: --served-model-name)."
         ),
     )
     quantisation = forms.CharField(
@@ -105,7 +105,7 @@ class DeclarationForm(forms.Form):
         max_value=MOST_TOKENS,
         label=gettext_lazy("Context window, in tokens"),
         help_text=gettext_lazy(
-            "What the server really reads (vLLM: <code>--max-model-len</code>), not what the model could. A prompt "
+            "What the server really reads (vLLM: --max-model-len), not what the model could. A prompt "
             "nearly as long is tried."
         ),
     )
