@@ -67,7 +67,8 @@ def roll_up_hour(hour: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         cursor.execute(_ROLL_UP, {"hour": hour, "end": hour + AN_HOUR})
-        return cursor.rowcount
+        rows: int = cursor.rowcount
+    return rows
 
 
 def refuse_the_late(windows: Sequence[EnergyWindow]) -> list[EnergyWindow]:
