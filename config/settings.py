@@ -27,6 +27,8 @@ LONGEST_RUN_SECONDS = env.number("RUN_SECONDS", default=600.0)
 MINIMUM_ALARM_SECONDS = env.integer("MINIMUM_ALARM_SECONDS", default=30)
 # For so many months after a month of the accounts is closed, requests name the key that asked: docs/retention.md.
 RETENTION_MONTHS = env.integer("RETENTION_MONTHS", default=12, least=1)
+# For so many days measured energy is kept by the minute, then by the hour; calibrations look back on 28 of them.
+ENERGY_MINUTES_DAYS = env.integer("ENERGY_MINUTES_DAYS", default=62, least=31)
 # Given by the launcher alone, to `make run` and `make rehearse`: /demo/mail/ shows whatever was sent.
 SHOWS_MAIL = env.boolean("SHOWS_MAIL", default=False)
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]

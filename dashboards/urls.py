@@ -5,7 +5,7 @@ from django.urls import path
 from dashboards.views.about import accessibility, favicon
 from dashboards.views.affected import affected
 from dashboards.views.doctor import doctor
-from dashboards.views.energy import energy, reading
+from dashboards.views.energy import calibrations_csv, energy, energy_csv, reading
 from dashboards.views.health import portal
 from dashboards.views.home import home
 from dashboards.views.impact import (
@@ -41,6 +41,12 @@ urlpatterns = [
     path("servers/", servers, name="servers"),
     path("servers/<uuid:server_id>/affected/", affected, name="affected"),
     path("servers/<uuid:server_id>/energy/", energy, name="server_energy"),
+    path("servers/<uuid:server_id>/energy/csv/", energy_csv, name="server_energy_csv"),
+    path(
+        "servers/<uuid:server_id>/energy/calibrations/csv/",
+        calibrations_csv,
+        name="server_calibrations_csv",
+    ),
     path("servers/<uuid:server_id>/energy/now/", reading, name="server_reading"),
     path("stops/", stops, name="stops"),
     path("doctor/", doctor, name="doctor"),

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import UUID
 
-from django.db import DataError
+from django.db import DataError, transaction
 
+from billing.energy.hours import refuse_the_late
 from billing.impact.energy import Instance
 from billing.impact.hardware import find_accelerator
 from billing.impact.weights import weight_bits
@@ -18,9 +19,11 @@ MOST_COUNTED = 2**62
 """Of a server's words: what they are multiplied to is held within it, too."""
 
 
+@transaction.atomic
 def store_windows(told: Iterable[Metered]) -> None:
-    """Store what is not yet stored. Raises `DataError` or `IntegrityError` on what cannot be."""
-    EnergyWindow.objects.bulk_create([_row(each) for each in told], ignore_conflicts=True)
+    """Store what is not yet stored, nor too late. Raises `DataError` or `IntegrityError` on what cannot be."""
+    rows = refuse_the_late([_row(each) for each in told])
+    EnergyWindow.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def instance_at(deployment: Deployment) -> Instance | None:

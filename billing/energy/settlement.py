@@ -6,27 +6,32 @@ one from the future, of a clock that was wrong, says nothing.
 What requests get is added to their records; a record whose time at the server is covered gets the measured energy, and
 the sums are moved by the difference, in the one transaction that settles the window. So nothing is done twice, in
 whatever order and however often windows come, and records' parts sum to the windows' exactly.
+
+Locks are taken in one order, which is that of who stores requests and their windows: the books, records, sums, windows.
+So nobody waits for each other; who forgets (`billing.records.retention`) has the books alone.
 """
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import Max, Q
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from billing.energy.metering import MOST_COUNTED, instance_at, machine_told
 from billing.impact import windows
 from billing.impact.energy import DEFAULT_OVERHEAD, Conditions, Instance, Tokens, measured
 from billing.impact.enums import Method, Scope
+from billing.ledger import posting
 from billing.models import Attempt, EnergyWindow, UsageRecord
 from billing.records.rollups import LEVELS, movement
 from federation.fleet.models import Deployment, InferenceServer
-from federation.members.models import Institution
+from federation.members.queries import with_their_past
 from routing.core.ids import uuid7_floor
 
 LOCK = 0x656E6572
@@ -40,9 +45,10 @@ PATIENCE = timedelta(hours=1)
 ENOUGH = 0.95
 """Of a request's time at the server: covered so far, what it got counts as measured; nothing at all never does."""
 _MILLI = 1_000
+logger = logging.getLogger(__name__)
 _DUE = f"""
 SELECT server_id FROM {EnergyWindow._meta.db_table} due
-WHERE settled_at IS NULL AND "end" <= greatest(
+WHERE settled_at IS NULL AND server_id <> ALL(%(besides)s::uuid[]) AND "end" <= greatest(
     %(now)s - %(longest)s - %(patience)s,
     (SELECT max(start) FROM {EnergyWindow._meta.db_table} newest
      WHERE newest.server_id = due.server_id AND start <= %(now)s + %(slack)s) - %(longest)s
@@ -136,35 +142,69 @@ class _Request:
         )
 
 
-def settle_all(now: datetime | None = None) -> int:
-    """Settle every window that is due; return how many that were. Another one that does so meanwhile is left to it."""
-    total = 0
-    while count := settle_some(now or timezone.now()):
+def settle_all(
+    now: datetime | None = None,
+    failed: set[UUID] | None = None,
+    is_over: Callable[[], bool] = lambda: False,
+) -> int:
+    """Settle every window that is due until `is_over`; return how many that were. Another settler's are left to it.
+
+    A server whose windows cannot be settled is told once and added to `failed`, whose servers are left out: the others
+    do not wait for it. What passes, such as a database that is away, is raised.
+    """
+    total, failed = 0, set() if failed is None else failed
+    while not is_over():
+        moment = now or timezone.now()
+        server_id = _oldest_due(moment, failed)
+        if server_id is None:
+            break
+        try:
+            count = _settle_some(server_id, moment)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:  # one server's windows keep nobody else's waiting
+            logger.exception("windows of server %s cannot be settled: tried again later", server_id)
+            failed.add(server_id)
+            continue
+        if not count:
+            break
         total += count
     return total
 
 
-@transaction.atomic
-def settle_some(now: datetime) -> int:
-    """Settle some windows of one server, the oldest that are due; return how many, 0 when none is."""
+def _oldest_due(now: datetime, besides: Collection[UUID]) -> UUID | None:
+    """Return the server of the oldest window that is due, of servers besides these."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, {"besides": list(besides), **_waits(now)})
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def _waits(now: datetime) -> dict[str, Any]:
     longest = timedelta(seconds=settings.LONGEST_RUN_SECONDS) + SLACK
-    waits: dict[str, Any] = {"now": now, "longest": longest, "patience": PATIENCE, "slack": SLACK}
+    return {"now": now, "longest": longest, "patience": PATIENCE, "slack": SLACK}
+
+
+@transaction.atomic
+def _settle_some(server_id: UUID, now: datetime) -> int:
+    """Settle the oldest windows of a server that are due; return how many, 0 while another settles."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:
             return 0
-        cursor.execute(_DUE, waits)
-        row = cursor.fetchone()
-    if row is None:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [posting.LOCK])
+    longest = _waits(now)["longest"]
+    due = _due_of(server_id, now, longest)
+    if not due:
         return 0
-    due = _due_of(row[0], now, longest)
-    requests = _requests_at(row[0], due, longest)
+    requests = _requests_at(server_id, due, longest)
     changed: dict[UUID, _Request] = {}
-    on = _Machines(row[0])
+    on = _Machines(server_id)
     for window in due:
         for each in _settle(window, requests, on):
             changed[each.id] = each
         window.settled_at = now
+    _write(changed.values())
     EnergyWindow.objects.bulk_update(
         due,
         [
@@ -177,7 +217,6 @@ def settle_some(now: datetime) -> int:
             "modelled_mj",
         ],
     )
-    _write(changed.values())
     return len(due)
 
 
@@ -208,9 +247,8 @@ def _requests_at(
 
 def _hosts(server_id: UUID) -> list[UUID]:
     """Return whose the server is, and whose it was before they became a part of that: records keep the old name."""
-    sites = InferenceServer.objects.filter(pk=server_id).values("site__institution_id")
-    told = Institution.objects.filter(Q(pk__in=sites) | Q(successor_id__in=sites))
-    return list(told.values_list("pk", flat=True))
+    sites = InferenceServer.objects.filter(pk=server_id).values_list("site__institution_id")
+    return with_their_past([owner for (owner,) in sites])
 
 
 class _Machines:

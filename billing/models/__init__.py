@@ -19,7 +19,7 @@ from billing.models.budgets import (
     holder_id,
 )
 from billing.models.contests import Acceptance, Contest
-from billing.models.energy import EnergyCalibration, EnergyWindow
+from billing.models.energy import EnergyCalibration, EnergyHour, EnergyWindow
 from billing.models.invoices import (
     LONGEST_ORDER,
     MOST_DAYS,
@@ -110,6 +110,7 @@ __all__ = [
     "CostPool",
     "DocumentSeries",
     "EnergyCalibration",
+    "EnergyHour",
     "EnergyWindow",
     "FeeVersion",
     "Holder",

@@ -1,4 +1,6 @@
-"""What meters told of servers, window by window, whose it was; and by how much the model of energy errs there."""
+"""What meters told of servers, window by window and later by the hour, whose it was; and by how much the model of
+energy errs there.
+"""
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
@@ -66,6 +68,7 @@ class EnergyWindow(models.Model):
                 condition=Q(settled_at__isnull=True),
                 name="windows_to_settle",
             ),
+            models.Index(fields=["start"], name="windows_by_time"),
         )
         constraints = (
             models.UniqueConstraint(fields=("server_id", "start"), name="a_window_is_told_once"),
@@ -93,6 +96,63 @@ class EnergyWindow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.server_id} {self.start}"
+
+
+class EnergyHourQuerySet(models.QuerySet["EnergyHour"]):
+    def for_user(self, user: User | AnonymousUser) -> "EnergyHourQuerySet":
+        servers = InferenceServer.objects.for_user(user)
+        return self.filter(server_id__in=servers.values("pk"))
+
+
+class EnergyHour(models.Model):
+    """The windows of a server that began in an hour, once they are old: a row for each thing that its meters saw.
+
+    `faults` has each as often as they had it. What begins in the hour and comes later is refused
+    (`billing.energy.hours`).
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    server_id = models.UUIDField(_("inference server"))
+    hour = models.DateTimeField(_("hour"))
+    scope = models.CharField(_("what it sees"), max_length=6, choices=MeterScope)
+    windows = models.IntegerField(_("windows"))
+    measured_mj = models.BigIntegerField(_("measured energy in millijoules"))
+    idle_mj = models.BigIntegerField(_("without work"))
+    local_mj = models.BigIntegerField(_("the host’s own use"))
+    attributed_mj = models.BigIntegerField(_("of the federation’s requests"))
+    covered_ms = models.BigIntegerField(_("milliseconds that are known"))
+    total_ms = models.BigIntegerField(_("milliseconds of all windows"))
+    faults = ArrayField(models.CharField(max_length=LONGEST_FAULT), verbose_name=_("faults"))
+
+    objects = EnergyHourQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("hour of measured energy")
+        verbose_name_plural = _("hours of measured energy")
+        indexes = (models.Index(fields=["hour"], name="energy_by_hour"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("server_id", "hour", "scope"), name="an_hour_of_energy_is_kept_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(measured_mj=F("idle_mj") + F("local_mj") + F("attributed_mj")),
+                name="an_hour_of_energy_is_shared_out_whole",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    windows__gt=0,
+                    idle_mj__gte=0,
+                    local_mj__gte=0,
+                    attributed_mj__gte=0,
+                    covered_ms__gte=0,
+                    total_ms__gte=0,
+                ),
+                name="an_hour_of_energy_is_never_negative",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.server_id} {self.hour}"
 
 
 class EnergyCalibrationQuerySet(models.QuerySet["EnergyCalibration"]):

@@ -4,6 +4,7 @@ Records, sums, charges and statements keep the old institution's id; its account
 transfers, so that the ledger, which only grows, adds up to the same.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime
 
 from django.core.exceptions import ValidationError
@@ -25,6 +26,7 @@ from federation.members.enums import InvitationState, MembershipState
 from federation.members.models import Institution, Membership, Team
 from federation.members.operations.memberships import move
 from federation.members.policies import check_decide_membership, check_is_member
+from federation.members.queries import heir_of
 from federation.people.models import RoleGrant, User
 from routing.core.enums import BudgetScope
 from routing.core.ids import uuid7
@@ -34,8 +36,8 @@ from routing.core.ids import uuid7
 def merge_institutions(*, by: Actor, old: Institution, new: Institution) -> list[Transfer]:
     """Let `old` go on as a part of `new`; return what moved between their accounts.
 
-    Asked again, it moves what has come since: requests of the last minutes, a rounding at a month's end. Raises
-    `ValidationError` when `new` is no member, or `old` has become a part of a third.
+    Asked again, it moves what has come since. Raises `ValidationError` when `new` is no member or a part of another
+    itself, or `old` has become a part of a third: of none on the way to `new`.
     """
     check_decide_membership(by)
     hold_months()  # first: who closes one holds months before institutions and journal
@@ -44,19 +46,20 @@ def merge_institutions(*, by: Actor, old: Institution, new: Institution) -> list
         raise ValidationError(_("An institution does not become a part of itself."), code="same")
     locked, heir = both[old.pk], both[new.pk]
     check_is_member(heir)
-    if locked.successor_id not in (None, heir.pk) or heir.successor_id is not None:
+    if heir.successor_id is not None or heir_of(locked) not in (locked, heir):
         raise ValidationError(_("One of them is a part of a third already."), code="merged")
     now = timezone.now()
     _move_what_works(locked, heir)
     _give_roles(locked, heir)
     _end_what_bounds(locked, now)
     _move_budgets_of_people(locked, heir, now)
-    locked.successor = heir
-    locked.save(update_fields=["successor"])
+    if locked.successor_id is None:
+        locked.successor = heir
+        locked.save(update_fields=["successor"])
     for membership in Membership.objects.live().filter(institution=locked):
         reason = _("Has become a part of %(name)s.") % {"name": heir.name}
         move(by=by, locked=membership, state=MembershipState.LEFT, reason=reason)
-    moved = _empty_accounts(by, locked, heir)
+    moved = _empty_accounts(by, locked, heir, balances())
     record(
         by=by,
         verb="billing.merge_institutions",
@@ -65,6 +68,31 @@ def merge_institutions(*, by: Actor, old: Institution, new: Institution) -> list
         diff={"successor": heir.pk, "transfers": [transfer.pk for transfer in moved]},
     )
     return moved
+
+
+@transaction.atomic
+def move_what_came_late(*, by: Actor) -> list[Transfer]:
+    """Empty the accounts of institutions that are parts of others into those that go on; return what moved.
+
+    Requests of the last minutes before a merger, a rounding at a month's end. Twice changes nothing.
+    """
+    check_decide_membership(by)
+    hold_months()
+    merged = Institution.objects.filter(successor__isnull=False).order_by("pk")
+    parts, left = list(merged.select_for_update()), balances()
+    found: list[Transfer] = []
+    for part in parts:
+        heir = heir_of(part)
+        if moved := _empty_accounts(by, part, heir, left):
+            record(
+                by=by,
+                verb="billing.move_late",
+                obj=part,
+                institution=heir,
+                diff={"transfers": [transfer.pk for transfer in moved]},
+            )
+            found += moved
+    return found
 
 
 def _move_what_works(old: Institution, new: Institution) -> None:
@@ -130,9 +158,10 @@ def _end(budget: Budget, now: datetime) -> None:
     void_requests(budget)
 
 
-def _empty_accounts(by: Actor, old: Institution, new: Institution) -> list[Transfer]:
+def _empty_accounts(
+    by: Actor, old: Institution, new: Institution, left: Mapping[str, int]
+) -> list[Transfer]:
     month = first_open_month()
-    left = balances()
     return [
         _transfer(by, kind, old, new, nano, month)
         for kind in OWN_ACCOUNTS

@@ -13,7 +13,7 @@ from django.db.models import F, Model
 
 from billing.budgeting.spending import wrong_budgets
 from billing.ledger import balances
-from billing.models import EnergyWindow, UsageRecord
+from billing.models import EnergyHour, EnergyWindow, UsageRecord
 from billing.periods import Period
 from billing.records import partitions
 from billing.records.rollups import LEVELS, wrong_sums
@@ -69,11 +69,15 @@ def findings(period: Period | None = None) -> list[str]:
 
 def _energy_findings() -> list[str]:
     """Whether windows of measured energy are shared out whole, and records have of each server what they gave."""
-    settled = EnergyWindow.objects.settled()
     shared = F("idle_mj") + F("local_mj") + F("attributed_mj")
-    found = []
-    if count := settled.exclude(measured_mj=shared).count():
-        found.append(f"{count} windows of measured energy are not shared out whole")
+    found = [
+        f"{count} {what} of measured energy are not shared out whole"
+        for what, rows in (
+            ("windows", EnergyWindow.objects.settled()),
+            ("hours", EnergyHour.objects.all()),
+        )
+        if (count := rows.exclude(measured_mj=shared).count())
+    ]
     with connection.cursor() as cursor:
         cursor.execute(_UNLIKE_SERVERS)
         found += [
@@ -90,7 +94,10 @@ FROM (
     WHERE measured_mj <> 0 GROUP BY server_id
 ) given
 FULL JOIN (
-    SELECT server_id, sum(attributed_mj) AS mj FROM {EnergyWindow._meta.db_table} GROUP BY server_id
+    SELECT server_id, sum(attributed_mj) AS mj FROM (
+        SELECT server_id, attributed_mj FROM {EnergyWindow._meta.db_table}
+        UNION ALL SELECT server_id, attributed_mj FROM {EnergyHour._meta.db_table}
+    ) kept GROUP BY server_id
 ) told USING (server_id)
 WHERE coalesce(given.mj, 0) <> coalesce(told.mj, 0)
 ORDER BY server_id

@@ -116,19 +116,21 @@ def forgets_before(today: date, months: int) -> datetime | None:
     return Period(after, after).bounds[0]
 
 
-def hours_to_forget(before: datetime, most: int) -> list[datetime]:
-    """Return the first hours before a moment whose sums name a key."""
-    statement = (
-        f"SELECT DISTINCT since FROM {_HOURS} WHERE since < %s AND {NAMED} ORDER BY since LIMIT %s"
-    )
+def hours_to_forget(before: datetime) -> list[datetime]:
+    """Return the hours before a moment whose sums name a key, in order."""
+    statement = f"SELECT DISTINCT since FROM {_HOURS} WHERE since < %s AND {NAMED} ORDER BY since"
     with connection.cursor() as cursor:
-        cursor.execute(statement, [before, most])
+        cursor.execute(statement, [before])
         return [since for (since,) in cursor.fetchall()]
 
 
 @transaction.atomic
 def forget_hour(hour: datetime) -> int:
-    """Forget whose keys asked in an hour; return of how many requests. Batches of requests wait meanwhile."""
+    """Forget whose keys asked in an hour; return of how many requests.
+
+    Batches of requests wait meanwhile, and windows of measured energy that are shared out: they move the same sums in
+    another order.
+    """
     bounds: dict[str, Any] = {
         "hour": hour,
         "end": hour + AN_HOUR,

@@ -55,6 +55,9 @@ SENTENCES: dict[str, Text] = {
     "billing.issue_invoice": _("%(actor)s issued an invoice"),
     "billing.forget_usage": _("%(actor)s made past requests forget whose key asked"),
     "billing.merge_institutions": _("%(actor)s let an institution become a part of another"),
+    "billing.move_late": _(
+        "%(actor)s moved what came late for an institution that is a part of another"
+    ),
     "billing.reverse": _("%(actor)s took a transfer back"),
     "billing.contest": _("%(actor)s contested a line of a statement"),
     "billing.withdraw_contest": _("%(actor)s took back that a line is contested"),

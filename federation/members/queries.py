@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from enum import StrEnum
 from uuid import UUID
 
@@ -32,6 +33,23 @@ def institution_with_slug(slug: str) -> Institution:
             f"Add it with: manage.py add_institution {slug} --name NAME",
             code="unknown_institution",
         )
+    return institution
+
+
+def with_their_past(institutions: Iterable[UUID]) -> list[UUID]:
+    """Return the ids of institutions, and of those that have become a part of them, over however many steps."""
+    found = latest = set(institutions)
+    while latest:
+        merged = Institution.objects.filter(successor_id__in=latest)
+        latest = set(merged.values_list("pk", flat=True)) - found
+        found = found | latest
+    return sorted(found)
+
+
+def heir_of(institution: Institution) -> Institution:
+    """Return the institution that goes on in the place of `institution`: itself, unless it has become a part of one."""
+    while institution.successor is not None:
+        institution = institution.successor
     return institution
 
 

@@ -12,12 +12,14 @@ import threading
 import time
 from collections.abc import Sequence
 from functools import partial
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
 
 from billing.energy.calibration import calibrate_all
-from billing.energy.settlement import settle_some
+from billing.energy.hours import roll_up
+from billing.energy.settlement import settle_all
 from routing.bridge.budgets import Grants, Linked
 from routing.bridge.conformity import Examinations, Heard
 from routing.bridge.link import RouterLink
@@ -39,8 +41,8 @@ BUDGETS_LOCK = 0x636C6B05
 ENERGY_LOCK = 0x636C6B06
 DRAIN_SECONDS = 0.2
 SETTLE_SECONDS = 15.0
-CALIBRATE_SECONDS = 3600.0
-"""Between two looks whether a deployment has its calibration of the day."""
+UPKEEP_SECONDS = 3600.0
+"""Between two looks whether a deployment has its calibration of the day, and what has become old."""
 END_SECONDS = 1.5
 logger = logging.getLogger(__name__)
 
@@ -103,12 +105,16 @@ def drain(stop: threading.Event) -> None:
 
 
 def share_energy(stop: threading.Event) -> None:
-    """Share out what meters told, and calibrate by it, until `stop` is set."""
-    calibrate_at = 0.0
+    """Share out what meters told, calibrate by it and keep what is old by the hour, until `stop` is set.
+
+    Servers whose windows cannot be settled are tried again every hour.
+    """
+    upkeep_at, failed = 0.0, set[UUID]()
     while not stop.is_set():
-        if settle_some(timezone.now()):
-            continue
-        if time.monotonic() >= calibrate_at:
+        settle_all(failed=failed, is_over=stop.is_set)
+        if time.monotonic() >= upkeep_at:
+            failed.clear()
             calibrate_all(timezone.now())
-            calibrate_at = time.monotonic() + CALIBRATE_SECONDS
+            roll_up(is_over=stop.is_set)
+            upkeep_at = time.monotonic() + UPKEEP_SECONDS
         stop.wait(SETTLE_SECONDS)

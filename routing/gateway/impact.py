@@ -27,6 +27,7 @@ from routing.core.accounting import Energy
 from routing.core.sse import read_object
 from routing.core.table import Machine
 from routing.core.usage import WRITING, Usage
+from routing.gateway.entry import Entry
 
 IMPACT = b"x-ilaas-impact"
 """In a request what is wanted, `1` or `impact`, `carbon`, or both; in an answer the figures as JSON."""
@@ -42,6 +43,33 @@ class Reckoned(NamedTuple):
 
     energy: Energy
     estimate: Estimate
+
+
+class Impact:
+    """What the answer to one request takes, reckoned once for each count of its tokens, and what its client hears."""
+
+    def __init__(self, header: bytes, entry: Entry) -> None:
+        self.wishes = wanted(header.decode(errors="replace"))
+        self._entry = entry
+        self._machine = Machine()
+        self._endpoint = ""
+        self._known: tuple[Usage, Reckoned] | None = None
+
+    def begin(self, machine: Machine, endpoint: str) -> None:
+        """Forget what an attempt before took: another is made on `machine`."""
+        self._machine, self._endpoint, self._known = machine, endpoint, None
+
+    def energy(self, usage: Usage) -> Energy:
+        return self._reckon(usage).energy
+
+    def told(self, usage: Usage) -> Mapping[str, object]:
+        """Return what the client asked to hear of its answer."""
+        return told_of(self._machine, self._reckon(usage), self.wishes)
+
+    def _reckon(self, usage: Usage) -> Reckoned:
+        if self._known is None or self._known[0] != usage:
+            self._known = usage, reckon(self._machine, self._endpoint, usage, *self._entry.service)
+        return self._known[1]
 
 
 @lru_cache(maxsize=4096)

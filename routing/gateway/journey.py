@@ -8,7 +8,6 @@ import asyncio
 import json
 import logging
 import math
-from collections.abc import Mapping
 from functools import partial
 
 import msgspec
@@ -25,7 +24,7 @@ from routing.gateway.exchange import TOLD, Cut, Exchange
 from routing.gateway.fallback import FALLBACK, stand_in, ticket_for
 from routing.gateway.fallback import TOLD as TOLD_OF_FALLBACK
 from routing.gateway.gateway import Gateway
-from routing.gateway.impact import IMPACT, Reckoned, reckon, told_of, wanted
+from routing.gateway.impact import IMPACT, Impact
 from routing.gateway.paths import at_server
 from routing.gateway.quotas import quota_headers
 from routing.gateway.relay import Interrupted, Passage
@@ -86,8 +85,7 @@ class Journey:
         self._passage: Passage | None = None
         self._recalled: Failure | None = None
         self._has_fallen_back = False
-        self._wishes = wanted(exchange.header(IMPACT).decode(errors="replace"))
-        self._reckoned: tuple[Usage, Reckoned] | None = None
+        self._impact = Impact(exchange.header(IMPACT), self._entry)
 
     @property
     def hears(self) -> tuple[str, int] | None:
@@ -216,10 +214,11 @@ class Journey:
         return Failed(why)
 
     async def _attempt(self, grant: Grant) -> None:
-        self._grant, self._reckoned = grant, None
+        self._grant = grant
         self._entry.begin_attempt(grant)
         model = self._order.model
         self._target = target = self._gateway.target(model.id, grant)
+        self._impact.begin(target.deployment.machine, self._order.endpoint)
         self._passage = passage = Passage(
             self._exchange,
             self,
@@ -227,9 +226,9 @@ class Journey:
             target.hidden_words(model.name),
             partial(self._gateway.targets.is_other_model, target),
             endpoint=self._order.endpoint,
-            strip_usage=not (self._order.wants_usage or self._wishes),
+            strip_usage=not (self._order.wants_usage or self._impact.wishes),
             asked=self._asked,
-            more=self._more if self._wishes else None,
+            more=self._impact.told if self._impact.wishes else None,
         )
         response = await self._send(target)
         try:
@@ -355,27 +354,13 @@ class Journey:
     ) -> None:
         if self._passage is not None:
             self._entry.model_served = self._passage.renaming.seen
-        energy = self._reckon(usage).energy if self._was_served(http_status) else None
+        energy = self._impact.energy(usage) if self._was_served(http_status) else None
         self._entry.close(outcome, status, http_status, usage, error_code, energy)
-
-    # What it took, reckoned once for each count: what the client is told and what is accounted are one figure.
 
     def _was_served(self, http_status: int) -> bool:
         """Say whether a server has answered: with tokens, or with something that has none."""
         answered = self._passage is not None and self._passage.committed
         return self._entry.is_trying and answered and http_status < 300
-
-    def _reckon(self, usage: Usage) -> Reckoned:
-        if self._reckoned is None or self._reckoned[0] != usage:
-            assert self._target is not None
-            machine, endpoint = self._target.deployment.machine, self._order.endpoint
-            self._reckoned = usage, reckon(machine, endpoint, usage, *self._entry.service)
-        return self._reckoned[1]
-
-    def _more(self, usage: Usage) -> Mapping[str, object]:
-        """Return what the client asked to hear of its answer's impact."""
-        assert self._target is not None
-        return told_of(self._target.deployment.machine, self._reckon(usage), self._wishes)
 
     def _usage_so_far(self) -> Usage:
         """Return what a cut request has used: what came, or at least what a server was sent."""

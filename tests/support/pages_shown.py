@@ -76,6 +76,7 @@ NO_PAGES = {
     "balance_csv": "a file",
     "balance_xlsx": "a file",
     "journal_csv": "a file",
+    **dict.fromkeys(["server_energy_csv", "server_calibrations_csv"], "a file"),
     "impact_calculation_csv": "a file",
     "impact_factors_csv": "a file",
     "impact_accelerators_csv": "a file",

@@ -16,5 +16,3 @@ class Command(OperatorCommand):
         self.stdout.write(
             f"{done.requests} requests of {done.hours} hours name no key any more, {done.people} people are forgotten"
         )
-        if not done.is_all:
-            self.stdout.write("More is due: run it again.")

@@ -6,9 +6,11 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import transaction
+from django_q.models import Schedule
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from billing import tasks
 from billing.budgeting.spending import wrong_budgets
 from billing.enums import OWN_ACCOUNTS, BudgetWindow, RequestState, TransferReason
 from billing.ledger.balances import balances, findings
@@ -23,6 +25,7 @@ from billing.records import intake
 from billing.records.rollups import LEVELS, wrong_sums
 from federation.access.models import ApiKey, Application
 from federation.fleet.models import InferenceServer
+from federation.journal.models import AuditEvent
 from federation.members.enums import MembershipState
 from federation.members.models import Institution
 from federation.people.enums import Role
@@ -84,6 +87,56 @@ def test_a_merger_keeps_every_sum(
         assert merge_institutions(by=OPERATOR, old=old, new=new) == []
         assert Transfer.objects.count() == transfers
         transaction.set_rollback(True)
+
+
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    before=st.sets(st.integers(0, 300), max_size=15),
+    late=st.lists(st.sets(st.integers(301, 900), max_size=8), max_size=3),
+)
+def test_what_comes_late_moves_at_night_to_who_goes_on_at_last(
+    market: Market, before: set[int], late: list[set[int]]
+) -> None:
+    """Reims is a part of Rennes, which is a part of Orléans: what Reims still gets is moved there, once."""
+    all_three = market.reims, market.rennes, market.orleans
+    with transaction.atomic():
+        intake.store([market.request(n) for n in before])
+        merge_institutions(by=OPERATOR, old=market.reims, new=market.rennes)
+        merge_institutions(by=OPERATOR, old=market.rennes, new=market.orleans)
+        for batch in late:
+            intake.store([market.request(n) for n in batch])
+            whole = by_kind(*all_three)
+
+            tasks.follow_mergers()
+
+            assert by_kind(*all_three) == whole
+            assert set(by_kind(market.reims, market.rennes).values()) == {0}
+            assert findings() == []
+            rows = Transfer.objects.count(), AuditEvent.objects.count()
+            tasks.follow_mergers()
+            assert (Transfer.objects.count(), AuditEvent.objects.count()) == rows
+        transaction.set_rollback(True)
+
+
+def test_the_worker_is_told_to_follow_mergers_every_night() -> None:
+    scheduled = Schedule.objects.get(func="billing.tasks.follow_mergers")
+    assert (scheduled.schedule_type, scheduled.repeats) == (Schedule.DAILY, -1)
+
+
+def test_a_part_of_a_part_is_merged_again_with_who_goes_on_alone(market: Market) -> None:
+    merge_institutions(by=OPERATOR, old=market.reims, new=market.rennes)
+    merge_institutions(by=OPERATOR, old=market.rennes, new=market.orleans)
+    intake.store([market.request(n) for n in range(60)])
+
+    with pytest.raises(ValidationError):
+        merge_institutions(by=OPERATOR, old=market.reims, new=market.rennes)
+    assert merge_institutions(by=OPERATOR, old=market.reims, new=market.orleans)
+
+    market.reims.refresh_from_db()
+    assert market.reims.successor == market.rennes  # whose part it was is not rewritten
+    assert set(by_kind(market.reims).values()) == {0}
 
 
 def test_what_works_goes_on_under_the_new_name(market: Market) -> None:

@@ -1,6 +1,7 @@
 """What is forgotten, when, and that not one sum changes with it."""
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,14 +13,16 @@ from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
-from django_q.models import Schedule
+from django_q.models import OrmQ, Schedule
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from billing import tasks
 from billing.budgeting.spending import wrong_budgets
 from billing.enums import BudgetWindow, PeriodState
 from billing.ledger import balances
+from billing.management.commands import anonymise as command
 from billing.models import (
     KEY,
     AccountingPeriod,
@@ -73,6 +76,12 @@ def close(month: date, at: datetime) -> None:
     )
 
 
+def after(hours: int) -> Callable[[], bool]:
+    """What ends a run after so many of them."""
+    run = iter(range(1, hours))
+    return lambda: next(run, None) is None
+
+
 def asked(n: int) -> Closed:
     """The nth of many around New Year's Eve, of an application that is not numbered like a key."""
     request = around_new_year(n)
@@ -120,11 +129,11 @@ def test_forgetting_keys_changes_no_sum(requests: set[int], late: set[int], piec
         for batch in (set[int](), late):
             intake.store([asked(n) for n in batch])
             before = told()
-            done = anonymise(by=OPERATOR, today=DUE, most_hours=pieces)
+            done = anonymise(by=OPERATOR, today=DUE, is_over=after(pieces))
             assert told() == before
             assert_whole()
             while not done.is_all:
-                done = anonymise(by=OPERATOR, today=DUE, most_hours=pieces)
+                done = anonymise(by=OPERATOR, today=DUE, is_over=after(pieces))
                 assert_whole()
             assert told() == before
         old = UsageRecord.objects.filter(finished_at__lt=datetime(2026, 12, 31, 23, tzinfo=UTC))
@@ -230,7 +239,7 @@ def test_a_budget_of_a_key_is_not_folded_ahead_of_what_is_forgotten(
         close(date(2026, month, 1), datetime(2026, month + 1, 5, tzinfo=UTC))
 
     for _hour in range(4):
-        anonymise(by=OPERATOR, today=DUE, most_hours=1)
+        anonymise(by=OPERATOR, today=DUE, is_over=lambda: True)
         assert wrong_budgets() == 0
 
     assert sorted(BudgetHour.objects.values_list("spent", flat=True)) == [150, 300]
@@ -279,6 +288,39 @@ def test_nobody_is_forgotten_who_is_still_there(cast: Cast) -> None:
     with pytest.raises(PermissionDenied):
         anonymise(by=cast.rennes_dsi, today=DUE)
     assert make_user("fin", Role.FINANCE).is_active
+
+
+def test_the_worker_forgets_for_two_minutes_and_goes_on_behind_what_else_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each run here is over at once, and does an hour all the same."""
+    monkeypatch.setattr(tasks, "FORGETTING", timedelta())
+    monkeypatch.setattr(tasks, "paris_today", lambda: DUE)
+    intake.store([used(at=HISTORY + timedelta(hours=n)) for n in range(3)])
+    close(date(2026, 3, 1), datetime(2026, 4, 5, tzinfo=UTC))
+    left = []
+    for _run in range(4):
+        OrmQ.objects.all().delete()
+        tasks.forget_what_is_due()
+        named = UsageRecord.objects.exclude(key_id=NOBODY["application"]).count()
+        left.append((named, [row.task["func"] for row in OrmQ.objects.all()]))
+
+    again = ["billing.tasks.forget_what_is_due"]
+    assert left == [(2, again), (1, again), (0, []), (0, [])]
+    assert_whole()
+
+
+def test_the_command_forgets_all_at_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "paris_today", lambda: DUE)
+    intake.store([used(at=HISTORY + timedelta(hours=n)) for n in range(3)])
+    close(date(2026, 3, 1), datetime(2026, 4, 5, tzinfo=UTC))
+
+    call_command("anonymise")
+
+    assert "3 requests of 3 hours" in capsys.readouterr().out
+    assert not UsageRecord.objects.exclude(key_id=NOBODY["application"]).exists()
 
 
 def test_the_worker_is_told_to_do_it_at_night_and_a_command_does_it(

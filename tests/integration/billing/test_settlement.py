@@ -3,12 +3,13 @@
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from threading import Thread
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 from django.db.models import Sum
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from msgspec.structs import replace
 from billing.energy import settlement
 from billing.energy.metering import store_windows
 from billing.energy.settlement import settle_all
-from billing.models import EnergyWindow, UsageHour, UsageRecord
+from billing.models import EnergyHour, EnergyWindow, UsageHour, UsageRecord
 from billing.operations.merging import merge_institutions
 from billing.records import intake
 from billing.records.checks import findings
@@ -116,7 +117,8 @@ def assert_conserved() -> None:
     )
     assert told["measured"] == told["shared"]
     had = UsageRecord.objects.aggregate(mj=Sum("measured_mj", default=0))["mj"]
-    assert had == told["given"]
+    by_hour = EnergyHour.objects.aggregate(mj=Sum("attributed_mj", default=0))["mj"]
+    assert had == told["given"] + by_hour
 
 
 def test_a_request_gets_what_its_minute_drew_beyond_idle(served: Served) -> None:
@@ -314,6 +316,19 @@ def test_what_was_at_the_server_before_its_institution_became_a_part_of_another_
     assert_conserved()
 
 
+def test_it_gets_its_share_over_however_many_mergers(served: Served) -> None:
+    request = served.request(10, 30)
+    intake.store([request])
+    store_windows([served.window(0)])
+    heirs = [served.deployment.server.institution, *map(make_institution, ("angers", "le-mans"))]
+    for old, new in pairwise(heirs):
+        merge_institutions(by=OPERATOR, old=old, new=new)
+    settle_all(LATER)
+
+    assert record(request).measured_mj == 24_000_000
+    assert_conserved()
+
+
 def test_a_record_that_says_more_than_its_columns_hold_is_cut_and_not_refused(
     served: Served,
 ) -> None:
@@ -346,14 +361,42 @@ def test_a_settler_that_dies_in_the_middle_has_done_nothing(
     request = served.request(10, 30)
     intake.store([request])
     store_windows([served.window(0)])
+
+    def lose(*_args: object) -> None:
+        raise OperationalError("the server closed the connection unexpectedly")
+
     with monkeypatch.context() as broken:
-        broken.setattr(settlement, "_write", lambda changed: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
+        broken.setattr(settlement, "_write", lose)
+        with pytest.raises(OperationalError):
             settle_all(LATER)
 
     assert not EnergyWindow.objects.settled().exists()
     assert record(request).measured_mj == 0
     settle_all(LATER)
+    assert record(request).measured_mj == 24_000_000
+    assert_conserved()
+
+
+def test_windows_that_cannot_be_settled_keep_no_other_server_waiting(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The oldest of all is more than a record's column holds, once its site's share is added."""
+    request, other = served.request(10, 30), UUID(int=5)
+    intake.store([request])
+    store_windows([served.window(0, mj=2**62), served.window(1)])
+    store_windows([a_window(other, T0 + minute * MINUTE) for minute in range(2, 30)])
+    failed = set[UUID]()
+
+    assert settle_all(LATER, failed) == 28
+    assert settle_all(LATER, failed) == 0
+
+    assert failed == {served.deployment.server_id}
+    assert [each.levelname for each in caplog.records] == ["ERROR"]
+    assert served.server_id in caplog.text
+    assert not EnergyWindow.objects.settled().exclude(server_id=other).exists()
+    assert record(request).measured_mj == 0
+    EnergyWindow.objects.filter(measured_mj=2**62).update(measured_mj=30_000_000)
+    assert settle_all(LATER) == 2
     assert record(request).measured_mj == 24_000_000
     assert_conserved()
 

@@ -377,6 +377,8 @@ RECIPES: dict[str, Recipe] = {
                 "guest_rules",
                 "server_machine",
                 "server_energy",
+                "server_energy_csv",
+                "server_calibrations_csv",
                 "server_reading",
                 "run_again",
             ),

@@ -1,18 +1,26 @@
 """The meter of a server: who names it, what is refused, what the router reads, and what its page says."""
 
+import csv
 import time
+from datetime import timedelta
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.http import StreamingHttpResponse
 from django.test import Client
+from django.utils import timezone
 
+from billing.energy.hours import roll_up
 from billing.energy.metering import machine_told, store_windows
+from billing.energy.settlement import settle_all
 from billing.impact.enums import Scope
 from billing.impact.meters import Fault, Unit
 from billing.models import EnergyCalibration, EnergyWindow
 from dashboards.views import energy
-from dashboards.views.energy import FAULTS
+from dashboards.views.energy import FAULTS, SPANS
 from federation.fleet.enums import EnergyUnit, MeterScope
 from federation.fleet.models import Deployment, EnergyProbe
 from federation.fleet.operations.probes import end_probe, set_probe
@@ -23,9 +31,10 @@ from routing.core.enums import MeterFault, ServerState
 from routing.core.table import Machine, Probe
 from routing.dispatch.frames import Load, MeterReading
 from routing.dispatch.messages import LoadView
+from tests.integration.dashboards.test_exports import whole
 from tests.integration.federation.world import METER
 from tests.support.factories import OPERATOR, Cast, make_server
-from tests.support.meters import a_window
+from tests.support.meters import MINUTE, a_window
 from tests.support.pages import signed_in_as
 
 FILLED = {
@@ -276,8 +285,68 @@ def test_a_page_tells_what_the_meter_told(dsi: Client, deployment: Deployment) -
     assert total.coverage == 0.75
     assert str(FAULTS["reset"]) in shown
     assert "at most" in shown  # the chart's sentence
-    assert dsi.get(address(deployment, "energy"), {"span": "day"}).status_code == 200
-    assert dsi.get(address(deployment, "energy"), {"span": "year"}).status_code == 200
+    for span in (*SPANS, "century"):
+        assert dsi.get(address(deployment, "energy"), {"span": span}).status_code == 200
+
+
+def lines(client: Client, address: str, language: str = "en") -> list[dict[str, str]]:
+    answer = client.get(address, headers={"accept-language": language})
+    assert isinstance(answer, StreamingHttpResponse)
+    return list(csv.DictReader(StringIO(async_to_sync(whole)(answer).removeprefix("\ufeff"))))
+
+
+def test_a_file_has_the_numbers_of_the_page_of_windows_and_of_hours(
+    dsi: Client, deployment: Deployment
+) -> None:
+    now, days_ago = timezone.now(), timedelta(days=100)
+    old = (now - days_ago).replace(minute=10).timestamp()
+    store_windows(
+        [
+            *(a_window(deployment.server_id, old + n * MINUTE, faults=("gap",)) for n in range(3)),
+            a_window(deployment.server_id, now.timestamp() - 7200, faults=("gap", "reset")),
+        ]
+    )
+    settle_all()
+    store_windows([a_window(deployment.server_id, now.timestamp() - 60, mj=7)])
+    assert roll_up() == 1
+    dsi.cookies["django_language"] = "en"
+
+    told = dsi.get(address(deployment, "energy"), {"span": "year"}).context["told"]
+    found = lines(dsi, address(deployment, "energy/csv") + "?span=year")
+
+    sums = {
+        name: sum(int(row[f"{name}_millijoules"]) for row in found)
+        for name in ("measured", "requests", "host", "idle", "waiting")
+    }
+    total = told.total
+    assert sums == {
+        "measured": total.measured_mj,
+        "requests": total.attributed_mj,
+        "host": total.local_mj,
+        "idle": total.idle_mj,
+        "waiting": total.waiting_mj,
+    }
+    assert sums["measured"] == 4 * 30_000_000 + 7
+    assert sums["waiting"] == 7
+    assert [row["windows"] for row in found] == ["3", "1", "1"]
+    assert [row["faults"] for row in found] == ["gap gap gap", "gap reset", ""]
+    assert told.faults == {"gap": 4, "reset": 1}
+    assert found[0]["sees"] == "gpu"
+    assert sum(int(row["known_ms"]) for row in found) == total.covered_ms
+    by_hour = lines(dsi, address(deployment, "energy/csv"))
+    assert [row["measured_millijoules"] for row in by_hour] == ["7"]
+
+
+def test_calibrations_in_force_are_a_file(dsi: Client, deployment: Deployment) -> None:
+    set_probe(by=OPERATOR, server=deployment.server, described=METER)
+    for _twice in range(2):
+        calibrated(deployment, machine_told(deployment))
+    dsi.cookies["django_language"] = "en"
+
+    (row,) = lines(dsi, address(deployment, "energy/calibrations/csv"))
+
+    assert row["model"] == deployment.version.model.slug
+    assert (row["factor"], row["windows"], row["sees"]) == ("0.8", "90", "gpu")
 
 
 def test_ending_is_the_owners_alone(cast: Cast, deployment: Deployment) -> None:

@@ -35,6 +35,7 @@ from billing.operations import (
 )
 from billing.statements.statement import Draft, draft_of, keys_of
 from federation.journal.actors import Actor
+from federation.members.models import Institution
 from routing.core.enums import BudgetUnit
 from tests.integration.federation.acts.who import ADMIN, NOBODY, RENNES_DSI, Acts
 from tests.integration.federation.world import World
@@ -95,6 +96,12 @@ def _merge(world: World, by: Actor) -> object:
     return merging.merge_institutions(by=by, old=world.cast.reims, new=world.cast.rennes)
 
 
+def _move_late(world: World, by: Actor) -> object:
+    """What was granted to Reims lies there when it has become a part of Rennes."""
+    Institution.objects.filter(pk=world.cast.reims.pk).update(successor=world.cast.rennes)
+    return merging.move_what_came_late(by=by)
+
+
 def _anonymise(world: World, by: Actor) -> object:
     """Of a month that was closed long ago."""
     store_calls(world.key, world.deployment, at=datetime(2024, 11, 2, tzinfo=UTC))
@@ -139,6 +146,7 @@ ACTS: Acts = {
     "tell_invoicing": (RENNES_DSI, _tell),
     "issue_invoice": (ADMIN, _issue),
     "merge_institutions": (ADMIN, _merge),
+    "move_what_came_late": (ADMIN, _move_late),
     "anonymise": (ADMIN, _anonymise),
     "set_budget": (
         RENNES_DSI,
