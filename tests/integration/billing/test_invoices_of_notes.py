@@ -334,7 +334,10 @@ def test_a_credit_note_without_an_amount_is_none(ready: Statement) -> None:
         ("total_cents = total_cents + 1", "1 invoices are not what their statements"),
         ("due_cents = due_cents + 1", "1 invoices are not what their statements"),
         ("net_cents = net_cents - 1", "1 invoices are not what their statements"),
-        ("number = 'F2026-0003'", "1 years have a gap in the numbers of their invoices"),
+        (
+            "number = left(number, 6) || '0003'",
+            "1 years have a gap in the numbers of their invoices",
+        ),
     ],
 )
 def test_an_invoice_that_is_not_what_was_issued_is_found(
@@ -345,6 +348,7 @@ def test_an_invoice_that_is_not_what_was_issued_is_found(
     assert checks.findings() == []
 
     with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE billing_invoice DISABLE TRIGGER invoices_stay")
         cursor.execute(f"UPDATE billing_invoice SET {change} WHERE number = %s", [credit.number])
 
@@ -571,9 +575,7 @@ def test_the_adjustment_of_a_year_is_the_same_everywhere(by_cents: int) -> None:
     assert cents(told(xml_inside(issued), "DuePayableAmount")[0]) == abs(by_cents)
     assert "9,87" in paper_of(bytes(issued.content))
     assert owed(year.orleans) - before == by_cents
-    assert f"{by_cents / 100:.2f}".replace("-", "−") in text_of(
-        orleans, f"/accounts/years/{YEAR}/"
-    ).replace("-", "−")
+    assert "9.87" in text_of(orleans, f"/accounts/years/{YEAR}/")
     as_csv = signed_in_as(orleans).get(
         f"/accounts/years/{YEAR}/csv/", headers={"accept-language": "en"}
     )
