@@ -111,12 +111,12 @@ def tell_invoicing(
 def issue_invoice(*, by: Actor, source: Statement | Note) -> Invoice:
     """Issue the invoice of a closed statement, or the invoice or credit note of what corrects one or a year.
 
-    Once, however often it is asked: a note that stands in its statement's invoice has that one. Numbers of a year have
-    no gap. Raises `ValidationError` when there is nothing to issue, or something is missing (`missing`).
+    Once, however often it is asked: a note that stands in its statement's invoice has that one; one that is made
+    meanwhile does not, and gets its own. Numbers of a year have no gap. Raises `ValidationError` when there is nothing
+    to issue, or something is missing (`missing`).
     """
     check_keep_accounts(by)
     issuer = Issuer.objects.select_for_update().first()  # one invoice after the other
-    source = _held(source)
     if known := invoice_of(source):
         return known
     basis = basis_of(source)
@@ -144,15 +144,6 @@ def next_number(day: date) -> str:
     """
     issued = Invoice.objects.filter(number__startswith=f"F{day.year}-").count()
     return f"F{day.year}-{issued + 1:04}"
-
-
-def _held(source: Statement | Note) -> Statement | Note:
-    """Return it anew; a note that is being made on a locked statement waits, and is none of its invoice."""
-    if isinstance(source, Note):
-        related = ("institution", "statement", "pool")
-        return Note.objects.select_related(*related).get(pk=source.pk)
-    locked = Statement.objects.select_for_update(of=("self",))
-    return locked.select_related("institution").get(pk=source.pk)
 
 
 def _issued(basis: Basis, issuer: Issuer, by: Actor) -> Invoice:
