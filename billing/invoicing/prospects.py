@@ -48,4 +48,4 @@ def prospect_of(source: Statement | Note) -> Prospect:
 def _later(source: Statement | Note) -> Sequence[Note]:
     if isinstance(source, Note):
         return ()
-    return source.notes.filter(invoiced=None).exclude(used_cents=0).order_by("number")
+    return list(source.notes.filter(invoiced=None).exclude(used_cents=0).order_by("number"))

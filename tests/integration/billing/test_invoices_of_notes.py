@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from importlib import import_module
 from io import BytesIO, StringIO
 from typing import Any
 from xml.etree import ElementTree
@@ -240,8 +241,13 @@ def test_a_contested_line_is_answered_before_its_statement_is_invoiced(
     ready: Statement, orleans: User, finance: User
 ) -> None:
     (line_key, *_others) = keys_of(kept(ready).lines)
-    asked = {"institution": ready.institution, "month": MARCH, "line_key": line_key}
-    contest = contest_line(by=OPERATOR, reason="too much", **asked)
+    contest = contest_line(
+        by=OPERATOR,
+        institution=ready.institution,
+        month=MARCH,
+        line_key=line_key,
+        reason="too much",
+    )
 
     assert refusal(ready) == "contested"
     page = text_of(finance, OF_ORLEANS)
@@ -360,6 +366,31 @@ def test_an_invoice_that_is_not_what_was_issued_is_found(
     assert finding in errors.getvalue()
 
 
+def test_invoices_of_before_know_their_notes_and_amounts(ready: Statement) -> None:
+    """As a migration fills it in: what was there when the invoice was issued stands in it, what came later does not."""
+    first, second = paid_by(ready)
+    inside = taken_back(ready, first)
+    invoice = issue_invoice(by=OPERATOR, source=ready)
+    taken_back(ready, second)
+    migration = import_module("billing.migrations.0018_invoices_of_notes")
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for table, trigger in (
+            ("billing_invoicednote", "notes_of_invoices_stay"),
+            ("billing_invoice", "invoices_stay"),
+        ):
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+        cursor.execute("DELETE FROM billing_invoicednote")
+        cursor.execute("UPDATE billing_invoice SET net_cents = 0")
+
+        cursor.execute(migration.KNOWN)
+
+    known = InvoicedNote.objects.values_list("invoice", "note")
+    assert list(known) == [(invoice.pk, inside.pk)]
+    assert Invoice.objects.get().net_cents == invoice.net_cents
+    assert checks.findings() == []
+
+
 # Years
 
 
@@ -371,7 +402,8 @@ def closed_year(granted_nano: int = 0) -> Market:
     with_siret(found)
     for day in (40, 130):
         at = BEGUN + timedelta(days=day)
-        tokens = {"prompt_tokens": 1_234_567 + day, "cached_tokens": 0, "completion_tokens": 0}
+        tokens: dict[str, Any] = {"cached_tokens": 0, "completion_tokens": 0}
+        tokens["prompt_tokens"] = 1_234_567 + day
         intake.store([found.asked(found.orleans, found.served[0], at, **tokens)])
     if granted_nano:
         grant(by=OPERATOR, institution=found.orleans, amount_nano=granted_nano, reason="hosting")
@@ -383,7 +415,8 @@ def closed_year(granted_nano: int = 0) -> Market:
 
 
 def of_months(market: Market) -> list[Statement]:
-    return list(Statement.objects.filter(institution=market.orleans).order_by("period_id"))
+    months = Statement.objects.filter(institution=market.orleans, period__month__year=YEAR)
+    return list(months.order_by("period_id"))
 
 
 def settled(market: Market, by_cents: int) -> Note:
@@ -393,7 +426,7 @@ def settled(market: Market, by_cents: int) -> Note:
         by=OPERATOR, year=YEAR, amount_cents=billed + by_cents, evidence="accounts"
     )
     post_true_up(by=OPERATOR, pool=pool)
-    return Note.objects.get(institution=market.orleans)
+    return Note.objects.get(institution=market.orleans, pool=pool)
 
 
 @pytest.mark.parametrize("by_cents", [987, -987])
