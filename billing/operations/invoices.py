@@ -117,6 +117,7 @@ def issue_invoice(*, by: Actor, source: Statement | Note) -> Invoice:
     """
     check_keep_accounts(by)
     issuer = Issuer.objects.select_for_update().first()  # one invoice after the other
+    source = _anew(source)
     if known := invoice_of(source):
         return known
     basis = basis_of(source)
@@ -144,6 +145,13 @@ def next_number(day: date) -> str:
     """
     issued = Invoice.objects.filter(number__startswith=f"F{day.year}-").count()
     return f"F{day.year}-{issued + 1:04}"
+
+
+def _anew(source: Statement | Note) -> Statement | Note:
+    """Return it with what its institution says by now."""
+    if isinstance(source, Note):
+        return Note.objects.select_related("institution", "statement", "pool").get(pk=source.pk)
+    return Statement.objects.select_related("institution").get(pk=source.pk)
 
 
 def _issued(basis: Basis, issuer: Issuer, by: Actor) -> Invoice:
