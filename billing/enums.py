@@ -100,6 +100,13 @@ class VatStatus(models.TextChoices):
     UNKNOWN = "unknown", _("not known yet")
 
 
+class InvoiceKind(models.TextChoices):
+    """UNTDID 1001."""
+
+    INVOICE = "380", _("invoice")
+    CREDIT_NOTE = "381", _("credit note")
+
+
 class ContestState(models.TextChoices):
     """Of what an institution says against a line of its statement."""
 

@@ -152,6 +152,12 @@ urlpatterns = [
         )
         for ending in files.TYPES
     ),
+    path(
+        "accounts/notes/<number:number>/facturx/", invoices.note_invoice_file, name="note_facturx"
+    ),
+    path(
+        "accounts/notes/<number:number>/invoice/", invoices.issue_of_note, name="issue_note_invoice"
+    ),
     path("accounts/years/", years.all_years, name="years"),
     path("accounts/years/<year:year>/", years.year_costs, name="year_costs"),
     path("accounts/years/<year:year>/post/", years.post_year, name="post_year"),

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy
 
 from billing.enums import VatStatus
-from billing.invoicing.statement import facts_of
+from billing.invoicing.facts import facts_of
 from billing.models import LONGEST_ORDER, MOST_DAYS, InvoicingFacts, Issuer
 from billing.operations.invoices import (
     BilledFacts,

@@ -1,1 +1,1 @@
-"""Invoices: what one says, as XML by EN 16931 and as PDF/A-3. `billing.operations` decides which statement has one."""
+"""Invoices and the credit notes on them: of what there can be one, what it says, as XML by EN 16931 and as PDF/A-3."""

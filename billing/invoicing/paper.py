@@ -1,4 +1,7 @@
-"""An invoice to read and to file: PDF/A-3 with its XML inside (Factur-X). In French, as it is handed to Chorus Pro."""
+"""An invoice or a credit note to read and to file: PDF/A-3 with its XML inside (Factur-X).
+
+In French, as it is handed to Chorus Pro.
+"""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -26,8 +29,8 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table
 
+from billing.invoicing.bill import HUNDRED, STANDARD_RATE, Bill, Item, Party
 from billing.invoicing.cii import EXEMPTION_TEXT, LEVEL, xml_of
-from billing.invoicing.document import HUNDRED, STANDARD_RATE, Document, Item, Kind, Party
 from billing.money import per_million
 from federation.days import long_day
 from federation.members.pdf import BOLD, MARGIN, PLAIN, foot, register_fonts
@@ -59,40 +62,40 @@ _NUMBERS = tuple(width * mm for width in (30, 27, 26))
 _WIDTHS = (_WIDTH - sum(_NUMBERS), *_NUMBERS)
 
 
-def facturx_of(document: Document) -> bytes:
-    """Return the file. Raises `ValueError` when the document lacks what the standard asks for."""
+def facturx_of(bill: Bill) -> bytes:
+    """Return the file. Raises `ValueError` when it lacks what the standard asks for."""
     file: bytes = generate_from_binary(
-        _archivable(_pages(document)),
-        xml_of(document),
+        _archivable(_pages(bill)),
+        xml_of(bill),
         flavor="factur-x",
         level=LEVEL,
         check_xsd=False,
         pdf_metadata={
-            "author": document.seller.name,
+            "author": bill.seller.name,
             "keywords": "Factur-X",
-            "title": _in_french(document),
-            "subject": f"{_in_french(document)} · {document.buyer.name}",
+            "title": _in_french(bill),
+            "subject": f"{_in_french(bill)} · {bill.buyer.name}",
         },
         lang=FRENCH,
     )
     return file
 
 
-def title_of(document: Document) -> str:
-    kind = _("Invoice %(number)s") if document.kind == Kind.INVOICE else _("Credit note %(number)s")
-    return kind % {"number": document.number}
+def title_of(bill: Bill) -> str:
+    title = _("Credit note %(number)s") if bill.is_credit else _("Invoice %(number)s")
+    return title % {"number": bill.number}
 
 
-def _in_french(document: Document) -> str:
+def _in_french(bill: Bill) -> str:
     with override(FRENCH):
-        return title_of(document)
+        return title_of(bill)
 
 
-def _pages(document: Document) -> bytes:
+def _pages(bill: Bill) -> bytes:
     register_fonts()
     out = BytesIO()
     with override(FRENCH):
-        title = title_of(document)
+        title = title_of(bill)
         SimpleDocTemplate(
             out,
             pagesize=A4,
@@ -101,53 +104,58 @@ def _pages(document: Document) -> bytes:
             topMargin=MARGIN,
             bottomMargin=MARGIN,
             title=title,
-            author=document.seller.name,
+            author=bill.seller.name,
             lang=FRENCH,
             initialFontName=PLAIN,
-        ).build(list(_story(document)), onFirstPage=foot(title), onLaterPages=foot(title))
+        ).build(list(_story(bill)), onFirstPage=foot(title), onLaterPages=foot(title))
     return out.getvalue()
 
 
-def _story(document: Document) -> Iterator[Flowable]:
-    yield Paragraph(escape(title_of(document)), _TITLE)
-    yield from (Paragraph(escape(text), _TEXT) for text in _facts(document))
+def _story(bill: Bill) -> Iterator[Flowable]:
+    yield Paragraph(escape(title_of(bill)), _TITLE)
+    yield from (Paragraph(escape(text), _TEXT) for text in _facts(bill))
     yield Spacer(0, 3 * mm)
-    yield _sides(document)
+    yield _sides(bill)
     yield Spacer(0, 6 * mm)
-    yield _lines(document)
+    yield _lines(bill)
     yield Spacer(0, 4 * mm)
-    yield _sums(document)
+    yield _sums(bill)
     yield Spacer(0, 5 * mm)
-    yield from (Paragraph(escape(text), _NOTE) for text in _notes(document))
+    yield from (Paragraph(escape(text), _NOTE) for text in _notes(bill))
 
 
-def _facts(document: Document) -> Iterator[str]:
-    yield _("Issued on %(day)s, to be paid by %(due)s") % {
-        "day": long_day(document.issued_on),
-        "due": long_day(document.due_on),
-    }
+def _facts(bill: Bill) -> Iterator[str]:
+    issued = (
+        _("Issued on %(day)s, set against what is to be paid or paid back by %(due)s")
+        if bill.is_credit
+        else _("Issued on %(day)s, to be paid by %(due)s")
+    )
+    yield issued % {"day": long_day(bill.issued_on), "due": long_day(bill.due_on)}
     yield _("For what was used from %(first)s to %(last)s") % {
-        "first": long_day(document.first_day),
-        "last": long_day(document.last_day),
+        "first": long_day(bill.first_day),
+        "last": long_day(bill.last_day),
     }
-    if document.corrects:
-        yield _("Corrects invoice %(number)s of %(day)s") % {
-            "number": document.corrects.number,
-            "day": long_day(document.corrects.issued_on),
-        }
+    if bill.corrects:
+        yield _("Corrects: %(invoices)s") % {"invoices": ", ".join(_preceding(bill))}
     for label, value in (
-        (_("Service code"), document.orders.service),
-        (_("Commitment number"), document.orders.commitment),
-        (_("Contract"), document.orders.contract),
+        (_("Service code"), bill.orders.service),
+        (_("Commitment number"), bill.orders.commitment),
+        (_("Contract"), bill.orders.contract),
     ):
         if value:
             yield _("%(label)s: %(value)s") % {"label": label, "value": value}
 
 
-def _sides(document: Document) -> Table:
+def _preceding(bill: Bill) -> Iterator[str]:
+    for each in bill.corrects:
+        said = {"number": each.number, "day": long_day(each.issued_on)}
+        yield _("invoice %(number)s of %(day)s") % said
+
+
+def _sides(bill: Bill) -> Table:
     cells = [
         [Paragraph(escape(head), _HEAD), *(Paragraph(escape(text), _CELL) for text in _side(party))]
-        for head, party in ((_("Issuer"), document.seller), (_("Billed to"), document.buyer))
+        for head, party in ((_("Issuer"), bill.seller), (_("Billed to"), bill.buyer))
     ]
     table = Table([cells], colWidths=[_SIDE, _SIDE])
     table.setStyle(
@@ -165,13 +173,13 @@ def _side(party: Party) -> Iterator[str]:
         yield _("VAT number %(number)s") % {"number": party.vat_number}
 
 
-def _lines(document: Document) -> Table:
+def _lines(bill: Bill) -> Table:
     heads = (_("What for"), _("Quantity"), _("€ per million"), _("Amount (€)"))
     styles = (_HEAD, *(_STRONG for _each in _NUMBERS))
     cells: list[list[Any]] = [
         [Paragraph(escape(text), style) for text, style in zip(heads, styles, strict=True)]
     ]
-    cells += [_cells(item) for item in document.items]
+    cells += [_cells(item) for item in bill.items]
     table = Table(cells, colWidths=_WIDTHS, repeatRows=1)
     table.setStyle([
         _OWN_FONT,
@@ -194,16 +202,18 @@ def _cells(item: Item) -> list[list[Paragraph]]:
     return [what, *([Paragraph(text, _NUMBER)] for text in (quantity, price, _euros(item.cents)))]
 
 
-def _sums(document: Document) -> Table:
-    vat = (
-        _("VAT, exempt") if document.is_exempt else _("VAT, %(rate)s %%") % {"rate": STANDARD_RATE}
+def _sums(bill: Bill) -> Table:
+    vat = _("VAT, exempt") if bill.is_exempt else _("VAT, %(rate)s %%") % {"rate": STANDARD_RATE}
+    granted = (
+        _("Given back to what was granted") if bill.is_credit else _("Paid by what was granted")
     )
+    due = _("To get back (€)") if bill.is_credit else _("To pay (€)")
     rows = [
-        (_("Total without VAT"), document.net_cents, _NUMBER),
-        (vat, document.vat_cents, _NUMBER),
-        (_("Total with VAT"), document.total_cents, _NUMBER),
-        *([(_("Paid by what was granted"), -document.paid_cents, _NUMBER)] if document.paid_cents else []),
-        (_("To pay (€)"), document.due_cents, _STRONG),
+        (_("Total without VAT"), bill.net_cents, _NUMBER),
+        (vat, bill.vat_cents, _NUMBER),
+        (_("Total with VAT"), bill.total_cents, _NUMBER),
+        *([(granted, -bill.granted_cents, _NUMBER)] if bill.granted_cents else []),
+        (due, bill.due_cents, _STRONG),
     ]  # fmt: skip
     cells = [
         ["", Paragraph(escape(label), style), Paragraph(_euros(cents), style)]
@@ -212,16 +222,18 @@ def _sums(document: Document) -> Table:
     return Table(cells, colWidths=[_WIDTH - 92 * mm, 66 * mm, 26 * mm], style=_SUMS_STYLE)
 
 
-def _notes(document: Document) -> Iterator[str]:
-    if document.is_exempt:
+def _notes(bill: Bill) -> Iterator[str]:
+    if bill.is_exempt:
         yield f"{EXEMPTION_TEXT}."
-    yield from (note.text for note in document.notes)
-    account = document.account
+    yield from (mention.text for mention in bill.mentions)
+    if bill.is_credit:
+        return
+    account = bill.account
     bic = f" · BIC {account.bic}" if account.bic else ""
     yield _("By transfer to IBAN %(iban)s%(bic)s, with the reference %(number)s.") % {
         "iban": " ".join(account.iban[n : n + 4] for n in range(0, len(account.iban), 4)),
         "bic": bic,
-        "number": document.number,
+        "number": bill.number,
     }
 
 

@@ -25,6 +25,7 @@ from billing.models.invoices import (
     MOST_DAYS,
     THE_ISSUER,
     Invoice,
+    InvoicedNote,
     InvoicingFacts,
     Issuer,
 )
@@ -118,6 +119,7 @@ __all__ = [
     "ImportedRequest",
     "ImportedRequestQuerySet",
     "Invoice",
+    "InvoicedNote",
     "InvoicingFacts",
     "Issuer",
     "Note",

@@ -1,6 +1,6 @@
 """Invoices: who issues them, what institutions say for theirs, and those that were issued, as files.
 
-A trigger refuses to change or remove an issued one; what was wrong in it is taken back by a credit note.
+Triggers refuse to change or remove an issued one; what was wrong in it is taken back by a credit note.
 """
 
 from typing import ClassVar
@@ -8,10 +8,11 @@ from typing import ClassVar
 from django.contrib.auth.models import AnonymousUser
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from billing.enums import VatStatus
+from billing.enums import InvoiceKind, VatStatus
+from billing.models.notes import Note
 from billing.models.scopes import ACCOUNTANTS, reads_all_accounts
 from billing.models.statements import Statement
 from federation.base import Row
@@ -113,19 +114,30 @@ class InvoicingFacts(Billed, Row):
 
 class InvoiceQuerySet(models.QuerySet["Invoice"]):
     def for_user(self, user: User | AnonymousUser) -> "InvoiceQuerySet":
-        return self.filter(statement__in=Statement.objects.for_user(user))
+        """Those of the institutions whose accounts one reads."""
+        if reads_all_accounts(user):
+            return self
+        return self.filter(institution__in=institution_ids_for(user, *ACCOUNTANTS))
 
 
 class Invoice(Row):
-    """A statement's invoice, as it was issued: the whole file, with its SHA-256. Numbers of a year have no gap."""
+    """An invoice or a credit note, as it was issued: the whole file, with its SHA-256. Numbers of a year have no gap.
 
+    Of a statement and the notes on it so far, or of one note alone. Amounts are above nothing in either kind.
+    """
+
+    kind = models.CharField(_("kind"), max_length=3, choices=InvoiceKind.choices)
     number = models.CharField(_("number"), max_length=20, unique=True)
+    institution = models.ForeignKey(
+        Institution, models.PROTECT, related_name="invoices", verbose_name=_("institution")
+    )
     statement = models.OneToOneField(
-        Statement, models.PROTECT, related_name="invoice", verbose_name=_("statement")
+        Statement, models.PROTECT, null=True, related_name="invoice", verbose_name=_("statement")
     )
     issued_on = models.DateField(_("issued on"))
+    net_cents = models.BigIntegerField(_("total without VAT"))
     total_cents = models.BigIntegerField(_("total with VAT"))
-    due_cents = models.BigIntegerField(_("to pay"))
+    due_cents = models.BigIntegerField(_("to pay, or to get back"))
     content = models.BinaryField(max_length=MOST_BYTES)
     sha256 = models.CharField("SHA-256", max_length=64)
     issued_by = models.ForeignKey(
@@ -140,9 +152,53 @@ class Invoice(Row):
         ordering = ("number",)
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(due_cents__gt=0), name="an_invoice_asks_for_something"
-            )
+                condition=Q(kind=InvoiceKind.INVOICE, due_cents__gt=0)
+                | Q(
+                    kind=InvoiceKind.CREDIT_NOTE,
+                    statement=None,
+                    net_cents__gt=0,
+                    due_cents__gte=0,
+                ),
+                name="an_invoice_asks_and_a_credit_note_gives",
+            ),
+            models.CheckConstraint(
+                condition=Q(total_cents__gte=F("net_cents")), name="a_tax_is_nothing_or_more"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def is_credit(self) -> bool:
+        return self.kind == InvoiceKind.CREDIT_NOTE
+
+    @property
+    def is_taxed(self) -> bool:
+        return self.total_cents > self.net_cents
+
+
+class InvoicedNoteQuerySet(models.QuerySet["InvoicedNote"]):
+    def for_user(self, user: User | AnonymousUser) -> "InvoicedNoteQuerySet":
+        return self.filter(invoice__in=Invoice.objects.for_user(user))
+
+
+class InvoicedNote(Row):
+    """In which invoice a note stands: that of its statement, when it was there before, or one of its own."""
+
+    invoice = models.ForeignKey(
+        Invoice, models.PROTECT, related_name="invoiced_notes", verbose_name=_("invoice")
+    )
+    note = models.OneToOneField(
+        Note, models.PROTECT, related_name="invoiced", verbose_name=_("credit note or adjustment")
+    )
+
+    objects = InvoicedNoteQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("note of an invoice")
+        verbose_name_plural = _("notes of invoices")
+        ordering = ("pk",)
+
+    def __str__(self) -> str:
+        return f"{self.invoice} {self.note}"

@@ -43,6 +43,11 @@ class NoteQuerySet(models.QuerySet["Note"]):
             return self
         return self.filter(institution__in=institution_ids_for(user, *ACCOUNTANTS))
 
+    def with_invoices(self) -> "NoteQuerySet":
+        """With what a list says of each, and in which invoice it stands: without that one's file."""
+        related = ("institution", "statement__period", "invoiced__invoice")
+        return self.select_related(*related).defer("invoiced__invoice__content")
+
 
 class Note(Row):
     """Whole cents, signed as a statement's: a credit for what was used is `used_cents` below nothing."""

@@ -44,7 +44,7 @@ class Statement(Row):
     granted_cents = models.BigIntegerField(_("paid by what it was granted"))
     net_cents = models.BigIntegerField(_("to receive, or to pay"))
     lines_hash = models.CharField("SHA-256", max_length=64)
-    number = models.CharField(_("number"), max_length=LONGEST_NUMBER, blank=True, db_default="")
+    number = models.CharField(_("number"), max_length=LONGEST_NUMBER, unique=True)
 
     objects = StatementQuerySet.as_manager()
 
@@ -60,9 +60,7 @@ class Statement(Row):
                 condition=Q(net_cents=F("served_cents") - F("used_cents") + F("granted_cents")),
                 name="a_statement_adds_up",
             ),
-            models.UniqueConstraint(
-                fields=("number",), condition=~Q(number=""), name="a_number_is_given_once"
-            ),
+            models.CheckConstraint(condition=~Q(number=""), name="a_statement_has_a_number"),
         ]
 
     def __str__(self) -> str:

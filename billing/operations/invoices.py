@@ -9,6 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from billing.invoicing.basis import Basis, basis_of, bill_of, invoice_of, refusal_of
+from billing.invoicing.facts import facts_of, missing
 from billing.invoicing.numbers import (
     Check,
     check_bic,
@@ -18,16 +20,22 @@ from billing.invoicing.numbers import (
     check_vat_number,
 )
 from billing.invoicing.paper import facturx_of
-from billing.invoicing.statement import asks_for_something, document_of, facts_of, missing
-from billing.models import THE_ISSUER, Invoice, InvoicingFacts, Issuer, Statement
+from billing.models import (
+    THE_ISSUER,
+    Invoice,
+    InvoicedNote,
+    InvoicingFacts,
+    Issuer,
+    Note,
+    Statement,
+)
+from billing.operations.entries import person
 from billing.periods import paris_today
 from billing.policies import check_keep_accounts, check_tell_invoicing
-from billing.statements.statement import kept
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.members.identifiers import check_siret
 from federation.members.models import Institution
-from federation.people.models import User
 
 
 class BilledFacts(TypedDict):
@@ -100,50 +108,73 @@ def tell_invoicing(
 
 
 @transaction.atomic
-def issue_invoice(*, by: Actor, statement: Statement) -> Invoice:
-    """Issue the invoice of a closed statement: once, however often it is asked. Numbers of a year have no gap.
+def issue_invoice(*, by: Actor, source: Statement | Note) -> Invoice:
+    """Issue the invoice of a closed statement, or the invoice or credit note of what corrects one or a year.
 
-    Raises `ValidationError` when nothing is to be paid, or something is missing (`missing`).
+    Once, however often it is asked: a note that stands in its statement's invoice has that one; one that is made
+    meanwhile does not, and gets its own. Numbers of a year have no gap. Raises `ValidationError` when there is nothing
+    to issue, or something is missing (`missing`).
     """
     check_keep_accounts(by)
     issuer = Issuer.objects.select_for_update().first()  # one invoice after the other
-    if known := Invoice.objects.filter(statement=statement).first():
+    source = _anew(source)
+    if known := invoice_of(source):
         return known
-    statement = Statement.objects.select_related("institution", "period").get(pk=statement.pk)
-    if not asks_for_something(kept(statement), statement.notes.all()):
-        raise ValidationError(_("Nothing is to be paid for this month."), code="nothing_due")
-    if issuer is None or missing(statement.institution):
+    basis = basis_of(source)
+    if refusal := refusal_of(source, basis):
+        raise refusal
+    if issuer is None or missing(basis.institution, basis.vat):
         raise ValidationError(
-            _("Something is missing for the invoice: the statement’s page says what."),
-            code="missing",
+            _("Something is missing for the invoice: its page says what."), code="missing"
         )
-    today = paris_today()
-    document = document_of(statement, issuer=issuer, number=next_number(today), issued_on=today)
-    content = facturx_of(document)
-    invoice = Invoice.objects.create(
-        number=document.number,
-        statement=statement,
-        issued_on=today,
-        total_cents=document.total_cents,
-        due_cents=document.due_cents,
-        content=content,
-        sha256=hashlib.sha256(content).hexdigest(),
-        issued_by=by if isinstance(by, User) else None,
-    )
+    invoice = _issued(basis, issuer, by)
     record(
         by=by,
-        verb="billing.issue_invoice",
+        verb="billing.issue_credit" if invoice.is_credit else "billing.issue_invoice",
         obj=invoice,
-        institution=statement.institution,
+        institution=basis.institution,
         diff={"number": invoice.number, "due_cents": invoice.due_cents, "sha256": invoice.sha256},
     )
     return invoice
 
 
 def next_number(day: date) -> str:
-    """Return the number of the year's next invoice, such as F2026-0001. The issuer's row is locked."""
+    """Return the next number of the year, such as F2026-0001: invoices and credit notes have one row of numbers.
+
+    The issuer's row is locked.
+    """
     issued = Invoice.objects.filter(number__startswith=f"F{day.year}-").count()
     return f"F{day.year}-{issued + 1:04}"
+
+
+def _anew(source: Statement | Note) -> Statement | Note:
+    """Return it with what its institution says by now."""
+    if isinstance(source, Note):
+        return Note.objects.select_related("institution", "statement", "pool").get(pk=source.pk)
+    return Statement.objects.select_related("institution").get(pk=source.pk)
+
+
+def _issued(basis: Basis, issuer: Issuer, by: Actor) -> Invoice:
+    today = paris_today()
+    bill = bill_of(basis, issuer=issuer, number=next_number(today), issued_on=today)
+    content = facturx_of(bill)
+    invoice = Invoice.objects.create(
+        kind=bill.kind,
+        number=bill.number,
+        institution=basis.institution,
+        statement=basis.statement,
+        issued_on=today,
+        net_cents=bill.net_cents,
+        total_cents=bill.total_cents,
+        due_cents=bill.due_cents,
+        content=content,
+        sha256=hashlib.sha256(content).hexdigest(),
+        issued_by=person(by),
+    )
+    InvoicedNote.objects.bulk_create(
+        InvoicedNote(invoice=invoice, note=note) for note in basis.notes
+    )
+    return invoice
 
 
 def _take(row: Issuer | InvoicingFacts, facts: dict[str, Any]) -> list[str]:

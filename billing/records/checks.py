@@ -1,5 +1,5 @@
 """Whether the accounts hold together: records name what is in the register, lie in their month, and are summed right;
-and what meters told is shared out whole.
+what meters told is shared out whole, and invoices are what was issued.
 
 Nothing is mended here. A record that names something unknown is kept as it came; without a known server it has
 no serving institution, and waits in suspense.
@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models import F, Model
 
 from billing.budgeting.spending import wrong_budgets
+from billing.invoicing import checks as invoices
 from billing.ledger import balances
 from billing.models import EnergyHour, EnergyWindow, UsageRecord
 from billing.periods import Period
@@ -39,7 +40,7 @@ logger = logging.getLogger(__name__)
 def findings(period: Period | None = None) -> list[str]:
     """Return a line for each thing that is wrong, with records of `period` alone when it is given.
 
-    Whether the ledger agrees with the records is asked of all of them only.
+    Whether ledger and invoices agree with them is asked of all of them only.
     """
     records = UsageRecord.objects.all()
     if period is not None:
@@ -64,7 +65,9 @@ def findings(period: Period | None = None) -> list[str]:
         for level in LEVELS
         if (count := wrong_sums(level, period))
     ]
-    return found if period else found + _energy_findings() + balances.findings()
+    if period is None:
+        found += _energy_findings() + balances.findings() + invoices.findings()
+    return found
 
 
 def _energy_findings() -> list[str]:

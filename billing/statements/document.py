@@ -1,7 +1,7 @@
 """A document with lines, as an institution is handed one: a statement, a credit note, the adjustment of a year.
 
-What writes their files (`statement_files`) takes a `Document` and asks nothing else; what an invoice says besides is
-`billing.invoicing.document`'s.
+What writes their files (`billing.statements.files`) takes a `Document` and asks nothing else; what an invoice says
+besides is a `Bill` (`billing.invoicing.bill`).
 A credit note names the statement that it corrects (`refers_to`), which itself never changes.
 """
 
@@ -97,7 +97,7 @@ def of_statement(statement: Statement) -> Document:
     draft = kept(statement)
     return Document(
         kind=DocumentKind.STATEMENT,
-        number=statement.number or _unnumbered(statement),
+        number=statement.number,
         issued_on=_closed_on(statement.period),
         institution=statement.institution,
         first_day=statement.period.month,
@@ -135,11 +135,7 @@ def of_note(note: Note) -> Document:
 
 
 def reference_to(statement: Statement) -> Reference:
-    return Reference(
-        statement.number or _unnumbered(statement),
-        _closed_on(statement.period),
-        statement.lines_hash,
-    )
+    return Reference(statement.number, _closed_on(statement.period), statement.lines_hash)
 
 
 def hash_of(
@@ -175,10 +171,6 @@ def amount(cents: int) -> str:
 def _closed_on(period: AccountingPeriod) -> date:
     assert period.closed_at is not None  # a constraint: it is closed
     return period.closed_at.astimezone(PARIS).date()
-
-
-def _unnumbered(statement: Statement) -> str:
-    return f"{statement.period}-{statement.institution.slug}"
 
 
 def _last_day(month: date) -> date:

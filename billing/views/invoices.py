@@ -11,9 +11,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from billing.forms.invoices import InvoicingForm, IssuerForm
-from billing.models import Invoice, Statement
+from billing.models import Invoice, Note, Statement
 from billing.operations.invoices import issue_invoice
 from billing.policies import check_keep_accounts, check_tell_invoicing
+from billing.views.files import attached
+from billing.views.notes import note_asked
 from billing.views.statements import may_read
 from federation.members.models import Institution
 from federation.people.guards import freshly_confirmed, is_confirmed, signed_in
@@ -53,30 +55,53 @@ def invoicing(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 @freshly_confirmed
 def issue(request: HttpRequest, month: date, slug: str) -> HttpResponse:
-    user = signed_in(request)
-    statement = get_object_or_404(
-        Statement.objects.for_user(user).select_related("institution", "period"),
-        period__month=month,
-        institution__slug=slug,
-    )
-    try:
-        invoice = issue_invoice(by=user, statement=statement)
-        messages.success(request, _("Invoice %(number)s is issued.") % {"number": invoice.number})
-    except ValidationError as refusal:
-        messages.error(request, " ".join(refusal.messages))
+    visible = Statement.objects.for_user(signed_in(request))
+    statement = get_object_or_404(visible, period__month=month, institution__slug=slug)
+    _issue(request, statement)
     return redirect("statement", month, slug)
+
+
+@require_POST
+@login_required
+@freshly_confirmed
+def issue_of_note(request: HttpRequest, number: str) -> HttpResponse:
+    """The invoice or credit note of a note that stands in no invoice."""
+    _issue(request, note_asked(request, number))
+    return redirect("note", number)
 
 
 @require_safe
 @login_required
 def invoice_file(request: HttpRequest, month: date, slug: str) -> HttpResponse:
-    """The invoice as it was issued: Factur-X, a PDF with its XML inside."""
+    """A statement's invoice."""
     invoices = Invoice.objects.for_user(signed_in(request))
-    invoice = get_object_or_404(
-        invoices, statement__period__month=month, statement__institution__slug=slug
+    statement = {"statement__period__month": month, "statement__institution__slug": slug}
+    return _file(get_object_or_404(invoices, **statement), slug)
+
+
+@require_safe
+@login_required
+def note_invoice_file(request: HttpRequest, number: str) -> HttpResponse:
+    """What a note stands in: its own invoice or credit note, or its statement's invoice."""
+    note = note_asked(request, number)
+    invoices = Invoice.objects.for_user(signed_in(request))
+    return _file(get_object_or_404(invoices, invoiced_notes__note=note), note.institution.slug)
+
+
+def _issue(request: HttpRequest, source: Statement | Note) -> None:
+    try:
+        invoice = issue_invoice(by=signed_in(request), source=source)
+    except ValidationError as refusal:
+        messages.error(request, " ".join(refusal.messages))
+        return
+    issued = (
+        _("Credit note %(number)s is issued.")
+        if invoice.is_credit
+        else _("Invoice %(number)s is issued.")
     )
-    headers = {
-        "Content-Disposition": f'attachment; filename="{invoice.number}_{slug}.pdf"',
-        "Cache-Control": "no-store",
-    }
-    return HttpResponse(bytes(invoice.content), content_type="application/pdf", headers=headers)
+    messages.success(request, issued % {"number": invoice.number})
+
+
+def _file(invoice: Invoice, slug: str) -> HttpResponse:
+    """The file as it was issued: Factur-X, a PDF with its XML inside."""
+    return attached(bytes(invoice.content), "pdf", f"{invoice.number}_{slug}")

@@ -12,13 +12,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from billing.enums import PeriodState
-from billing.invoicing.statement import asks_for_something, missing
+from billing.invoicing.prospects import prospect_of
 from billing.ledger.accounts import months
 from billing.models import (
     ACCOUNTANTS,
     AccountingPeriod,
     Contest,
-    Invoice,
     Note,
     Statement,
     reads_all_accounts,
@@ -106,7 +105,6 @@ def statement(request: HttpRequest, month: date, slug: str) -> HttpResponse:
     waiting = set(contests.waiting().values_list("line_key", flat=True))
     keys = keys_of(draft.lines)
     notes = Note.objects.for_user(user).filter(statement=row) if row else Note.objects.none()
-    invoices = Invoice.objects.for_user(user).filter(statement=row).defer("content")
     context = {
         "month": month,
         "period": period,
@@ -115,10 +113,8 @@ def statement(request: HttpRequest, month: date, slug: str) -> HttpResponse:
         "standing": standing_of(period, draft),
         "lines": [(line, key, key in waiting) for line, key in zip(draft.lines, keys, strict=True)],
         "contests": contests.select_related("made_by", "answered_by"),
-        "notes": notes,
-        "invoice": invoices.first() if row else None,
-        "is_due": asks_for_something(draft, notes),
-        "missing": missing(institution),
+        "notes": notes.with_invoices(),
+        "prospect": prospect_of(row) if row else None,
         "may_keep": can_keep_accounts(user),
         "may_tell": can_tell_invoicing(user, institution),
         "may_speak": can_speak_for(user, institution),

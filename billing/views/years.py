@@ -82,9 +82,7 @@ def year_costs(request: HttpRequest, year: int) -> HttpResponse:
         "reads_all": reads_all_accounts(user),
         "shares": _readable(user, settlement),
         "prices": final_prices(settlement, year) if settlement else (),
-        "notes": Note.objects.for_user(user).filter(pool=pool).select_related("institution")
-        if pool
-        else (),
+        "notes": Note.objects.for_user(user).filter(pool=pool).with_invoices() if pool else (),
     }
     return render(request, "billing/year.html", context)
 

@@ -53,6 +53,7 @@ SENTENCES: dict[str, Text] = {
     "billing.set_issuer": _("%(actor)s said who bills for the federation"),
     "billing.tell_invoicing": _("%(actor)s said what an institution’s invoices need"),
     "billing.issue_invoice": _("%(actor)s issued an invoice"),
+    "billing.issue_credit": _("%(actor)s issued the credit note of an invoice"),
     "billing.forget_usage": _("%(actor)s made past requests forget whose key asked"),
     "billing.merge_institutions": _("%(actor)s let an institution become a part of another"),
     "billing.move_late": _(

@@ -71,6 +71,8 @@ NO_PAGES = {
     "note_pdf": "a file",
     "note_csv": "a file",
     "note_xlsx": "a file",
+    "note_facturx": "a file",
+    "issue_note_invoice": "a form's target",
     "year_csv": "a file",
     "year_xlsx": "a file",
     "balance_csv": "a file",

@@ -13,8 +13,8 @@ from federation.command import OperatorCommand
 class Command(OperatorCommand):
     help = (
         "Look for usage records that name something unknown, for rows outside every month's partition, for sums that "
-        "are not their records', and, with all requests, for a ledger that is not what they cost, and measured energy "
-        "that is not shared out whole."
+        "are not their records', and, with all requests, for a ledger that is not what they cost, measured energy "
+        "that is not shared out whole, and invoices that are not what their documents say."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

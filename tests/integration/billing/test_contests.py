@@ -450,7 +450,7 @@ def test_statements_of_before_get_numbers_without_gaps(transactional_db: None) -
     migration = import_module("billing.migrations.0016_documents")
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE billing_statement DISABLE TRIGGER statements_stay")
-        cursor.execute("UPDATE billing_statement SET number = ''")
+        cursor.execute("UPDATE billing_statement SET number = left(md5(id::text), 16)")
         cursor.execute("ALTER TABLE billing_statement ENABLE TRIGGER statements_stay")
         cursor.execute("DELETE FROM billing_documentseries")
 

@@ -5,7 +5,6 @@ from datetime import date
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
-from xml.etree import ElementTree
 
 import facturx
 import pytest
@@ -13,36 +12,40 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from pypdf import PdfReader
 
-from billing.enums import VatStatus
-from billing.invoicing.cii import xml_of
-from billing.invoicing.document import (
+from billing.enums import InvoiceKind, VatStatus
+from billing.invoicing.bill import (
     BankAccount,
-    Document,
+    Bill,
     Item,
-    Kind,
-    Note,
+    Mention,
     Orders,
     Party,
-    Reference,
+    Preceding,
 )
+from billing.invoicing.cii import xml_of
+from billing.invoicing.facts import facts_of, missing
 from billing.invoicing.paper import facturx_of
-from billing.invoicing.statement import missing
 from billing.ledger.balances import balances
 from billing.models import Invoice, Issuer, Statement, Transfer
-from billing.operations.invoices import (
-    InstitutionFacts,
-    IssuerFacts,
-    issue_invoice,
-    set_issuer,
-    tell_invoicing,
-)
+from billing.operations.invoices import issue_invoice, set_issuer, tell_invoicing
 from billing.operations.ledger import grant, reverse
 from billing.operations.months import close_month, draft_month
-from billing.records import intake
 from federation.journal.models import AuditEvent
-from federation.members.models import Institution
 from federation.people.enums import Role
 from federation.people.models import User
+from tests.integration.billing.bills import (
+    FACTS,
+    IBAN,
+    ISSUER,
+    MARCH,
+    OTHER_SIRET,
+    SIRET,
+    asked_market,
+    cents,
+    closed_of,
+    ready_for_invoices,
+    told,
+)
 from tests.integration.billing.market import Market
 from tests.support.factories import OPERATOR, make_user
 from tests.support.pages import plain_static, signed_in_as
@@ -50,38 +53,9 @@ from tests.support.schematron import EUROPE, FRANCE, judge
 
 __all__ = ["plain_static"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("plain_static")]
-MARCH = date(2026, 3, 1)
 OF_ORLEANS = "/accounts/months/2026-03/orleans/"
-SIRET, OTHER_SIRET = "19350936100013", "48264601500016"
-IBAN = "FR1420041010050500013M02606"
-NAMES = {
-    "ram": "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100"
-}
-ISSUER = IssuerFacts(
-    name="Université de Rennes",
-    siret=SIRET,
-    street="2 rue du Thabor\nCS 46510",
-    postcode="35065",
-    city="Rennes",
-    vat_number="",
-    e_address="",
-    iban=IBAN,
-    bic="TRPUFRP1",
-    days=30,
-)
-FACTS = InstitutionFacts(
-    street="Château de la Source",
-    postcode="45100",
-    city="Orléans",
-    vat_number="",
-    e_address="",
-    vat_status=VatStatus.EXEMPT,
-    service_code="SC-12",
-    commitment="4500012345",
-    contract="",
-)
-PLAIN = Document(
-    kind=Kind.INVOICE,
+PLAIN = Bill(
+    kind=InvoiceKind.INVOICE,
     number="F2026-0007",
     issued_on=date(2026, 4, 3),
     due_on=date(2026, 5, 3),
@@ -97,38 +71,37 @@ PLAIN = Document(
         Item("llama, jetons écrits", "servi par Reims", 87_654_321, 1_001, 8_774),
         Item("correction", "", 0, 0, -123),
     ),
-    notes=(Note("PMT", "40 €"), Note("PMD", "taux"), Note("AAB", "sans escompte")),
-    paid_cents=70,
+    mentions=(Mention("PMT", "40 €"), Mention("PMD", "taux"), Mention("AAB", "sans escompte")),
+    granted_cents=70,
 )
-DOCUMENTS = {
+BILLS = {
     "exempt": PLAIN,
-    "not taxable": replace(PLAIN, vat=VatStatus.OUTSIDE, paid_cents=0, orders=Orders("", "", "")),
+    "not taxable": replace(
+        PLAIN, vat=VatStatus.OUTSIDE, granted_cents=0, orders=Orders("", "", "")
+    ),
     "taxable": replace(
         PLAIN, vat=VatStatus.TAXABLE, seller=replace(PLAIN.seller, vat_number="FR70193509361")
     ),
+    "taxable credit note": replace(
+        PLAIN,
+        kind=InvoiceKind.CREDIT_NOTE,
+        vat=VatStatus.TAXABLE,
+        seller=replace(PLAIN.seller, vat_number="FR70193509361"),
+        corrects=[Preceding("F2026-0003", date(2026, 3, 2))],
+    ),
     "credit note": replace(
         PLAIN,
-        kind=Kind.CREDIT_NOTE,
+        kind=InvoiceKind.CREDIT_NOTE,
         items=PLAIN.items[:1],
-        paid_cents=0,
-        corrects=Reference("F2026-0003", date(2026, 3, 2)),
+        granted_cents=19,
+        corrects=[Preceding(f"F2026-000{n}", date(2026, 3, n)) for n in (2, 3, 4)],
     ),
 }
 
 
-def told(xml: bytes, name: str) -> list[str]:
-    return [
-        str(each.text) for each in ElementTree.fromstring(xml).iterfind(f".//ram:{name}", NAMES)
-    ]
-
-
-def cents(text: str) -> int:
-    return int(Decimal(text) * 100)
-
-
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", BILLS)
 def test_an_invoice_keeps_the_rules_of_europe_and_of_france(name: str) -> None:
-    xml = xml_of(DOCUMENTS[name])  # which the schema has looked at
+    xml = xml_of(BILLS[name])  # which the schema has looked at
 
     for rules in (EUROPE, FRANCE):
         judgement = judge(xml, rules)
@@ -166,37 +139,22 @@ def fonts_are_inside(page: Any) -> bool:
 
 @pytest.fixture
 def market() -> Market:
-    found = Market()
-    rennes, reims = found.served
-    intake.store([
-        found.asked(found.orleans, reims, prompt_tokens=50_000_001, completion_tokens=7_654_321),
-        found.asked(found.orleans, rennes, prompt_tokens=40_000_003, cached_tokens=5_000_007),
-        found.asked(found.reims, rennes, prompt_tokens=30_000_009),
-        *(found.request(n) for n in range(80)),
-    ])  # fmt: skip
-    Institution.objects.filter(pk=found.orleans.pk).update(siret=OTHER_SIRET)
-    found.orleans.refresh_from_db()
-    return found
+    return asked_market()
 
 
 @pytest.fixture
 def closed(market: Market) -> Statement:
-    grant(by=OPERATOR, institution=market.orleans, amount_nano=10**7, reason="hosting")
-    draft_month(by=OPERATOR, month=MARCH)
-    close_month(by=OPERATOR, month=MARCH)
-    return Statement.objects.get(institution=market.orleans)
+    return closed_of(market)
 
 
 @pytest.fixture
 def ready(closed: Statement) -> Statement:
-    set_issuer(by=OPERATOR, facts=ISSUER)
-    tell_invoicing(by=OPERATOR, institution=closed.institution, facts=FACTS)
-    return closed
+    return ready_for_invoices(closed)
 
 
 def test_an_invoice_says_what_the_statement_and_the_ledger_say(ready: Statement) -> None:
     """I14, with Factur-X beside the others."""
-    invoice = issue_invoice(by=OPERATOR, statement=ready)
+    invoice = issue_invoice(by=OPERATOR, source=ready)
     _name, xml = facturx.get_xml_from_pdf(bytes(invoice.content))
 
     lines = ready.lines.filter(kind="used")
@@ -227,7 +185,7 @@ def test_what_was_taken_back_before_is_not_asked_for(ready: Statement) -> None:
     reverse(by=OPERATOR, transfer=paid, reason="we were not there")
     note = ready.notes.get()
 
-    invoice = issue_invoice(by=OPERATOR, statement=ready)
+    invoice = issue_invoice(by=OPERATOR, source=ready)
 
     due = ready.used_cents + note.used_cents - ready.granted_cents - note.granted_cents
     assert invoice.due_cents == due < ready.used_cents - ready.granted_cents
@@ -242,20 +200,20 @@ def test_nothing_is_invoiced_of_what_was_taken_back_whole(ready: Statement) -> N
         reverse(by=OPERATOR, transfer=transfer, reason="we were not there")
 
     with pytest.raises(ValidationError) as refusal:
-        issue_invoice(by=OPERATOR, statement=ready)
+        issue_invoice(by=OPERATOR, source=ready)
 
     assert refusal.value.code == "nothing_due"
 
 
 def test_an_invoice_is_issued_once_and_its_number_follows(ready: Statement, market: Market) -> None:
-    first = issue_invoice(by=OPERATOR, statement=ready)
+    first = issue_invoice(by=OPERATOR, source=ready)
     facts = FACTS | {"city": "Reims"}
     tell_invoicing(by=OPERATOR, institution=market.reims, facts=facts, siret=SIRET)
     at_reims = Statement.objects.get(institution=market.reims)
-    second = issue_invoice(by=OPERATOR, statement=at_reims)
+    second = issue_invoice(by=OPERATOR, source=at_reims)
 
     set_issuer(by=OPERATOR, facts=ISSUER | {"name": "Somebody else"})
-    assert issue_invoice(by=OPERATOR, statement=ready) == first
+    assert issue_invoice(by=OPERATOR, source=ready) == first
     assert first.number.endswith("-0001")
     assert second.number.endswith("-0002")
     for statement in ("UPDATE billing_invoice SET number = 'x'", "DELETE FROM billing_invoice"):
@@ -267,10 +225,11 @@ def test_an_invoice_is_issued_once_and_its_number_follows(ready: Statement, mark
 def test_without_a_fact_there_is_no_invoice(ready: Statement, field: str) -> None:
     empty = VatStatus.UNKNOWN if field == "vat_status" else ""
     type(ready.institution.invoicing).objects.update(**{field: empty})
+    status = facts_of(ready.institution).vat_status
 
-    assert len(missing(ready.institution).of_institution) == 1
+    assert len(missing(ready.institution, VatStatus(status)).of_institution) == 1
     with pytest.raises(ValidationError) as refused:
-        issue_invoice(by=OPERATOR, statement=ready)
+        issue_invoice(by=OPERATOR, source=ready)
     assert refused.value.code == "missing"
     assert not Invoice.objects.exists()
 
@@ -278,10 +237,10 @@ def test_without_a_fact_there_is_no_invoice(ready: Statement, field: str) -> Non
 def test_who_is_taxable_is_billed_with_the_tax(ready: Statement) -> None:
     taxable = FACTS | {"vat_status": VatStatus.TAXABLE}
     tell_invoicing(by=OPERATOR, institution=ready.institution, facts=taxable)
-    assert missing(ready.institution).of_issuer == ["Numéro de TVA"]
+    assert missing(ready.institution, VatStatus.TAXABLE).of_issuer == ["Numéro de TVA"]
 
     set_issuer(by=OPERATOR, facts=ISSUER | {"vat_number": "FR70193509361"})
-    invoice = issue_invoice(by=OPERATOR, statement=ready)
+    invoice = issue_invoice(by=OPERATOR, source=ready)
 
     assert invoice.total_cents == (ready.used_cents * 120 + 50) // 100
     _name, xml = facturx.get_xml_from_pdf(bytes(invoice.content))
@@ -345,7 +304,7 @@ def test_nothing_is_invoiced_of_a_month_that_grants_have_paid(market: Market) ->
     paid = Statement.objects.get(institution=market.orleans)
 
     with pytest.raises(ValidationError) as refused:
-        issue_invoice(by=OPERATOR, statement=paid)
+        issue_invoice(by=OPERATOR, source=paid)
     assert refused.value.code == "nothing_due"
 
 

@@ -448,6 +448,7 @@ RECIPES: dict[str, Recipe] = {
         Contest.objects.all, "contest_id", lambda row: row.institution.slug
     ),
     **dict.fromkeys(["note", "note_pdf", "note_csv", "note_xlsx"], of_notes),
+    **dict.fromkeys(["note_facturx", "issue_note_invoice"], of_notes),
     **dict.fromkeys(["year_costs", "year_csv", "year_xlsx"], of_years),
     "post_year": read_only(lambda world: [t._replace(readers=NOBODY) for t in of_years(world)]),
     "month_statements": lambda world: [Target({"month": A_MONTH}, ACCOUNTANTS, NOBODY)],

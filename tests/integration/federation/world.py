@@ -13,6 +13,7 @@ from billing.enums import (
     AccountKind,
     BudgetWindow,
     DocumentKind,
+    InvoiceKind,
     LineKind,
     PeriodState,
     TransferReason,
@@ -27,6 +28,7 @@ from billing.models import (
     FeeVersion,
     Holder,
     Invoice,
+    InvoicedNote,
     Note,
     NoteLine,
     PriceVersion,
@@ -356,7 +358,7 @@ def make_documents(cast: Cast) -> tuple[Contest, Note]:
     pool = CostPool.objects.create(
         year=2023, amount_cents=0, evidence="approved", posted_at=timezone.now()
     )
-    DocumentSeries.objects.create(year=2024, last=2)
+    DocumentSeries.objects.create(year=2024, last=4)
     nothing = dict.fromkeys(("used_cents", "served_cents", "granted_cents", "net_cents"), 0)
     shares = ("used_nano", "billed_cents", "final_cents", "served_nano", "paid_cents")
     for number, place in enumerate((cast.reims, cast.rennes), start=1):
@@ -394,6 +396,8 @@ def make_documents(cast: Cast) -> tuple[Contest, Note]:
         NoteLine.objects.create(
             note=note, position=1, kind=LineKind.YEAR_USED, exact_nano=0, cents=0
         )
+        invoice = make_invoice(f"F2024-000{number + 2}", place)
+        InvoicedNote.objects.create(invoice=invoice, note=note)
     return contest, note
 
 
@@ -502,16 +506,26 @@ def make_invoices(cast: Cast) -> None:
             granted_cents=0,
             net_cents=-100,
             lines_hash="0" * 64,
+            number=f"2024-0000{n + 2}",
         )
-        Invoice.objects.create(
-            number=f"F2024-000{n}",
-            statement=statement,
-            issued_on=date(2024, 12, 3),
-            total_cents=100,
-            due_cents=100,
-            content=b"%PDF-",
-            sha256="0" * 64,
-        )
+        make_invoice(f"F2024-000{n}", institution, statement=statement)
+
+
+def make_invoice(
+    number: str, institution: Institution, *, statement: Statement | None = None
+) -> Invoice:
+    return Invoice.objects.create(
+        kind=InvoiceKind.INVOICE,
+        number=number,
+        institution=institution,
+        statement=statement,
+        issued_on=date(2024, 12, 3),
+        net_cents=100,
+        total_cents=100,
+        due_cents=100,
+        content=b"%PDF-",
+        sha256="0" * 64,
+    )
 
 
 @contextmanager

@@ -87,9 +87,11 @@ def _issue(world: World, by: Actor) -> object:
     invoices.tell_invoicing(by=by, institution=orleans, facts=BILLED, siret=siret)
     period = AccountingPeriod.objects.get(month=date(2024, 11, 1))
     sums = {"used_cents": 5, "served_cents": 0, "granted_cents": 0, "net_cents": -5}
-    statement = Statement.objects.create(period=period, institution=orleans, **sums)
+    statement = Statement.objects.create(
+        period=period, institution=orleans, number="2024-00009", **sums
+    )
     statement.lines.create(position=1, kind=LineKind.CORRECTION_USED, exact_nano=5 * 10**7, cents=5)
-    return invoices.issue_invoice(by=by, statement=statement)
+    return invoices.issue_invoice(by=by, source=statement)
 
 
 def _merge(world: World, by: Actor) -> object:

@@ -1,26 +1,18 @@
 """What an invoice or a credit note says, and its sums: whole cents, each line rounded once. No database, no words.
 
-Both are written with amounts above nothing; a credit note names the invoice that it takes back a part of.
+Both are written with amounts above nothing; a credit note names the invoices that it takes back a part of.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 
-from billing.enums import VatStatus
+from billing.enums import InvoiceKind, VatStatus
 
 STANDARD_RATE = 20
 """Per cent: the French rate in force, for institutions that are taxable."""
 HUNDRED = 100
-
-
-class Kind(StrEnum):
-    """UNTDID 1001."""
-
-    INVOICE = "380"
-    CREDIT_NOTE = "381"
 
 
 @dataclass(frozen=True)
@@ -52,8 +44,8 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Reference:
-    """An invoice issued before."""
+class Preceding:
+    """An invoice issued before, which this one corrects."""
 
     number: str
     issued_on: date
@@ -75,16 +67,16 @@ class BankAccount:
 
 
 @dataclass(frozen=True)
-class Note:
-    """A text with its code of UNTDID 4451."""
+class Mention:
+    """A text that has to stand on it, with its code of UNTDID 4451."""
 
     code: str
     text: str
 
 
 @dataclass(frozen=True)
-class Document:
-    kind: Kind
+class Bill:
+    kind: InvoiceKind
     number: str
     issued_on: date
     due_on: date
@@ -96,10 +88,14 @@ class Document:
     account: BankAccount
     vat: VatStatus
     items: Sequence[Item]
-    notes: Sequence[Note] = ()
-    paid_cents: int = 0
-    """What grants have paid of it."""
-    corrects: Reference | None = None
+    mentions: Sequence[Mention] = ()
+    granted_cents: int = 0
+    """What grants have paid of it; of a credit note, what goes back to them."""
+    corrects: Sequence[Preceding] = ()
+
+    @property
+    def is_credit(self) -> bool:
+        return self.kind == InvoiceKind.CREDIT_NOTE
 
     @property
     def is_exempt(self) -> bool:
@@ -111,10 +107,7 @@ class Document:
 
     @property
     def vat_cents(self) -> int:
-        """Of the whole net amount, rounded half up, once."""
-        if self.is_exempt:
-            return 0
-        return (2 * self.net_cents * STANDARD_RATE + HUNDRED) // (2 * HUNDRED)
+        return 0 if self.is_exempt else vat_on(self.net_cents)
 
     @property
     def total_cents(self) -> int:
@@ -122,4 +115,10 @@ class Document:
 
     @property
     def due_cents(self) -> int:
-        return self.total_cents - self.paid_cents
+        """What is to be paid; of a credit note, what the institution gets back."""
+        return self.total_cents - self.granted_cents
+
+
+def vat_on(net_cents: int) -> int:
+    """Return the tax on a whole net amount, rounded half up, once."""
+    return (2 * net_cents * STANDARD_RATE + HUNDRED) // (2 * HUNDRED)
