@@ -16,6 +16,7 @@ from billing.models.budgets import (
     Holder,
     HolderQuerySet,
     Owner,
+    fetch_owners,
     holder_id,
 )
 from billing.models.contests import Acceptance, Contest
@@ -135,6 +136,7 @@ __all__ = [
     "UsageSum",
     "UsageSumQuerySet",
     "YearShare",
+    "fetch_owners",
     "holder_id",
     "reads_all_accounts",
 ]
