@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from billing.enums import OWN_ACCOUNTS, AccountKind, PeriodState, TransferReason
+from billing.enums import NEVER_REVERSED, OWN_ACCOUNTS, AccountKind, PeriodState, TransferReason
 from billing.models.scopes import ACCOUNTANTS, reads_all_accounts
 from federation.base import Row
 from federation.members.models import Institution
@@ -124,6 +124,11 @@ class Transfer(Row):
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def stays(self) -> bool:
+        """Whether it is of a kind that is never reversed."""
+        return self.reason in NEVER_REVERSED
 
 
 class AccountingPeriodQuerySet(models.QuerySet["AccountingPeriod"]):

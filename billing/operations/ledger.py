@@ -4,7 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from billing.enums import AccountKind, TransferReason
+from billing.enums import NEVER_REVERSED, AccountKind, TransferReason
 from billing.models import Contest, Transfer, UsageRecord
 from billing.operations.entries import account, month_to_book, person
 from billing.operations.notes import credit, month_corrected, month_for_correction
@@ -55,20 +55,15 @@ def reverse(
     """Take a transfer back by its contrary; once, however often it is asked.
 
     It is booked in the transfer's own month while that is not closed. Of a closed one it is booked in the first that is
-    open, and the institutions concerned get credit notes. Raises `ValidationError` on a reversal, on a merger,
-    on an adjustment of a year, and when the year is settled.
+    open, and the institutions concerned get credit notes. Raises `ValidationError` on what is `NEVER_REVERSED`, and when
+    the year is settled.
     """
     check_keep_accounts(by)
     check_reason(reason)
     locked = Transfer.objects.select_for_update().get(pk=transfer.pk)
-    if locked.reason == TransferReason.REVERSAL:
-        raise ValidationError(_("A reversal is not reversed: transfer anew."), code="is_reversal")
-    if locked.reason == TransferReason.MERGER:
-        raise ValidationError(_("A merger is not reversed."), code="is_merger")
-    if locked.reason == TransferReason.TRUE_UP:
-        raise ValidationError(
-            _("A year is settled once: its adjustments are not reversed."), code="is_true_up"
-        )
+    if locked.stays:
+        reason_to_stay = NEVER_REVERSED[TransferReason(locked.reason)]
+        raise ValidationError(reason_to_stay, code=f"is_{locked.reason}")
     if known := Transfer.objects.filter(reverses=locked).first():
         return known
     _check_whole(locked)
