@@ -55,8 +55,8 @@ def reverse(
     """Take a transfer back by its contrary; once, however often it is asked.
 
     It is booked in the transfer's own month while that is not closed. Of a closed one it is booked in the first that is
-    open, and the institutions concerned get credit notes. Raises `ValidationError` on what is `NEVER_REVERSED`, and when
-    the year is settled.
+    open, and the institutions concerned get credit notes. Raises `ValidationError` on what is `NEVER_REVERSED`, and
+    when the year is settled.
     """
     check_keep_accounts(by)
     check_reason(reason)
