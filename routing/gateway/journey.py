@@ -86,7 +86,8 @@ class Journey:
         self._passage: Passage | None = None
         self._recalled: Failure | None = None
         self._has_fallen_back = False
-        self._wishes = wanted(exchange.header(IMPACT).decode(errors="replace"))
+        asked_for = exchange.header(IMPACT).decode(errors="replace")
+        self._wishes = wanted(asked_for, order.principal)
         self._reckoned: tuple[Usage, Reckoned] | None = None
 
     @property
