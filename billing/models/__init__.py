@@ -30,9 +30,11 @@ from billing.models.invoices import (
     Issuer,
 )
 from billing.models.ledger import (
+    CORRECTIONS,
     LONGEST_REASON,
     Account,
     AccountingPeriod,
+    AccountMonth,
     Transfer,
     UsageCharge,
 )
@@ -75,6 +77,7 @@ from billing.models.years import CostPool, YearShare
 __all__ = [
     "ACCOUNTANTS",
     "ALL_OF_IT",
+    "CORRECTIONS",
     "DEAREST_NANO",
     "FAILED",
     "KEY",
@@ -97,6 +100,7 @@ __all__ = [
     "WAITS_MS",
     "Acceptance",
     "Account",
+    "AccountMonth",
     "AccountingPeriod",
     "Attempt",
     "AttemptQuerySet",

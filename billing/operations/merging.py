@@ -14,9 +14,8 @@ from django.utils.translation import gettext as _
 
 from billing.budgeting.raises import end_raise, void_requests
 from billing.enums import OWN_ACCOUNTS, AccountKind, TransferReason
-from billing.ledger.balances import balances
-from billing.models import Budget, Holder, Transfer
-from billing.operations.entries import account, first_open_month, hold_months
+from billing.models import AccountMonth, Budget, Holder, Transfer
+from billing.operations.entries import account, book, first_open_month, hold_the_books
 from federation.access.models import Application, Limit
 from federation.fleet.models import Site, TechnicalForm
 from federation.journal.actors import Actor
@@ -38,7 +37,7 @@ def merge_institutions(*, by: Actor, old: Institution, new: Institution) -> list
     `ValidationError` when `new` is no member, or `old` has become a part of a third.
     """
     check_decide_membership(by)
-    hold_months()  # first: who closes one holds months before institutions and journal
+    hold_the_books()  # first: who closes a month holds them before institutions and journal
     both = Institution.objects.select_for_update().order_by("pk").in_bulk([old.pk, new.pk])
     if len(both) != 2:  # two institutions
         raise ValidationError(_("An institution does not become a part of itself."), code="same")
@@ -132,7 +131,7 @@ def _end(budget: Budget, now: datetime) -> None:
 
 def _empty_accounts(by: Actor, old: Institution, new: Institution) -> list[Transfer]:
     month = first_open_month()
-    left = balances()
+    left = AccountMonth.objects.filter(account__institution=old).balances()
     return [
         _transfer(by, kind, old, new, nano, month)
         for kind in OWN_ACCOUNTS
@@ -144,13 +143,15 @@ def _transfer(
     by: Actor, kind: AccountKind, old: Institution, new: Institution, nano: int, month: date
 ) -> Transfer:
     one, other = account(kind, old), account(kind, new)
-    return Transfer.objects.create(
-        key=f"merger:{uuid7()}",
-        debit=one if nano > 0 else other,
-        credit=other if nano > 0 else one,
-        amount_nano=abs(nano),
-        booked_month=month,
-        reason=TransferReason.MERGER,
-        note=f"{old.name} → {new.name}",
-        made_by=by if isinstance(by, User) else None,
+    return book(
+        Transfer(
+            key=f"merger:{uuid7()}",
+            debit=one if nano > 0 else other,
+            credit=other if nano > 0 else one,
+            amount_nano=abs(nano),
+            booked_month=month,
+            reason=TransferReason.MERGER,
+            note=f"{old.name} → {new.name}",
+            made_by=by if isinstance(by, User) else None,
+        )
     )
