@@ -20,9 +20,9 @@ FROM (
         booked_month, 0, 0, 0
     FROM billing_usagecharge WHERE serving_institution_id IS NOT NULL
 ) part
-GROUP BY account_id, month;
-ALTER TABLE billing_accountmonth SET (fillfactor = 70);
+GROUP BY account_id, month
 """
+ROOM = "ALTER TABLE billing_accountmonth SET (fillfactor = 70)"  # its rows are changed in place
 
 
 class Migration(migrations.Migration):
@@ -84,5 +84,6 @@ class Migration(migrations.Migration):
                 name="corrections_of_a_month",
             ),
         ),
+        migrations.RunSQL(ROOM, migrations.RunSQL.noop),
         migrations.RunSQL(FILLED, migrations.RunSQL.noop),
     ]

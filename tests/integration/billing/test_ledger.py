@@ -478,9 +478,9 @@ def test_a_month_in_which_nothing_cost_anything_is_one_of_the_accounts(market: M
     store([market.asked(market.orleans, unpriced)])
 
     for who in (market.orleans, market.rennes):
-        reader = make_user(f"dsi of {who.slug}", Role.MEMBER_DSI, institution=who)
+        reader = make_user(f"dsi_{who.slug}", Role.MEMBER_DSI, institution=who)
         assert months(reader) == [date(2026, 3, 1)]
-    assert months(make_user("dsi of reims", Role.MEMBER_DSI, institution=market.reims)) == []
+    assert months(make_user("dsi_reims", Role.MEMBER_DSI, institution=market.reims)) == []
 
 
 def test_the_actor_of_a_command_keeps_accounts() -> None:
