@@ -274,6 +274,6 @@ APPLICATIONS = (
         streams=0.0,
         prompt_tokens=0,
         completion_tokens=0,
-        recording_seconds=900,
+        recording_seconds=600,
     ),
 )

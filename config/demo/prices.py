@@ -20,7 +20,7 @@ PRICES = {
     "qwen-2.5-3b": (20, 50),
 }
 """Nano-euros a token, read and written: figures of a demonstration, not of a tariff."""
-HEARD = {"whisper-large-v3": 100_000}
+HEARD = {"whisper-large-v3": 5_000}
 """Nano-euros a second of audio."""
 FEE = 300
 """Basis points."""
