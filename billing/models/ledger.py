@@ -69,10 +69,13 @@ class Account(models.Model):
 
 class TransferQuerySet(models.QuerySet["Transfer"]):
     def for_user(self, user: User | AnonymousUser) -> "TransferQuerySet":
-        """Those of which one side is an account that `user` reads."""
+        """Those of which one side is an account that `user` reads.
+
+        Accounts are looked up at once: they are few, and the planner then knows it.
+        """
         if reads_all_accounts(user):
             return self
-        own = Account.objects.for_user(user).values("pk")
+        own = list(Account.objects.for_user(user).values_list("pk", flat=True))
         return self.filter(Q(debit__in=own) | Q(credit__in=own))
 
 
