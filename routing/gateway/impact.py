@@ -101,7 +101,7 @@ def reckon(
 def wanted(header: str, principal: Principal) -> frozenset[str]:
     """Return which of `Told` a request asks for, or its key: some clients cannot send a header."""
     words = {word.strip().lower() for word in header.split(",")}
-    asked = {Told.IMPACT if word in _YES else word for word in words & _KNOWN}
+    asked = frozenset(Told.IMPACT if word in _YES else word for word in words & _KNOWN)
     return asked.union(principal.tells)
 
 
