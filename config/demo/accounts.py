@@ -34,6 +34,7 @@ ANSWER = "Les journaux le confirment\u00a0: un tiers de la ligne est rendu."
 EVIDENCE = "Comptes arrêtés au 31 janvier, visés par le comité."
 COSTS_PERCENT = 112
 """What the year cost in all, of what its provisional prices had billed."""
+LEAST_COSTS_CENTS = 100
 
 
 def keep_accounts() -> None:
@@ -55,11 +56,10 @@ def _months_that_are_over() -> list[date]:
 
 
 def _settle(year: int) -> None:
-    billed: int = Statement.objects.filter(period__month__year=year).aggregate(
-        cents=Sum("used_cents", default=0)
-    )["cents"]
-    if billed:
-        costs = billed * COSTS_PERCENT // 100
+    statements = Statement.objects.filter(period__month__year=year)
+    if statements.exists():
+        billed: int = statements.aggregate(cents=Sum("used_cents"))["cents"]
+        costs = max(billed * COSTS_PERCENT // 100, LEAST_COSTS_CENTS)
         pool = set_cost_pool(by=BY, year=year, amount_cents=costs, evidence=EVIDENCE)
         post_true_up(by=BY, pool=pool)
 
