@@ -67,15 +67,15 @@ from tests.integration.demo.conftest import Demonstration
 from tests.support.factories import OPERATOR, make_institution, make_user
 from tests.support.sounds import wav
 
-ALL_MODELS = [
+CHATTING = [
     "gpt-oss-120b",
     "mistral-small-3.2-24b",
     "llama-3.1-8b",
     "llama-3.3-70b",
     "qwen-2.5-3b",
     "qwen-3-30b",
-    "whisper-large-v3",
 ]
+ALL_MODELS = [*CHATTING, "whisper-large-v3"]
 
 
 def key_of(text: str) -> ApiKey:
@@ -97,7 +97,7 @@ def test_demo_json_says_where_to_look_who_may_log_in_and_with_which_keys(
     assert demo["api"] == "http://127.0.0.1:8000/v1"
     assert list(demo["accounts"]) == ["admin", "rennes_dsi", "orleans_user"]
     assert list(demo["keys"]) == ["p5", "p3", "p1", "rennes", "reims"]
-    assert demo["models"] == ALL_MODELS
+    assert demo["models"] == CHATTING
     assert len(demo["servers"]) == 8
     for server in demo["servers"]:
         assert list(server) == ["name", "institution", "engine", "url", "model"]
@@ -434,7 +434,7 @@ def test_a_run_that_fails_half_way_leaves_no_half_federation(
 
     assert row_counts() == before
     assert not (demonstration.var / "demo.json").exists()
-    assert demonstration.run()["models"] == ALL_MODELS
+    assert demonstration.run()["models"] == CHATTING
 
 
 def test_later_runs_fill_the_days_in_between_once(demonstration: Demonstration) -> None:

@@ -120,13 +120,13 @@ def _simulated(number: int, plan: DemoServer, row: InferenceServer) -> ServerCon
 
 
 def summary(register: Register) -> dict[str, Any]:
-    """Return what `demo.json` holds. A server's `model` is the first that it serves."""
+    """Return what `demo.json` holds: of models those that answer in a conversation, of a server the first it serves."""
     return {
         "portal": settings.PUBLIC_URL,
         "api": f"{settings.PUBLIC_URL}/v1",
         "accounts": {name: account._asdict() for name, account in register.accounts.items()},
         "keys": register.keys,
-        "models": [plan.slug for plan in MODELS],
+        "models": [plan.slug for plan in MODELS if Capability.CHAT in plan.facts["capabilities"]],
         "servers": [
             {
                 "name": plan.slug,
