@@ -52,6 +52,22 @@ class TransferReason(models.TextChoices):
     TRUE_UP = "true_up", _("adjustment of a year")
 
 
+_OF_GRANTS = _(
+    "What grants pay follows from what is owed: take back what was used, and it follows."
+)
+NEVER_REVERSED = {
+    TransferReason.REVERSAL: _("A reversal is not reversed: transfer anew."),
+    TransferReason.MERGER: _("A merger is not reversed."),
+    TransferReason.TRUE_UP: _("A year is settled once: its adjustments are not reversed."),
+    TransferReason.ROUNDING: _(
+        "A rounding is a part of its document: take back what that tells of."
+    ),
+    TransferReason.GRANT_USED: _OF_GRANTS,
+    TransferReason.GRANT_BACK: _OF_GRANTS,
+}
+"""Kinds of transfers that stay, and why. The last three follow from documents, which would tell of them no more."""
+
+
 class LineKind(models.TextChoices):
     """What a line of a statement is for; those of what is used are owed, the others received."""
 

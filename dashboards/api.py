@@ -21,6 +21,7 @@ from dashboards.forms import DEFAULT_DAYS, MOST_DAYS
 from dashboards.views.limits import rows_left
 from federation.access.bearer import KeyBearer
 from federation.access.models import ApiKey, Limit
+from routing.core.enums import BudgetScope
 
 router = Router(auth=KeyBearer(), tags=["usage"])
 
@@ -82,17 +83,19 @@ class Remaining(Schema):
 class Left(Schema):
     """A budget that bounds the key, its application, the application's owner or the institution.
 
-    Amounts are in `unit`: nano-euros, tokens or requests. Only a hard one refuses. Something is free again at
-    `renewed_at`, null for never.
+    Amounts are in `unit`: nano-euros, tokens or requests. Those of a person's budget are null: it counts what else
+    they use, and a key is in others' hands. Only a hard one refuses. Something is free again at `renewed_at`, null
+    for never.
     """
 
     scope: str
     unit: str
     window: str
     hard: bool
-    limit: int
-    used: int
-    remaining: int
+    limit: int | None
+    used: int | None
+    remaining: int | None
+    used_up: bool
     renewed_at: datetime | None
 
 
@@ -190,13 +193,15 @@ def _bounding(key: ApiKey) -> list[Budget]:
 
 def _left(shown: Shown) -> Left:
     budget = shown.budget
+    is_told = budget.scope != BudgetScope.PERSON
     return Left(
         scope=budget.scope,
         unit=budget.unit,
         window=budget.window,
         hard=budget.hard,
-        limit=budget.most,
-        used=shown.spent,
-        remaining=shown.remaining,
+        limit=budget.most if is_told else None,
+        used=shown.spent if is_told else None,
+        remaining=shown.remaining if is_told else None,
+        used_up=not shown.remaining,
         renewed_at=shown.until,
     )

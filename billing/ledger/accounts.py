@@ -8,7 +8,8 @@ from uuid import UUID
 from django.db.models import Sum
 
 from billing.enums import OWN_ACCOUNTS, AccountKind
-from billing.models import ACCOUNTANTS, Account, Transfer, UsageCharge, reads_all_accounts
+from billing.models import ACCOUNTANTS, Account, AccountMonth, reads_all_accounts
+from billing.models.ledger import AccountMonthQuerySet
 from federation.members.models import Institution
 from federation.people.models import User
 
@@ -42,23 +43,19 @@ def reads_accounts(user: User) -> bool:
 
 def months(user: User) -> list[date]:
     """Return the months in which something was transferred or counted, the newest first."""
-    seen = set(
-        Transfer.objects.for_user(user).order_by().values_list("booked_month", flat=True).distinct()
-    )
-    charged = UsageCharge.objects.for_user(user).order_by().values_list("booked_month", flat=True)
-    return sorted(seen | set(charged.distinct()), reverse=True)
+    seen = AccountMonth.objects.for_user(user).order_by("-month")
+    return list(seen.values_list("month", flat=True).distinct())
 
 
 def holdings(user: User, month: date | None = None) -> list[Holding]:
     """Return every institution whose accounts `user` reads, by name: of one month, or of all."""
     accounts = Account.objects.for_user(user).filter(kind__in=OWN_ACCOUNTS)
-    balances = _balances(user, month)
+    balances, own = _months(user, month).balances(), _circuit_court(user, month)
     found: dict[UUID, dict[str, int]] = defaultdict(dict)
     for account in accounts:
         assert account.institution_id is not None  # a constraint: it is an institution's own
         found[account.institution_id][account.kind] = balances.get(account.code, 0)
-    own = _circuit_court(user, month)
-    institutions = Institution.objects.filter(pk__in=found.keys() | own.keys()).order_by("name")
+    institutions = Institution.objects.filter(pk__in=found).order_by("name")
     return [
         Holding(
             institution=institution,
@@ -73,7 +70,7 @@ def holdings(user: User, month: date | None = None) -> list[Holding]:
 
 def federation_accounts(user: User, month: date | None = None) -> list[FederationAccount]:
     """Return the federation's own accounts that are not empty, to who reads all accounts."""
-    balances = _balances(user, month)
+    balances = _months(user, month).balances()
     common = Account.objects.for_user(user).exclude(kind__in=OWN_ACCOUNTS).order_by("code")
     return [
         FederationAccount(AccountKind(account.kind), balances[account.code])
@@ -82,23 +79,12 @@ def federation_accounts(user: User, month: date | None = None) -> list[Federatio
     ]
 
 
-def _balances(user: User, month: date | None) -> dict[str, int]:
-    transfers = Transfer.objects.for_user(user).order_by()
-    if month is not None:
-        transfers = transfers.filter(booked_month=month)
-    found: dict[str, int] = defaultdict(int)
-    for side, sign in (("credit_id", 1), ("debit_id", -1)):
-        for code, total in transfers.values_list(side).annotate(total=Sum("amount_nano")):
-            found[code] += sign * total
-    return found
-
-
 def _circuit_court(user: User, month: date | None) -> dict[UUID, int]:
     """Return what would have been owed to oneself: it is counted, and nothing is transferred for it."""
-    charges = UsageCharge.objects.for_user(user)
-    if month is not None:
-        charges = charges.filter(booked_month=month)
-    rows = charges.values_list("asking_institution_id", "serving_institution_id").annotate(
-        total=Sum("cost_nano")
-    )
-    return {asking: total for asking, serving, total in rows if asking == serving and total}
+    sums = _months(user, month).order_by().values_list("account__institution_id")
+    return dict(sums.filter(account__kind=AccountKind.CONSUMER).annotate(total=Sum("own_nano")))
+
+
+def _months(user: User, month: date | None) -> AccountMonthQuerySet:
+    seen = AccountMonth.objects.for_user(user)
+    return seen.filter(month=month) if month else seen

@@ -7,6 +7,7 @@ from django.db import connection
 from django.db.models import Sum
 
 from billing.enums import OWED_LINES, AccountKind, PeriodState, TransferReason
+from billing.ledger import sums
 from billing.models import (
     Account,
     AccountingPeriod,
@@ -164,6 +165,7 @@ def findings() -> list[str]:
         for text, statement in (
             ("transfers are not what their records cost", UNPAID),
             ("charges are not the sum of their records", UNCHARGED),
+            ("accounts’ months are not the sum of their transfers and charges", sums.WRONG),
         ):
             cursor.execute(statement)
             if count := cursor.fetchone()[0]:

@@ -9,6 +9,7 @@ Text of SQL: `billing.records.intake` runs it; `stored` are the batch's new reco
 """
 
 from billing.enums import OWN_ACCOUNTS, AccountKind, PeriodState, TransferReason
+from billing.ledger.sums import account_of
 from billing.models import (
     Account,
     AccountingPeriod,
@@ -120,14 +121,6 @@ ON CONFLICT ({_CHARGED}) DO UPDATE SET {_GROWN}
 """
 
 
-def _account(kind: AccountKind, institution: str) -> str:
-    """Return the code of an institution's account; of one that nobody knows, that of `suspense`."""
-    return (
-        f"coalesce((SELECT code FROM {Account._meta.db_table} WHERE code = '{kind.value}:' || {institution}),"
-        f" '{AccountKind.SUSPENSE.value}')"
-    )
-
-
 TRANSFERS = f"""
 INSERT INTO {Transfer._meta.db_table} (
     id, created_at, key, debit_id, credit_id, amount_nano, booked_month, reason, note, posting_id
@@ -137,8 +130,8 @@ SELECT gen_random_uuid(), now(),
     owed.debit, part.credit, part.amount, owed.month, part.reason, '', %(posting)s::uuid
 FROM (
     SELECT asking_institution_id AS asking, serving_institution_id AS serving, booked_month AS month,
-        {_account(AccountKind.CONSUMER, "asking_institution_id")} AS debit,
-        {_account(AccountKind.HOST, "serving_institution_id")} AS credit,
+        {account_of(AccountKind.CONSUMER, "asking_institution_id")} AS debit,
+        {account_of(AccountKind.HOST, "serving_institution_id")} AS credit,
         sum(cost_nano) AS cost, sum(fee_nano) AS fee
     FROM stored
     WHERE cost_nano > 0 AND serving_institution_id IS DISTINCT FROM asking_institution_id
@@ -149,4 +142,6 @@ CROSS JOIN LATERAL (
         ('{TransferReason.FEE.value}', '{AccountKind.FEE.value}', owed.fee)
 ) part (reason, credit, amount)
 WHERE part.amount > 0 AND owed.debit <> part.credit
+RETURNING *
 """
+COUNTED = "(SELECT * FROM stored WHERE booked_month IS NOT NULL)"

@@ -16,6 +16,7 @@ from billing.models.budgets import (
     Holder,
     HolderQuerySet,
     Owner,
+    fetch_owners,
     holder_id,
 )
 from billing.models.contests import Acceptance, Contest
@@ -30,9 +31,11 @@ from billing.models.invoices import (
     Issuer,
 )
 from billing.models.ledger import (
+    CORRECTIONS,
     LONGEST_REASON,
     Account,
     AccountingPeriod,
+    AccountMonth,
     Transfer,
     UsageCharge,
 )
@@ -75,6 +78,7 @@ from billing.models.years import CostPool, YearShare
 __all__ = [
     "ACCOUNTANTS",
     "ALL_OF_IT",
+    "CORRECTIONS",
     "DEAREST_NANO",
     "FAILED",
     "KEY",
@@ -97,6 +101,7 @@ __all__ = [
     "WAITS_MS",
     "Acceptance",
     "Account",
+    "AccountMonth",
     "AccountingPeriod",
     "Attempt",
     "AttemptQuerySet",
@@ -138,6 +143,7 @@ __all__ = [
     "UsageSum",
     "UsageSumQuerySet",
     "YearShare",
+    "fetch_owners",
     "holder_id",
     "reads_all_accounts",
 ]

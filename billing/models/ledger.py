@@ -1,23 +1,25 @@
 """Who owes whom: accounts, transfers between them, and months.
 
 A transfer moves an amount from one account to another, so that the sum over all accounts is nothing at any moment. A
-trigger refuses to change or remove one; what was wrong is reversed.
+trigger refuses to change or remove one; what was wrong is reversed. What pages read are sums by account and month.
 """
 
 from typing import ClassVar
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Sum
 from django.utils.translation import gettext_lazy as _
 
-from billing.enums import OWN_ACCOUNTS, AccountKind, PeriodState, TransferReason
+from billing.enums import NEVER_REVERSED, OWN_ACCOUNTS, AccountKind, PeriodState, TransferReason
 from billing.models.scopes import ACCOUNTANTS, reads_all_accounts
 from federation.base import Row
 from federation.members.models import Institution
 from federation.people.models import User
 from federation.people.scope import institution_ids_for
 
+CORRECTIONS = (TransferReason.CORRECTION, TransferReason.REVERSAL)
+"""Of what a statement has lines of its own for."""
 LONGEST_CODE = 64
 LONGEST_KEY = 200
 LONGEST_REASON = 500
@@ -67,10 +69,13 @@ class Account(models.Model):
 
 class TransferQuerySet(models.QuerySet["Transfer"]):
     def for_user(self, user: User | AnonymousUser) -> "TransferQuerySet":
-        """Those of which one side is an account that `user` reads."""
+        """Those of which one side is an account that `user` reads.
+
+        Accounts are looked up at once: they are few, and the planner then knows it.
+        """
         if reads_all_accounts(user):
             return self
-        own = Account.objects.for_user(user).values("pk")
+        own = list(Account.objects.for_user(user).values_list("pk", flat=True))
         return self.filter(Q(debit__in=own) | Q(credit__in=own))
 
 
@@ -109,6 +114,15 @@ class Transfer(Row):
             models.Index(fields=["debit", "booked_month"], name="transfers_from"),
             models.Index(fields=["credit", "booked_month"], name="transfers_to"),
             models.Index(fields=["posting_id"], name="transfers_of_a_posting"),
+            models.Index(fields=["created_at", "id"], name="transfers_as_made"),
+            models.Index(
+                fields=["booked_month", "created_at", "id"], name="transfers_of_a_month_as_made"
+            ),
+            models.Index(
+                fields=["booked_month"],
+                condition=Q(reason__in=CORRECTIONS),
+                name="corrections_of_a_month",
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
@@ -124,6 +138,57 @@ class Transfer(Row):
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def stays(self) -> bool:
+        """Whether it is of a kind that is never reversed."""
+        return self.reason in NEVER_REVERSED
+
+
+class AccountMonthQuerySet(models.QuerySet["AccountMonth"]):
+    def for_user(self, user: User | AnonymousUser) -> "AccountMonthQuerySet":
+        """Those of the accounts that `user` reads."""
+        return self.filter(account__in=Account.objects.for_user(user))
+
+    def balances(self) -> dict[str, int]:
+        """Return by account, of the months asked for, what it received less what it gave, in nano-euros."""
+        sums = self.order_by().values_list("account_id")
+        return dict(sums.annotate(total=Sum(F("received_nano") - F("given_nano"))))
+
+
+class AccountMonth(models.Model):
+    """What an account received and gave in a month: the sum of its transfers, exact at any moment.
+
+    `own_nano`: what an institution's servers answered to its own people, which is not transferred. There is a row, of
+    nothing, for requests that cost nothing, too. Who books a transfer adds to it (`billing.ledger.sums`).
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    account = models.ForeignKey(
+        Account, models.PROTECT, related_name="months", verbose_name=_("account")
+    )
+    month = models.DateField(_("month"))
+    received_nano = models.BigIntegerField(_("received, in nano-euros"))
+    given_nano = models.BigIntegerField(_("given, in nano-euros"))
+    own_nano = models.BigIntegerField(_("answered to oneself, in nano-euros"))
+
+    objects = AccountMonthQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("account’s month")
+        verbose_name_plural = _("accounts’ months")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=("account", "month"), name="an_accounts_month_is_one_sum"
+            ),
+            models.CheckConstraint(
+                condition=Q(received_nano__gte=0, given_nano__gte=0, own_nano__gte=0),
+                name="an_accounts_month_adds_up_what_moved",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.month:%Y-%m}"
 
 
 class AccountingPeriodQuerySet(models.QuerySet["AccountingPeriod"]):

@@ -28,7 +28,14 @@ from billing.models import (
     Transfer,
     UsageRecord,
 )
-from billing.operations.entries import account, check_year_is_open, hold_months, person
+from billing.operations.entries import (
+    account,
+    book,
+    check_year_is_open,
+    hold_months,
+    hold_the_books,
+    person,
+)
 from billing.operations.ledger import LARGEST_GRANT_NANO, reverse, reverse_request
 from billing.operations.notes import credit, month_for_correction
 from billing.policies import check_keep_accounts, check_speak_for
@@ -242,6 +249,7 @@ def _correct(contest: Contest, remedy: Remedy, by: Actor, answer: str) -> None:
         )
     if remedy.other == contest.institution:
         raise ValidationError(_("Another institution bears it, or the federation."), code="itself")
+    hold_the_books()
     is_owed = LineKind(contest.kind) in OWED_LINES
     own = account(AccountKind.CONSUMER if is_owed else AccountKind.HOST, contest.institution)
     if remedy.other is None:
@@ -259,8 +267,7 @@ def _correct(contest: Contest, remedy: Remedy, by: Actor, answer: str) -> None:
         made_by=person(by),
     )
     transfer.booked_month = month_for_correction(contest.month, transfer)
-    transfer.save(force_insert=True)
-    credit(by=by, month=contest.month, transfers=[transfer], reason=answer, contest=contest)
+    credit(by=by, month=contest.month, transfers=[book(transfer)], reason=answer, contest=contest)
 
 
 def _most(contest: Contest) -> int:
@@ -285,7 +292,6 @@ def _key(contest_id: UUID) -> str:
 
 def _check_has_statement(other: Institution, month: date) -> None:
     """Its own statement shows the other side of the correction."""
-    hold_months()
     period = AccountingPeriod.objects.filter(month=month, state=PeriodState.CLOSED).first()
     if period is not None:
         has = Statement.objects.filter(period=period, institution=other).exists()

@@ -8,7 +8,7 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from billing.enums import AccountKind, PeriodState, TransferReason
-from billing.ledger import posting
+from billing.ledger import posting, sums
 from billing.models import Account, AccountingPeriod, CostPool, Transfer
 from billing.periods import following, paris_today
 from federation.journal.actors import Actor
@@ -25,6 +25,14 @@ def account(kind: AccountKind, institution: Institution | None = None) -> Accoun
     return found
 
 
+def book(transfer: Transfer) -> Transfer:
+    """Keep a transfer, and add it to the sums of its accounts. Whoever does holds the books."""
+    transfer.save(force_insert=True)
+    with connection.cursor() as cursor:
+        cursor.execute(sums.ONE, {"transfer": transfer.pk})
+    return transfer
+
+
 def hold_months() -> None:
     """Until the transaction ends, no month is closed and no year settled; many hold them at once."""
     with connection.cursor() as cursor:
@@ -32,19 +40,22 @@ def hold_months() -> None:
 
 
 def hold_the_books() -> None:
-    """Until the transaction ends, nobody else books anything: batches of requests wait, and corrections."""
+    """Until the transaction ends, nobody else books anything: batches of requests wait, and corrections.
+
+    Taken before any of the sums is touched, and never by who holds months already: two such would wait for each other.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [posting.LOCK])
 
 
 def month_to_book() -> date:
-    """Return the month in which a transfer of this moment is booked; until the transaction ends, none is closed."""
-    hold_months()
+    """Hold the books, and return the month in which a transfer of this moment is booked."""
+    hold_the_books()
     return first_open_month()
 
 
 def first_open_month() -> date:
-    """Return the same, to who holds the months or the books already."""
+    """Return the same, to who holds the books already."""
     this_month = paris_today().replace(day=1)
     closed = AccountingPeriod.objects.filter(state=PeriodState.CLOSED)
     last = closed.aggregate(last=Max("month"))["last"]
@@ -72,13 +83,15 @@ def settle(
     if not nano:
         return
     own, rest = account(kind, institution), account(AccountKind.ROUNDING)
-    Transfer.objects.create(
-        key=f"rounding:{key}:{institution.pk}:{kind.value}",
-        debit=rest if nano > 0 else own,
-        credit=own if nano > 0 else rest,
-        amount_nano=abs(nano),
-        booked_month=month,
-        reason=TransferReason.ROUNDING,
+    book(
+        Transfer(
+            key=f"rounding:{key}:{institution.pk}:{kind.value}",
+            debit=rest if nano > 0 else own,
+            credit=own if nano > 0 else rest,
+            amount_nano=abs(nano),
+            booked_month=month,
+            reason=TransferReason.ROUNDING,
+        )
     )
 
 

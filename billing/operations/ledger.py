@@ -4,9 +4,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from billing.enums import AccountKind, TransferReason
+from billing.enums import NEVER_REVERSED, AccountKind, TransferReason
 from billing.models import Contest, Transfer, UsageRecord
-from billing.operations.entries import account, month_to_book, person
+from billing.operations.entries import account, book, month_to_book, person
 from billing.operations.notes import credit, month_corrected, month_for_correction
 from billing.policies import check_keep_accounts
 from federation.journal.actors import Actor
@@ -28,15 +28,17 @@ def grant(*, by: Actor, institution: Institution, amount_nano: int, reason: str)
         raise ValidationError(
             _("A grant is more than nothing, and at most ten million euros."), code="amount"
         )
-    transfer = Transfer.objects.create(
-        key=f"grant:{uuid7()}",
-        debit=account(AccountKind.RESERVE),
-        credit=account(AccountKind.ALLOCATION, institution),
-        amount_nano=amount_nano,
-        booked_month=month_to_book(),
-        reason=TransferReason.GRANT,
-        note=reason.strip(),
-        made_by=person(by),
+    transfer = book(
+        Transfer(
+            key=f"grant:{uuid7()}",
+            debit=account(AccountKind.RESERVE),
+            credit=account(AccountKind.ALLOCATION, institution),
+            amount_nano=amount_nano,
+            booked_month=month_to_book(),
+            reason=TransferReason.GRANT,
+            note=reason.strip(),
+            made_by=person(by),
+        )
     )
     record(
         by=by,
@@ -55,34 +57,31 @@ def reverse(
     """Take a transfer back by its contrary; once, however often it is asked.
 
     It is booked in the transfer's own month while that is not closed. Of a closed one it is booked in the first that is
-    open, and the institutions concerned get credit notes. Raises `ValidationError` on a reversal, on a merger,
-    on an adjustment of a year, and when the year is settled.
+    open, and the institutions concerned get credit notes. Raises `ValidationError` on what is `NEVER_REVERSED`, and
+    when the year is settled.
     """
     check_keep_accounts(by)
     check_reason(reason)
     locked = Transfer.objects.select_for_update().get(pk=transfer.pk)
-    if locked.reason == TransferReason.REVERSAL:
-        raise ValidationError(_("A reversal is not reversed: transfer anew."), code="is_reversal")
-    if locked.reason == TransferReason.MERGER:
-        raise ValidationError(_("A merger is not reversed."), code="is_merger")
-    if locked.reason == TransferReason.TRUE_UP:
-        raise ValidationError(
-            _("A year is settled once: its adjustments are not reversed."), code="is_true_up"
-        )
+    if locked.stays:
+        reason_to_stay = NEVER_REVERSED[TransferReason(locked.reason)]
+        raise ValidationError(reason_to_stay, code=f"is_{locked.reason}")
     if known := Transfer.objects.filter(reverses=locked).first():
         return known
     _check_whole(locked)
     corrected = month_corrected(locked)
-    reversal = Transfer.objects.create(
-        key=f"reversal:{locked.pk}",
-        debit_id=locked.credit_id,
-        credit_id=locked.debit_id,
-        amount_nano=locked.amount_nano,
-        booked_month=month_for_correction(corrected, locked),
-        reason=TransferReason.REVERSAL,
-        note=reason.strip(),
-        reverses=locked,
-        made_by=person(by),
+    reversal = book(
+        Transfer(
+            key=f"reversal:{locked.pk}",
+            debit_id=locked.credit_id,
+            credit_id=locked.debit_id,
+            amount_nano=locked.amount_nano,
+            booked_month=month_for_correction(corrected, locked),
+            reason=TransferReason.REVERSAL,
+            note=reason.strip(),
+            reverses=locked,
+            made_by=person(by),
+        )
     )
     credit(by=by, month=corrected, transfers=[reversal], reason=reason, contest=contest)
     record(by=by, verb="billing.reverse", obj=reversal, diff={"amount_nano": locked.amount_nano})
@@ -117,15 +116,17 @@ def reverse_request(
     corrected = next(iter(of.values())).booked_month
     month = month_for_correction(corrected, *of.values())
     made = [
-        Transfer.objects.create(
-            key=keys[part],
-            debit_id=of[part].credit_id,
-            credit_id=of[part].debit_id,
-            amount_nano=amount,
-            booked_month=month,
-            reason=TransferReason.REVERSAL,
-            note=reason.strip(),
-            made_by=person(by),
+        book(
+            Transfer(
+                key=keys[part],
+                debit_id=of[part].credit_id,
+                credit_id=of[part].debit_id,
+                amount_nano=amount,
+                booked_month=month,
+                reason=TransferReason.REVERSAL,
+                note=reason.strip(),
+                made_by=person(by),
+            )
         )
         for part, amount in parts.items()
         if amount

@@ -4,7 +4,6 @@ Records, sums, charges and statements keep the old institution's id; its account
 transfers, so that the ledger, which only grows, adds up to the same.
 """
 
-from collections.abc import Mapping
 from datetime import date, datetime
 
 from django.core.exceptions import ValidationError
@@ -15,9 +14,8 @@ from django.utils.translation import gettext as _
 
 from billing.budgeting.raises import end_raise, void_requests
 from billing.enums import OWN_ACCOUNTS, AccountKind, TransferReason
-from billing.ledger.balances import balances
-from billing.models import Budget, Holder, Transfer
-from billing.operations.entries import account, first_open_month, hold_months
+from billing.models import AccountMonth, Budget, Holder, Transfer
+from billing.operations.entries import account, book, first_open_month, hold_the_books
 from federation.access.models import Application, Limit
 from federation.fleet.models import Site, TechnicalForm
 from federation.journal.actors import Actor
@@ -40,7 +38,7 @@ def merge_institutions(*, by: Actor, old: Institution, new: Institution) -> list
     itself, or `old` has become a part of a third: of none on the way to `new`.
     """
     check_decide_membership(by)
-    hold_months()  # first: who closes one holds months before institutions and journal
+    hold_the_books()  # first: who closes a month holds them before institutions and journal
     both = Institution.objects.select_for_update().order_by("pk").in_bulk([old.pk, new.pk])
     if len(both) != 2:  # two institutions
         raise ValidationError(_("An institution does not become a part of itself."), code="same")
@@ -59,7 +57,7 @@ def merge_institutions(*, by: Actor, old: Institution, new: Institution) -> list
     for membership in Membership.objects.live().filter(institution=locked):
         reason = _("Has become a part of %(name)s.") % {"name": heir.name}
         move(by=by, locked=membership, state=MembershipState.LEFT, reason=reason)
-    moved = _empty_accounts(by, locked, heir, balances())
+    moved = _empty_accounts(by, locked, heir)
     record(
         by=by,
         verb="billing.merge_institutions",
@@ -77,13 +75,12 @@ def move_what_came_late(*, by: Actor) -> list[Transfer]:
     Requests of the last minutes before a merger, a rounding at a month's end. Twice changes nothing.
     """
     check_decide_membership(by)
-    hold_months()
+    hold_the_books()
     merged = Institution.objects.filter(successor__isnull=False).order_by("pk")
-    parts, left = list(merged.select_for_update()), balances()
     found: list[Transfer] = []
-    for part in parts:
+    for part in merged.select_for_update():
         heir = heir_of(part)
-        if moved := _empty_accounts(by, part, heir, left):
+        if moved := _empty_accounts(by, part, heir):
             record(
                 by=by,
                 verb="billing.move_late",
@@ -158,10 +155,9 @@ def _end(budget: Budget, now: datetime) -> None:
     void_requests(budget)
 
 
-def _empty_accounts(
-    by: Actor, old: Institution, new: Institution, left: Mapping[str, int]
-) -> list[Transfer]:
+def _empty_accounts(by: Actor, old: Institution, new: Institution) -> list[Transfer]:
     month = first_open_month()
+    left = AccountMonth.objects.filter(account__institution=old).balances()
     return [
         _transfer(by, kind, old, new, nano, month)
         for kind in OWN_ACCOUNTS
@@ -173,13 +169,15 @@ def _transfer(
     by: Actor, kind: AccountKind, old: Institution, new: Institution, nano: int, month: date
 ) -> Transfer:
     one, other = account(kind, old), account(kind, new)
-    return Transfer.objects.create(
-        key=f"merger:{uuid7()}",
-        debit=one if nano > 0 else other,
-        credit=other if nano > 0 else one,
-        amount_nano=abs(nano),
-        booked_month=month,
-        reason=TransferReason.MERGER,
-        note=f"{old.name} → {new.name}",
-        made_by=by if isinstance(by, User) else None,
+    return book(
+        Transfer(
+            key=f"merger:{uuid7()}",
+            debit=one if nano > 0 else other,
+            credit=other if nano > 0 else one,
+            amount_nano=abs(nano),
+            booked_month=month,
+            reason=TransferReason.MERGER,
+            note=f"{old.name} → {new.name}",
+            made_by=by if isinstance(by, User) else None,
+        )
     )

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from billing import mails
 from billing.enums import OWED_LINES, PERIOD_TRANSITIONS, AccountKind, PeriodState, TransferReason
-from billing.models import AccountingPeriod, Statement, StatementLine, Transfer, UsageCharge
-from billing.operations.entries import account, hold_the_books, person, settle
+from billing.models import AccountingPeriod, AccountMonth, Statement, StatementLine, Transfer
+from billing.operations.entries import account, book, hold_the_books, person, settle
 from billing.operations.notes import next_number
 from billing.periods import paris_today
 from billing.policies import check_keep_accounts
@@ -84,15 +84,13 @@ def _check_over(month: date) -> None:
 
 
 def _check_in_order(month: date) -> None:
-    charged = UsageCharge.objects.filter(booked_month__lt=month).values("booked_month")
-    moved = Transfer.objects.filter(booked_month__lt=month).values("booked_month")
-    closed = AccountingPeriod.objects.filter(state=PeriodState.CLOSED).values("month")
-    left = charged.union(moved).values_list("booked_month", flat=True)
-    open_months = sorted(set(left) - set(closed.values_list("month", flat=True)))
-    if open_months:
+    booked = AccountMonth.objects.filter(month__lt=month).order_by("month")
+    closed = AccountingPeriod.objects.filter(state=PeriodState.CLOSED)
+    left = booked.exclude(month__in=closed.values("month")).first()
+    if left is not None:
         raise ValidationError(
             _("Close %(month)s first: months are closed in their order.")
-            % {"month": date_format(open_months[0], "F Y")},
+            % {"month": date_format(left.month, "F Y")},
             code="earlier_month",
         )
 
@@ -133,12 +131,14 @@ def _keep(period: AccountingPeriod, draft: Draft) -> str:
     ):
         settle(draft.institution, kind, nano, key=str(period), month=period.month)
     if draft.granted_cents:
-        Transfer.objects.create(
-            key=f"grant_used:{period}:{draft.institution.pk}",
-            debit=account(AccountKind.ALLOCATION, draft.institution),
-            credit=account(AccountKind.CONSUMER, draft.institution),
-            amount_nano=draft.granted_cents * NANO_PER_CENT,
-            booked_month=period.month,
-            reason=TransferReason.GRANT_USED,
+        book(
+            Transfer(
+                key=f"grant_used:{period}:{draft.institution.pk}",
+                debit=account(AccountKind.ALLOCATION, draft.institution),
+                credit=account(AccountKind.CONSUMER, draft.institution),
+                amount_nano=draft.granted_cents * NANO_PER_CENT,
+                booked_month=period.month,
+                reason=TransferReason.GRANT_USED,
+            )
         )
     return statement.lines_hash

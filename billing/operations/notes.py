@@ -23,9 +23,10 @@ from billing.models import (
 )
 from billing.operations.entries import (
     account,
+    book,
     check_year_is_open,
     first_open_month,
-    hold_months,
+    hold_the_books,
     is_closed,
     person,
     settle,
@@ -60,11 +61,11 @@ def month_corrected(transfer: Transfer) -> date:
 
 
 def month_for_correction(corrected: date, *transfers: Transfer) -> date:
-    """Return where the correction of such transfers is booked: in their month, or the first open one.
+    """Hold the books, and return where a correction of such transfers is booked: in their month, or the first open one.
 
-    Until the transaction ends no month is closed. Raises `ValidationError` when the year is settled.
+    Raises `ValidationError` when the year is settled.
     """
-    hold_months()
+    hold_the_books()
     sides = {side.kind for each in transfers for side in (each.debit, each.credit)}
     if sides & set(OF_DOCUMENTS):
         check_year_is_open(corrected)
@@ -202,13 +203,15 @@ def _issue(
 def give_back(institution: Institution, cents: int, *, key: str, month: date) -> None:
     """Return to an institution's grants what they had paid and is not owed any more."""
     if cents:
-        Transfer.objects.create(
-            key=f"grant_back:{key}",
-            debit=account(AccountKind.CONSUMER, institution),
-            credit=account(AccountKind.ALLOCATION, institution),
-            amount_nano=cents * NANO_PER_CENT,
-            booked_month=month,
-            reason=TransferReason.GRANT_BACK,
+        book(
+            Transfer(
+                key=f"grant_back:{key}",
+                debit=account(AccountKind.CONSUMER, institution),
+                credit=account(AccountKind.ALLOCATION, institution),
+                amount_nano=cents * NANO_PER_CENT,
+                booked_month=month,
+                reason=TransferReason.GRANT_BACK,
+            )
         )
 
 

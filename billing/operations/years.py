@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from billing import mails
 from billing.enums import AccountKind, DocumentKind, LineKind, TransferReason
 from billing.models import CostPool, Note, Transfer, YearShare
-from billing.operations.entries import account, first_open_month, hold_the_books, person
+from billing.operations.entries import account, book, first_open_month, hold_the_books, person
 from billing.operations.notes import give_back, keep_lines, next_number
 from billing.periods import paris_today
 from billing.policies import check_keep_accounts
@@ -172,14 +172,16 @@ def _move(pool: CostPool, share: Share, line: Line) -> Transfer:
     own = account(AccountKind.CONSUMER if is_owed else AccountKind.HOST, share.institution)
     fee = account(AccountKind.FEE)
     pays = is_owed == (line.exact_nano > 0)
-    return Transfer.objects.create(
-        key=f"true_up:{pool.year}:{line.kind.value}:{share.institution.pk}",
-        debit=own if pays else fee,
-        credit=fee if pays else own,
-        amount_nano=abs(line.exact_nano),
-        booked_month=first_open_month(),
-        reason=TransferReason.TRUE_UP,
-        note=f"{pool.year}",
+    return book(
+        Transfer(
+            key=f"true_up:{pool.year}:{line.kind.value}:{share.institution.pk}",
+            debit=own if pays else fee,
+            credit=fee if pays else own,
+            amount_nano=abs(line.exact_nano),
+            booked_month=first_open_month(),
+            reason=TransferReason.TRUE_UP,
+            note=f"{pool.year}",
+        )
     )
 
 
@@ -192,13 +194,15 @@ def _granted(share: Share, grants_left: int) -> int:
 
 def _use_grants(note: Note) -> None:
     if note.granted_cents > 0:
-        Transfer.objects.create(
-            key=f"grant_used:{note.number}",
-            debit=account(AccountKind.ALLOCATION, note.institution),
-            credit=account(AccountKind.CONSUMER, note.institution),
-            amount_nano=note.granted_cents * NANO_PER_CENT,
-            booked_month=note.booked_month,
-            reason=TransferReason.GRANT_USED,
+        book(
+            Transfer(
+                key=f"grant_used:{note.number}",
+                debit=account(AccountKind.ALLOCATION, note.institution),
+                credit=account(AccountKind.CONSUMER, note.institution),
+                amount_nano=note.granted_cents * NANO_PER_CENT,
+                booked_month=note.booked_month,
+                reason=TransferReason.GRANT_USED,
+            )
         )
     else:
         give_back(note.institution, -note.granted_cents, key=note.number, month=note.booked_month)

@@ -14,7 +14,7 @@ from django.db.backends.utils import CursorWrapper
 
 from billing.budgeting import spending
 from billing.impact.enums import Method
-from billing.ledger import posting
+from billing.ledger import posting, sums
 from billing.models import MAX_DATA_CLASS, Attempt, UsageRecord
 from billing.periods import PARIS
 from billing.records.rollups import LEVELS, addition
@@ -95,6 +95,7 @@ WITH stored AS (
 {", ".join(f"{level._meta.model_name} AS ({addition(level, 'stored')})" for level in LEVELS)},
 charges AS ({posting.CHARGES}),
 transfers AS ({posting.TRANSFERS}),
+account_months AS ({sums.addition("transfers", posting.COUNTED)}),
 used AS ({spending.USED}),
 budget_hours AS ({spending.HOURS}),
 budget_grants AS ({spending.GRANTS})

@@ -15,8 +15,17 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Sum
 
-from billing.enums import OWED_LINES, AccountKind, LineKind, LineUnit, TransferReason
-from billing.models import NoteLine, PriceVersion, Statement, Transfer, UsageCharge
+from billing.enums import OWED_LINES, AccountKind, LineKind, LineUnit
+from billing.models import (
+    CORRECTIONS,
+    Account,
+    AccountMonth,
+    NoteLine,
+    PriceVersion,
+    Statement,
+    Transfer,
+    UsageCharge,
+)
 from billing.models.statements import LineColumns
 from federation.catalogue.models import AIModel
 from federation.members.models import Institution
@@ -229,8 +238,7 @@ def _corrections(month: date) -> dict[UUID, tuple[Line, ...]]:
     What a credit note says to the institution is no line here, too.
     """
     found: dict[UUID, tuple[Line, ...]] = {}
-    reasons = (TransferReason.REVERSAL, TransferReason.CORRECTION)
-    reversals = Transfer.objects.filter(booked_month=month, reason__in=reasons)
+    reversals = Transfer.objects.filter(booked_month=month, reason__in=CORRECTIONS)
     for account, kind, is_owed in (
         (AccountKind.CONSUMER, LineKind.CORRECTION_USED, True),
         (AccountKind.HOST, LineKind.CORRECTION_SERVED, False),
@@ -251,10 +259,6 @@ def _corrections(month: date) -> dict[UUID, tuple[Line, ...]]:
 
 def grants() -> dict[UUID, int]:
     """Return what each institution has left of what it was granted, in nano-euros."""
-    found: dict[UUID, int] = {}
-    for side, sign in (("credit", 1), ("debit", -1)):
-        rows = Transfer.objects.filter(**{f"{side}__kind": AccountKind.ALLOCATION}).order_by()
-        sums = rows.values_list(f"{side}__institution").annotate(total=Sum("amount_nano"))
-        for institution, total in sums:
-            found[institution] = found.get(institution, 0) + sign * total
-    return found
+    granted = Account.objects.filter(kind=AccountKind.ALLOCATION)
+    balances = AccountMonth.objects.filter(account__in=granted).balances()
+    return {row.institution_id: balances.get(row.code, 0) for row in granted if row.institution_id}

@@ -17,14 +17,13 @@ from django.db.models import Sum
 from billing.enums import OWED_LINES, DocumentKind, LineKind, LineUnit, PeriodState
 from billing.models import (
     AccountingPeriod,
+    AccountMonth,
     Contest,
     CostPool,
     Note,
     NoteLine,
     Statement,
     StatementLine,
-    Transfer,
-    UsageCharge,
     YearShare,
 )
 from billing.shares import proportional
@@ -184,9 +183,7 @@ def what_is_missing(year: int) -> tuple[list[str], int]:
             state=PeriodState.CLOSED, month__year=year
         ).values_list("month", flat=True)
     )  # fmt: skip
-    charged = UsageCharge.objects.filter(booked_month__year=year).values("booked_month")
-    moved = Transfer.objects.filter(booked_month__year=year).values("booked_month")
-    booked = set(charged.union(moved).values_list("booked_month", flat=True))
+    booked = set(AccountMonth.objects.filter(month__year=year).values_list("month", flat=True))
     left = sorted((booked | {date(year, 12, 1)}) - closed)
     waiting = Contest.objects.waiting().filter(month__year=year).count()
     return [f"{month:%Y-%m}" for month in left], waiting

@@ -21,6 +21,8 @@ from federation.people.guards import signed_in
 from federation.people.models import User
 
 PAGE = 50
+MOST_SHOWN = 10_000
+"""Transfers, the newest first: beyond that a month is chosen, or the file read, rather than page after page counted."""
 
 
 @require_safe
@@ -46,15 +48,17 @@ def accounts(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_required
 def transfers(request: HttpRequest) -> HttpResponse:
-    """Every transfer that touches an account that the reader sees, the newest first."""
+    """The transfers that touch an account that the reader sees, the newest first."""
     user = accountant(request)
     form = MonthForm(request.GET.dict(), months=months(user))
     related = ("debit__institution", "credit__institution", "reversal", "reverses")
     shown = transfers_seen(user, form.chosen).select_related(*related)
-    shown = shown.order_by("-created_at", "-pk")
+    shown = shown.order_by("-created_at", "-pk")[:MOST_SHOWN]
+    page = Paginator(shown, PAGE).get_page(request.GET.get("page"))
     context = {
         "form": form,
-        "page": Paginator(shown, PAGE).get_page(request.GET.get("page")),
+        "page": page,
+        "most_shown": MOST_SHOWN if page.paginator.count == MOST_SHOWN else None,
         "may_keep": can_keep_accounts(user),
     }
     return render(request, "billing/transfers.html", context)

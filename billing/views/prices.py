@@ -48,12 +48,14 @@ def price(request: HttpRequest, name: str) -> HttpResponse:
         if form.is_valid() and form.save(user):
             messages.success(request, _("The price is announced. Nothing that is past changes."))
             return redirect("price", name=model.slug)
+    present = price_of(model)
     context = {
         "model": model,
         "form": form,
         "history": history,
         "singles": singles_sold(history),
-        "present": price_of(model),
+        "in_force": {present.pk} if present else set(),
+        "take_back": "take_price_back",
         "may_set": can_keep_accounts(user),
     }
     return render(request, "billing/price.html", context)
@@ -75,6 +77,7 @@ def fees(request: HttpRequest) -> HttpResponse:
         "history": FeeVersion.objects.for_user(user).select_related("institution", "set_by")[
             :SHOWN
         ],
+        "take_back": "take_fee_back",
         "may_set": can_keep_accounts(user),
     }
     return render(request, "billing/fees.html", context)

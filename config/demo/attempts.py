@@ -30,6 +30,7 @@ class Offered(NamedTuple):
     slug: str
     context_length: int
     reasons: bool
+    hears: bool
     takes_turns: bool
     runners: tuple[Runner, ...]
 

@@ -1,4 +1,4 @@
-"""The six models of the demonstration, as their publishers' public cards describe them.
+"""The seven models of the demonstration, as their publishers' public cards describe them.
 
 Context lengths are those at which the demonstration's servers run them, within what the cards allow.
 """
@@ -215,6 +215,29 @@ MODELS = (
             description_en=(
                 "Mixture of experts with 30.5 billion parameters, 3.3 billion of them active per "
                 "token. It switches between a thinking and a direct mode, and calls tools. For agents."
+            ),
+        ),
+    ),
+    DemoModel(
+        slug="whisper-large-v3",
+        revision="openai/whisper-large-v3",
+        quantisation="FP16",
+        context_length=448,
+        facts=ModelFacts(
+            display_name="Whisper large v3",
+            parameters=Decimal("1.55"),
+            publisher="OpenAI",
+            licence="Apache-2.0",
+            category=Category.SPEECH,
+            capabilities=(Capability.TRANSCRIPTION,),
+            languages=("fr", "en", "de", "es", "it", "pt", "nl", "ar", "zh", "ja"),
+            description_fr=(
+                "Modèle de reconnaissance de la parole de 1,55 milliard de paramètres, pour une centaine de "
+                "langues. Pour transcrire cours, entretiens et réunions."
+            ),
+            description_en=(
+                "Speech recognition model of 1.55 billion parameters, for about a hundred languages. To "
+                "transcribe lectures, interviews and meetings."
             ),
         ),
     ),

@@ -1,4 +1,4 @@
-"""The seven inference servers of the demonstration, and how fast the simulator plays them.
+"""The eight inference servers of the demonstration, and how fast the simulator plays them.
 
 Speeds are of the order that one sees on one or two recent GPUs; they are no measurement of anybody's machine.
 """
@@ -10,7 +10,10 @@ from routing.simulator.config import EngineName
 
 
 class Speed(NamedTuple):
-    """How a simulated server plays a model on hardware of its own."""
+    """How a simulated server plays a model on hardware of its own.
+
+    `seconds_per_token`: of a recording, per token of what is said in it.
+    """
 
     prefill_tokens_per_s: float
     seconds_per_token: float
@@ -111,5 +114,15 @@ SERVERS = (
         },
         speed=Speed(3_000, 0.012, 4),
         gpu="V100 32 Go",
+    ),
+    DemoServer(
+        slug="strasbourg-vllm-2",
+        name="Strasbourg, parole",
+        institution="strasbourg",
+        engine=Engine.VLLM,
+        simulated="vllm",
+        serves={"whisper-large-v3": "openai/whisper-large-v3"},
+        speed=Speed(5_000, 0.008, 16),
+        gpu="L40S",
     ),
 )

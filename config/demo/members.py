@@ -52,6 +52,8 @@ class DemoApplication(NamedTuple):
     works_at_night: bool = False
     reference: str | None = None
     owner: str | None = None
+    recording_seconds: int = 0
+    """Of one that sends recordings instead of prompts: half of them are shorter."""
 
 
 def _contact(name: str, function: str, mailbox: str) -> ContactFacts:
@@ -178,7 +180,7 @@ APPLICATIONS = (
         "rennes",
         "RAGaRenn",
         PriorityClass.P4,
-        share=0.31,
+        share=0.28,
         models={
             "mistral-small-3.2-24b": 0.46,
             "gpt-oss-120b": 0.27,
@@ -262,5 +264,16 @@ APPLICATIONS = (
         streams=0.4,
         prompt_tokens=2_600,
         completion_tokens=500,
+    ),
+    DemoApplication(
+        "reims",
+        "Transcription de cours",
+        PriorityClass.P2,
+        share=0.03,
+        models={"whisper-large-v3": 1.0},
+        streams=0.0,
+        prompt_tokens=0,
+        completion_tokens=0,
+        recording_seconds=600,
     ),
 )

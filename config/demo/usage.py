@@ -11,6 +11,8 @@ from random import Random
 from typing import NamedTuple
 from uuid import UUID
 
+from msgspec import structs
+
 from config.demo.attempts import Offered, Runner, attempt, why
 from config.demo.members import DemoApplication
 from config.demo.rhythm import busyness, weight
@@ -26,6 +28,10 @@ PERIOD = timedelta(days=60)
 REQUESTS = 128_000
 """In 60 days, as the federation counted at the end of 2025."""
 MOST_SECONDS = 600.0
+LONGEST_MS = 2 * 3_600_000
+"""Of a recording: a lecture of two hours."""
+TOKENS_PER_SECOND = 3
+"""Of what is said in a recording."""
 HOUR = timedelta(hours=1)
 
 
@@ -102,13 +108,13 @@ class _Draw:
             institution_id=self._asker.institution_id,
             model_id=model.id,
             model_asked=model.slug,
-            endpoint=Endpoint.CHAT.value,
+            endpoint=(Endpoint.TRANSCRIPTIONS if model.hears else Endpoint.CHAT).value,
             stream=draw.random() < plan.streams,
             priority=plan.priority.value,
             received_at=received.timestamp(),
-            prompt_estimate=min(
-                _around(plan.prompt_tokens, 0.7, draw), model.context_length * 3 // 4
-            ),
+            prompt_estimate=0
+            if model.hears
+            else min(_around(plan.prompt_tokens, 0.7, draw), model.context_length * 3 // 4),
         )
         return self._ending(opened, model)
 
@@ -120,8 +126,10 @@ class _Draw:
         runners = self._order(model)
         if fate < 0.011:
             return _failed(opened, model, runners, self._random)
-        if fate < 0.015:
+        if fate < 0.015 and not model.hears:
             return _mistaken(opened, model, runners, self._random)
+        if model.hears:
+            return self._heard(opened, model, runners)
         return self._answered(opened, model, runners, left=fate > 0.992)
 
     def _order(self, model: Offered) -> list[Runner]:
@@ -162,25 +170,52 @@ class _Draw:
             reasoning=0 if counted else min(reasoning, completion),
             source=UsageSource.COUNTED if counted or left else UsageSource.SERVER,
         )
-        service_ms = round((finished - begun) * 1000)
-        among = (reason.in_flight + 1) * 1000
-        return Closed(
-            opened=opened,
-            status=RequestStatus.ABANDONED if left else RequestStatus.OK,
-            http_status=200,
-            server_id=runner.server_id,
-            deployment_id=runner.deployment_id,
-            model_served=runner.served_name,
-            prompt_tokens=usage.prompt,
-            cached_tokens=usage.cached,
-            completion_tokens=usage.completion,
-            reasoning_tokens=usage.reasoning,
-            usage_source=usage.source,
-            first_token_at=first if opened.stream else None,
-            finished_at=finished,
-            attempts=(*attempts, attempt(runner, begun, finished, OK, reason)),
-            energy=reckon(runner.machine, opened.endpoint, usage, service_ms, among).energy,
-        )
+        tried = (*attempts, attempt(runner, begun, finished, OK, reason))
+        answer = _answer(opened, runner, tried, usage)
+        if opened.stream:
+            answer = structs.replace(answer, first_token_at=first)
+        return structs.replace(answer, status=RequestStatus.ABANDONED) if left else answer
+
+    def _heard(self, opened: Opened, model: Offered, runners: Sequence[Runner]) -> Closed:
+        """A recording that was written down."""
+        draw, runner, begun = self._random, runners[0], opened.received_at + 0.004
+        audio_ms = min(_around(self._asker.plan.recording_seconds, 0.7, draw) * 1000, LONGEST_MS)
+        seconds = audio_ms / 1000 * TOKENS_PER_SECOND * runner.speed.seconds_per_token
+        finished = begun + seconds * (1 + self._busy * draw.uniform(0.2, 1.4))
+        usage = Usage(audio_ms=audio_ms, source=UsageSource.SERVER)
+        tried = attempt(runner, begun, finished, OK, why(model, runners, draw, busy=self._busy))
+        return _answer(opened, runner, (tried,), usage)
+
+
+def _answer(opened: Opened, runner: Runner, attempts: tuple[Attempt, ...], usage: Usage) -> Closed:
+    """What the last attempt brought."""
+    begun, finished, among = (
+        attempts[-1].started_at,
+        attempts[-1].ended_at,
+        attempts[-1].explanation,
+    )
+    assert finished is not None
+    assert among is not None
+    service_ms = round((finished - begun) * 1000)
+    at_a_time = (among.in_flight + 1) * 1000
+    return Closed(
+        opened=opened,
+        status=RequestStatus.OK,
+        http_status=200,
+        server_id=runner.server_id,
+        deployment_id=runner.deployment_id,
+        model_served=runner.served_name,
+        prompt_tokens=usage.prompt,
+        cached_tokens=usage.cached,
+        completion_tokens=usage.completion,
+        reasoning_tokens=usage.reasoning,
+        audio_ms=usage.audio_ms,
+        usage_source=usage.source,
+        first_token_at=None,
+        finished_at=finished,
+        attempts=attempts,
+        energy=reckon(runner.machine, opened.endpoint, usage, service_ms, at_a_time).energy,
+    )
 
 
 def _refused(opened: Opened) -> Closed:

@@ -1,8 +1,10 @@
 """The hint towards a lighter model: of the same kind, open to all, and well below by the token."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
+
+from django.core.cache import caches
 
 from billing.periods import last_days
 from billing.usage.footprint import Footprint, ModelFootprint, recent_by_model
@@ -12,6 +14,8 @@ from federation.catalogue.models import AIModel
 LEAST_TIMES = 1.5
 """Less is within what the figures may be off by."""
 RECENT_DAYS = 30
+REMEMBERED_FOR_SECONDS = 600
+"""What all answers took is not summed anew for each page that compares models."""
 ALIKE = frozenset({Category.GENERALIST, Category.MULTIMODAL, Category.REASONING, Category.AGENTIC})
 """Categories that write text: a question to one may often be put to another."""
 
@@ -30,7 +34,15 @@ def lighter_choice(taken: Sequence[ModelFootprint]) -> Lighter | None:
     if heaviest is None:
         return None
     model = AIModel.objects.open_to_all().filter(pk=heaviest.model_id).first()
-    return lighter_than(model, recent_by_model(last_days(RECENT_DAYS))) if model else None
+    return lighter_than(model, taken_recently()) if model else None
+
+
+def taken_recently() -> dict[UUID, Footprint]:
+    """Return by model what the whole federation's answers took recently."""
+    found = caches["memory"].get_or_set(
+        "impact.recent", lambda: recent_by_model(last_days(RECENT_DAYS)), REMEMBERED_FOR_SECONDS
+    )
+    return cast(dict[UUID, Footprint], found)
 
 
 def lighter_than(model: AIModel, recent: Mapping[UUID, Footprint]) -> Lighter | None:

@@ -61,7 +61,7 @@ LABELS: Mapping[str, Text] = {
 }
 """Of fields that the object's own table does not name."""
 LISTS = frozenset(
-    {"models", "endpoints", "labels", "networks", "capabilities", "languages", "fields"}
+    {"models", "endpoints", "labels", "networks", "tells", "capabilities", "languages", "fields"}
     | {"changed", "hours", "blocked_institutions", "blocked_models", "kinds", "ports"}
 )
 """Fields that hold several values: of these, two values are not a before and an after."""

@@ -10,12 +10,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from billing.ledger.prices import price_of
-from billing.periods import last_days
-from billing.usage.footprint import recent_by_model
 from dashboards.catalogue import CatalogueForm
 from dashboards.comparison import comparison
 from dashboards.critical import critical_models
-from dashboards.impact.lighter import RECENT_DAYS, lighter_than
+from dashboards.impact.lighter import lighter_than, taken_recently
 from dashboards.observed import ServerRow, health_texts, is_stopped, observed
 from dashboards.queries import ModelCard, Serving, model_card, model_cards, other_names
 from federation.access.policies import can_see_trials
@@ -60,7 +58,7 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
     load = current_load()
     policy = RoutingPolicy.objects.for_user(user).current_of(found)
     card = model_card(user, found)
-    recent = recent_by_model(last_days(RECENT_DAYS))
+    recent = taken_recently()
     context = {
         "card": card,
         "price": price_of(found),

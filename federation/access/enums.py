@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from routing.core.enums import Endpoint, Measure, PriorityClass, RoutingMode
+from routing.core.enums import Endpoint, Measure, PriorityClass, RoutingMode, Told
 from routing.core.labels import OWN
 
 PRIORITY_LABELS = {
@@ -33,6 +33,11 @@ ENDPOINT_LABELS = {
     Endpoint.TRANSLATIONS.value: _("speech to English text (audio/translations)"),
     Endpoint.SPEECH.value: _("text to speech (audio/speech)"),
     Endpoint.IMAGES.value: _("images to make (images/generations)"),
+}
+
+TOLD_LABELS = {
+    Told.IMPACT.value: _("energy, CO2e, water and metals, with their ranges (usage.impact)"),
+    Told.CARBON.value: _("kWh and CO2e, in the shape of the Albert API (usage.carbon)"),
 }
 
 OWN_LABEL = _("the institution’s own sites")

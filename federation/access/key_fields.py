@@ -15,6 +15,7 @@ from federation.access.enums import (
     OWN_LABEL,
     PRIORITY_LABELS,
     ROUTING_MODE_LABELS,
+    TOLD_LABELS,
 )
 from federation.access.fields import between, end_of
 from federation.access.operations import KeyFacts
@@ -109,6 +110,17 @@ class KeyFields(forms.Form):
         ),
     )
 
+    tells = forms.MultipleChoiceField(
+        choices=list(TOLD_LABELS.items()),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label=gettext_lazy("Told in every answer"),
+        help_text=gettext_lazy(
+            "What each answer took of the planet, beside its tokens: for software that cannot ask with the header "
+            "x-ilaas-impact. None ticked: who asks is told."
+        ),
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         labels = cast(forms.MultipleChoiceField, self.fields["labels"])
@@ -134,6 +146,7 @@ class KeyFields(forms.Form):
             "endpoints": given["endpoints"],
             "networks": given["networks"],
             "labels": given["labels"],
+            "tells": given["tells"],
             "expires_at": end_of(given["expires_on"]) if given["expires_on"] else None,
         }
 

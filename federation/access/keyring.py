@@ -56,6 +56,7 @@ def replace_key(
         endpoints=old.endpoints,
         networks=old.networks,
         labels=old.labels,
+        tells=old.tells,
         threshold=old.threshold,
         answers_200_when_full=old.answers_200_when_full,
         expires_at=expires_at,

@@ -15,6 +15,7 @@ from federation.access.enums import (
     MEASURE_LABELS,
     PRIORITY_LABELS,
     ROUTING_MODE_LABELS,
+    TOLD_LABELS,
     in_words,
 )
 from federation.base import Row
@@ -117,7 +118,8 @@ class ApiKey(Row):
     """A key of an application. `models` empty: every model in production; `origins`: web pages allowed (CORS).
 
     No `endpoints`, `networks` or `labels`: any path, any address, any site. `labels` are its data class, which
-    every site must carry that serves it (`routing.core.labels`).
+    every site must carry that serves it (`routing.core.labels`). `tells`: what its answers say of their impact to
+    clients that cannot ask for it with a header.
     """
 
     application = models.ForeignKey(
@@ -159,6 +161,12 @@ class ApiKey(Row):
     labels = ArrayField(
         models.CharField(max_length=MAX_LENGTH),
         verbose_name=_("data class"),
+        default=list,
+        blank=True,
+    )
+    tells = ArrayField(
+        models.CharField(max_length=8, choices=TOLD_LABELS),
+        verbose_name=_("told in every answer"),
         default=list,
         blank=True,
     )

@@ -37,6 +37,7 @@ class KeyFacts(TypedDict, total=False):
     endpoints: Sequence[str]
     networks: Sequence[str]
     labels: Sequence[str]
+    tells: Sequence[str]
     threshold: int | None
     answers_200_when_full: bool
     expires_at: datetime | None

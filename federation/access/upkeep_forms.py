@@ -103,6 +103,7 @@ class KeyChangeForm(KeyFields):
             "endpoints": key.endpoints,
             "networks": "\n".join(key.networks),
             "labels": key.labels,
+            "tells": key.tells,
             "expires_on": timezone.localdate(key.expires_at) if key.expires_at else None,
         }
         super().__init__(*args, initial=present, **kwargs)

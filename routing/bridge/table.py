@@ -112,6 +112,7 @@ def build_principals(version: int) -> PrincipalsSection:
             labels=data_class(key.labels),
             trials=tuple(map(str, trials.get(key.pk, ()))),
             holder_id=_holder(key.application),
+            tells=tuple(key.tells),
         )
         for key in rows
     }

@@ -176,6 +176,14 @@ class UsageSource(StrEnum):
     NONE = "none"
 
 
+class Told(StrEnum):
+    """What an answer's `usage` may tell of it besides its tokens."""
+
+    IMPACT = "impact"
+    CARBON = "carbon"
+    """In OpenGateLLM's shape."""
+
+
 class RequestStatus(StrEnum):
     """How a request ended, as accounted."""
 

@@ -51,6 +51,9 @@ class Principal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     holder_id: str = ""
     """For budgets: who owns its application, by an id that says nothing else; empty where nobody does."""
 
+    tells: tuple[str, ...] = ()
+    """What its answers' `usage` tells (`routing.core.enums.Told`) whether or not a request asks for it."""
+
     def may_use(self, model: "Model") -> bool:
         """Say whether the key may use a model: those that it names, else every model open to all; and its trials."""
         if self.models is None and model.stage in OPEN_STAGES:

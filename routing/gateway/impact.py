@@ -24,15 +24,16 @@ from billing.impact.enums import Method, Scope
 from billing.impact.factors import NAMED, embodied, impact
 from billing.impact.hardware import ACCELERATORS
 from routing.core.accounting import Energy
+from routing.core.enums import Told
 from routing.core.sse import read_object
-from routing.core.table import Machine
+from routing.core.table import Machine, Principal
 from routing.core.usage import WRITING, Usage
 from routing.gateway.entry import Entry
 
 IMPACT = b"x-ilaas-impact"
 """In a request what is wanted, `1` or `impact`, `carbon`, or both; in an answer the figures as JSON."""
 _YES = {"1", "true", "yes"}
-_KNOWN = _YES | {"impact", "carbon"}
+_KNOWN = _YES | set(Told)
 _MILLI = 1_000
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
@@ -48,8 +49,8 @@ class Reckoned(NamedTuple):
 class Impact:
     """What the answer to one request takes, reckoned once for each count of its tokens, and what its client hears."""
 
-    def __init__(self, header: bytes, entry: Entry) -> None:
-        self.wishes = wanted(header.decode(errors="replace"))
+    def __init__(self, header: bytes, principal: Principal, entry: Entry) -> None:
+        self.wishes = wanted(header.decode(errors="replace"), principal)
         self._entry = entry
         self._machine = Machine()
         self._endpoint = ""
@@ -125,10 +126,11 @@ def reckon(
     return Reckoned(energy, told)
 
 
-def wanted(header: str) -> frozenset[str]:
-    """Return which of `impact` and `carbon` a request asks for."""
+def wanted(header: str, principal: Principal) -> frozenset[str]:
+    """Return which of `Told` a request asks for, or its key: some clients cannot send a header."""
     words = {word.strip().lower() for word in header.split(",")}
-    return frozenset("impact" if word in _YES else word for word in words & _KNOWN)
+    asked = frozenset(Told.IMPACT if word in _YES else word for word in words & _KNOWN)
+    return asked.union(principal.tells)
 
 
 def told_of(machine: Machine, reckoned: Reckoned, wishes: Container[str]) -> dict[str, object]:
@@ -137,14 +139,14 @@ def told_of(machine: Machine, reckoned: Reckoned, wishes: Container[str]) -> dic
     factors = NAMED.get(energy.factors)
     accelerator = ACCELERATORS.get(machine.gpu or "")
     if factors is None or accelerator is None:
-        return {"impact": {"method": Method.NONE.value}} if "impact" in wishes else {}
+        return {Told.IMPACT: {"method": Method.NONE.value}} if Told.IMPACT in wishes else {}
     machines = embodied(accelerator, energy.gpu_ms / _MILLI)
     costs = impact(told.energy, told.pue_milli, factors, machines=machines)
     found: dict[str, object] = {}
-    if "impact" in wishes:
-        found["impact"] = usage_impact(told, costs, factors)
-    if "carbon" in wishes:
-        found["carbon"] = usage_carbon(costs)
+    if Told.IMPACT in wishes:
+        found[Told.IMPACT] = usage_impact(told, costs, factors)
+    if Told.CARBON in wishes:
+        found[Told.CARBON] = usage_carbon(costs)
     return found
 
 

@@ -85,7 +85,7 @@ class Journey:
         self._passage: Passage | None = None
         self._recalled: Failure | None = None
         self._has_fallen_back = False
-        self._impact = Impact(exchange.header(IMPACT), self._entry)
+        self._impact = Impact(exchange.header(IMPACT), order.principal, self._entry)
 
     @property
     def hears(self) -> tuple[str, int] | None:

@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from federation.access.clients import VARIABLE, client_files
-from federation.access.enums import ENDPOINT_LABELS, in_words
+from federation.access.enums import ENDPOINT_LABELS, TOLD_LABELS, in_words
 from federation.access.forms import KeyForm
 from federation.access.limit_forms import LimitsForm
 from federation.access.models import ApiKey, scope_of
@@ -81,6 +81,7 @@ def key_page(request: HttpRequest, key_id: UUID) -> HttpResponse:
         "successor": key.successors.usable().first(),
         "endpoints": [ENDPOINT_LABELS.get(each, each) for each in key.endpoints],
         "data_class": in_words(key.labels),
+        "tells": [TOLD_LABELS.get(each, each) for each in key.tells],
         "tried": AIModel.objects.filter(trials__in=key.trials.in_force()),
         **_to_use(models, _("YOUR_KEY"), ""),
     }

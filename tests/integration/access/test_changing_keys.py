@@ -41,6 +41,7 @@ def test_a_key_is_bound_anew_and_its_text_stays(cast: Cast, key: ApiKey) -> None
         models=[str(model.pk)],
         networks="192.0.2.0/24",
         endpoints=["embeddings"],
+        tells=["impact"],
         origins="https://chat.example.fr",
         expires_on=last.isoformat(),
     )
@@ -51,6 +52,8 @@ def test_a_key_is_bound_anew_and_its_text_stays(cast: Cast, key: ApiKey) -> None
     key.refresh_from_db()
     assert (key.priority, key.routing_mode) == (PriorityClass.P2, RoutingMode.PRIVATE_FIRST)
     assert (key.networks, key.endpoints) == (["192.0.2.0/24"], ["embeddings"])
+    assert key.tells == ["impact"]
+    assert "usage.impact" in signed_in_as(cast.rennes_user).get(f"/keys/{key.pk}/").content.decode()
     assert (list(key.models.all()), key.expires_at) == ([model], end_of(last))
     assert (key.origins, key.digest) == (["https://chat.example.fr"], digest)
 

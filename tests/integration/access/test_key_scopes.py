@@ -42,6 +42,7 @@ def test_the_form_binds_a_key_to_what_was_ticked(cast: Cast) -> None:
         {"networks": "1" * 1001},
         {"endpoints": ["load_lora_adapter"]},
         {"labels": ["hds"]},
+        {"tells": ["everything"]},
     ],
     ids=lambda changes: str(changes)[:40],
 )

@@ -40,6 +40,7 @@ def test_a_new_key_may_do_what_the_old_one_could_with_the_same_limits(cast: Cast
         endpoints=["embeddings"],
         networks=["192.0.2.0/24"],
         labels=["HDS"],
+        tells=["carbon"],
         threshold=3,
         answers_200_when_full=True,
     )
@@ -51,7 +52,7 @@ def test_a_new_key_may_do_what_the_old_one_could_with_the_same_limits(cast: Cast
     old.refresh_from_db()
     for same in (
         *("name", "priority", "routing_mode", "origins", "endpoints", "networks", "labels"),
-        *("threshold", "answers_200_when_full", "application_id"),
+        *("tells", "threshold", "answers_200_when_full", "application_id"),
     ):
         assert getattr(new, same) == getattr(old, same), same
     assert list(new.models.all()) == [model]

@@ -8,6 +8,8 @@ import pytest
 from django.apps import apps
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils.module_loading import import_string
 from django_q.models import Schedule
 
@@ -20,7 +22,9 @@ from billing.periods import paris_today
 from billing.records import intake
 from billing.tasks import end_raises
 from federation.access.models import Application
+from federation.access.operations import give_to_team
 from federation.journal.models import AuditEvent
+from federation.members.operations.teams import add_to_team, create_team
 from federation.people.enums import Role
 from federation.people.models import Mail, User
 from federation.people.operations import grant_role
@@ -163,6 +167,30 @@ def test_who_is_bound_asks_and_who_holds_the_budget_approves(cast: Cast, budget:
     assert Budget.objects.get(pk=budget.pk).level == BudgetLevel.INSTITUTION
     told = AuditEvent.objects.order_by("-seq").values_list("verb", flat=True)
     assert list(told[:2]) == ["billing.approve_request", "billing.change_budget"]
+
+
+def test_who_may_answer_is_asked_without_a_query_for_each_request(cast: Cast) -> None:
+    team = create_team(by=OPERATOR, institution=cast.rennes, name="pair")
+    add_to_team(by=OPERATOR, team=team, email=cast.rennes_user.email)
+
+    def ask_three_times(window: BudgetWindow) -> None:
+        owned = make_application(cast.rennes, owner=cast.rennes_user)
+        of_team = give_to_team(by=OPERATOR, application=make_application(cast.rennes), team=team)
+        owners = (a_key(of_team), owned, Holder.of(cast.rennes_user, cast.rennes))
+        for owner in owners:
+            ask(a_budget(owner, by=cast.rennes_dsi, window=window), cast.rennes_user)
+
+    ask_three_times(BudgetWindow.DAY)
+    assert cast.rennes_dsi.grants  # read once per person
+    with CaptureQueriesContext(connection) as few:
+        assert len(requests_to_decide(cast.rennes_dsi)) == 3
+    for window in (BudgetWindow.WEEK, BudgetWindow.MONTH, BudgetWindow.YEAR):
+        ask_three_times(window)
+
+    with CaptureQueriesContext(connection) as many:
+        assert len(requests_to_decide(cast.rennes_dsi)) == 12
+
+    assert len(many) == len(few)
 
 
 def test_nobody_answers_their_own_request_while_somebody_stands_above(

@@ -204,6 +204,27 @@ def test_what_a_grant_paid_goes_back_to_it_once_nothing_else_was_paid(market: Ma
     assert findings() == []
 
 
+@pytest.mark.parametrize("kind", ["rounding", "grant_used", "grant_back"])
+def test_what_follows_from_a_document_is_not_reversed_by_itself(market: Market, kind: str) -> None:
+    """I4, I9: the ledger says what statements and credit notes do, and what is owed is what others earn."""
+    grant(by=OPERATOR, institution=market.orleans, amount_nano=50 * NANO_PER_CENT, reason="code")
+    intake.store([market.asked(market.orleans, market.served[0], prompt_tokens=7)])
+    close()
+    record = UsageRecord.objects.filter(prompt_tokens=1_000_000)[0]
+    reverse_request(by=OPERATOR, request=record, reason="nonsense")
+    before = balances(), Note.objects.count()
+    made = Transfer.objects.filter(reason=kind)
+    assert made
+
+    for transfer in made:
+        with pytest.raises(ValidationError, match="take back what") as refusal:
+            reverse(by=OPERATOR, transfer=transfer, reason="a slip")
+        assert refusal.value.code == f"is_{kind}"
+
+    assert (balances(), Note.objects.count()) == before
+    assert findings() == []
+
+
 def test_a_line_is_contested_once_until_it_is_answered(market: Market, dsi: User) -> None:
     draft()
     made = contest(dsi, market.orleans)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from importlib import import_module
 from threading import Thread
 from typing import Any
 from uuid import UUID
@@ -18,9 +19,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.enums import AccountKind, PeriodState, PriceKind
+from billing.ledger.accounts import months
 from billing.ledger.balances import balances, findings
 from billing.models import (
     AccountingPeriod,
+    AccountMonth,
     PriceVersion,
     Transfer,
     UsageCharge,
@@ -38,6 +41,7 @@ from federation.people.enums import Role
 from routing.core.accounting import Closed
 from routing.core.enums import RequestStatus
 from tests.integration.billing.market import HISTORY, Market, price_from
+from tests.integration.federation.crowd import at_once
 from tests.support.factories import OPERATOR, make_cast, make_institution, make_user, serve_model
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +50,7 @@ CLOSED = {
     "closed_at": timezone.now(),
     "statements_hash": "0",
 }
+SUMMED = ("account", "month", "received_nano", "given_nano", "own_nano")
 THIS_MONTH = paris_today().replace(day=1)
 
 
@@ -398,6 +403,84 @@ def test_writers_at_the_same_time_charge_exactly() -> None:
     assert troubles == []
     assert findings() == []
     assert outcome() == expected(market, requests)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_requests_grants_and_reversals_at_the_same_time_are_all_summed() -> None:
+    market = Market()
+    early = [market.asked(market.orleans, served) for served in market.served * 3]
+    store(early)
+    records = list(UsageRecord.objects.all())
+    late = [market.request(n) for n in range(60)]
+
+    def arrive() -> None:
+        for request in late:
+            store([request])
+
+    def take_back() -> None:
+        for record in records:
+            reverse_request(by=OPERATOR, request=record, reason="nonsense")
+
+    def give() -> None:
+        for institution in (market.rennes, market.reims, market.orleans) * 3:
+            reverse(
+                by=OPERATOR,
+                transfer=grant(by=OPERATOR, institution=institution, amount_nano=7, reason="code"),
+                reason="a slip",
+            )
+
+    at_once([arrive, take_back, give, arrive])
+
+    assert findings() == []
+    assert AccountMonth.objects.balances() == {
+        code: nano for code, nano in balances().items() if code in summed_accounts()
+    }
+
+
+def summed_accounts() -> set[str]:
+    return set(AccountMonth.objects.values_list("account_id", flat=True))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE billing_accountmonth SET received_nano = received_nano + 1",
+        "UPDATE billing_accountmonth SET own_nano = own_nano + 1",
+        "DELETE FROM billing_accountmonth WHERE given_nano > 0",
+        "UPDATE billing_accountmonth SET month = '2026-05-01'",
+    ],
+)
+def test_a_sum_that_is_not_its_transfers_is_found(market: Market, change: str) -> None:
+    store([market.asked(market.orleans, served) for served in market.served])
+    assert findings() == []
+
+    with connection.cursor() as cursor:
+        cursor.execute(change)
+
+    assert any("months are not the sum" in finding for finding in findings())
+
+
+def test_sums_of_before_are_filled_in_from_transfers_and_charges(market: Market) -> None:
+    store([market.request(n) for n in range(40)])
+    store([market.asked(Institution(pk=UUID(int=404)), market.served[0])])
+    grant(by=OPERATOR, institution=market.reims, amount_nano=11, reason="code")
+    before = list(AccountMonth.objects.order_by("account", "month").values(*SUMMED))
+    AccountMonth.objects.all().delete()
+
+    with connection.cursor() as cursor:
+        cursor.execute(import_module("billing.migrations.0021_accounts_by_month").FILLED)
+
+    assert list(AccountMonth.objects.order_by("account", "month").values(*SUMMED)) == before
+
+
+def test_a_month_in_which_nothing_cost_anything_is_one_of_the_accounts(market: Market) -> None:
+    unpriced = serve_model(market.rennes, "unpriced")
+    store([market.asked(market.orleans, unpriced)])
+
+    for who in (market.orleans, market.rennes):
+        reader = make_user(f"dsi_{who.slug}", Role.MEMBER_DSI, institution=who)
+        assert months(reader) == [date(2026, 3, 1)]
+    assert months(make_user("dsi_reims", Role.MEMBER_DSI, institution=market.reims)) == []
 
 
 def test_the_actor_of_a_command_keeps_accounts() -> None:

@@ -6,8 +6,10 @@ from io import StringIO
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.db import connection
 from django.http import StreamingHttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from billing.enums import BudgetWindow, TransferReason
@@ -191,6 +193,37 @@ def test_each_reads_the_accounts_of_its_own_institution(cast: Cast, use: Use) ->
     admin = text_of(signed_in_as(cast.admin), "/accounts/")
     assert cast.orleans.name.split("'")[-1] in admin
     assert "\u22121,00" in admin
+
+
+@pytest.mark.parametrize("address", ["/accounts/", "/accounts/months/", "/accounts/csv/"])
+def test_pages_of_accounts_read_sums_and_no_transfer(cast: Cast, use: Use, address: str) -> None:
+    """What they cost must not grow with the years."""
+    charged(cast, use)
+
+    for reader in (cast.admin, cast.rennes_dsi):
+        browser = signed_in_as(reader)
+        with CaptureQueriesContext(connection) as captured:
+            assert browser.get(address).status_code == 200
+        asked = "".join(query["sql"] for query in captured)
+        assert "billing_accountmonth" in asked
+        assert "billing_transfer" not in asked
+        assert "billing_usagecharge" not in asked
+
+
+def test_the_newest_transfers_are_shown_and_the_page_says_that_there_are_more(
+    cast: Cast, use: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charged(cast, use)
+    browser = signed_in_as(cast.admin)
+    assert "choisissez un mois" not in text_of(browser, "/accounts/transfers/")
+
+    monkeypatch.setattr("billing.views.accounts.MOST_SHOWN", 1)
+    grant(by=OPERATOR, institution=cast.reims, amount_nano=10**9, reason="du code")
+
+    shown = text_of(browser, "/accounts/transfers/")
+    assert "du code" in shown
+    assert "choisissez un mois" in shown
+    assert shown.count("<tr>") == 2
 
 
 def test_a_cost_stands_in_usage(cast: Cast, use: Use) -> None:

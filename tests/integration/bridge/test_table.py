@@ -131,6 +131,7 @@ def test_a_key_is_known_by_its_digest_and_all_that_the_router_needs(rennes: Inst
         endpoints=["embeddings"],
         networks=["192.0.2.0/24"],
         labels=["SecNumCloud", "HDS", "hds "],
+        tells=["carbon"],
         answers_200_when_full=True,
         expires_at=expires_at,
     )
@@ -148,6 +149,7 @@ def test_a_key_is_known_by_its_digest_and_all_that_the_router_needs(rennes: Inst
             endpoints=("embeddings",),
             networks=("192.0.2.0/24",),
             labels=("hds", "secnumcloud"),
+            tells=("carbon",),
             answers_200_when_full=True,
         )
     }

@@ -113,12 +113,37 @@ def test_budgets_that_bound_it_stand_with_what_is_left(cast: Cast, held: Held) -
     left = [(each["scope"], each["used"], each["remaining"]) for each in told["budgets"]]
     assert left == [
         *(("key", 2, 8), ("application", 2, 18)),
-        *(("person", 7, 23), ("institution", 7, 33)),
+        *(("person", None, None), ("institution", 7, 33)),
     ]
     assert told["budgets"][0] == {
         **{"scope": "key", "unit": "requests", "window": "life", "hard": False},
-        **{"limit": 10, "used": 2, "remaining": 8, "renewed_at": None},
+        **{"limit": 10, "used": 2, "remaining": 8, "used_up": False, "renewed_at": None},
     }
+
+
+@pytest.mark.parametrize(("most", "used_up"), [(7, True), (8, False)])
+def test_of_a_persons_budget_a_key_tells_only_whether_it_is_used_up(
+    cast: Cast, held: Held, most: int, used_up: bool
+) -> None:
+    set_budget(
+        by=OPERATOR,
+        owner=Holder.of(cast.orleans_user, cast.orleans),
+        unit=BudgetUnit.REQUESTS,
+        most=most,
+        window=BudgetWindow.LIFE,
+        hard=True,
+        knowingly=True,
+    )
+
+    _status, told = asked(held.text)
+
+    assert told["budgets"] == [
+        {
+            **{"scope": "person", "unit": "requests", "window": "life", "hard": True},
+            **{"limit": None, "used": None, "remaining": None},
+            **{"used_up": used_up, "renewed_at": None},
+        }
+    ]
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,7 @@ def test_three_models_take_as_many_queries_as_one(
     cast: Cast, at_rennes: Deployment, address: str
 ) -> None:
     browser = signed_in_as(cast.rennes_dsi)
+    browser.get(address)  # from here on, what everybody may know is remembered
     one = queries_of(browser, address)
     serve_model(cast.reims, MODEL)
     serve_model(cast.reims, "qwen-3-30b")

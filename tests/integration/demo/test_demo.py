@@ -4,7 +4,7 @@ import json
 import socket
 import stat
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 from io import StringIO
 from typing import Any
 
@@ -24,7 +24,23 @@ from pytest_django import Settings
 
 from billing.budgeting.requests import requests_to_decide
 from billing.budgeting.standing import stand
-from billing.models import Budget, BudgetRequest, UsageRecord
+from billing.enums import LineUnit, PeriodState, TransferReason
+from billing.ledger.balances import findings
+from billing.models import (
+    Acceptance,
+    AccountingPeriod,
+    AccountMonth,
+    Budget,
+    BudgetRequest,
+    Contest,
+    CostPool,
+    Note,
+    Statement,
+    StatementLine,
+    Transfer,
+    UsageRecord,
+)
+from billing.periods import paris_today
 from billing.records import partitions
 from config.demo import history
 from config.demo.building import build_register
@@ -32,6 +48,7 @@ from config.demo.files import Remembered, free_ports, remember
 from config.demo.life import TRIED
 from config.demo.management.commands import demo as command
 from federation.access.models import ApiKey
+from federation.catalogue.enums import Category
 from federation.catalogue.models import AIModel
 from federation.fleet.enums import Engine
 from federation.fleet.models import Deployment, EgressGrant, InferenceServer
@@ -48,8 +65,9 @@ from routing.simulator import simulated_in_thread
 from routing.simulator.config import load
 from tests.integration.demo.conftest import Demonstration
 from tests.support.factories import OPERATOR, make_institution, make_user
+from tests.support.sounds import wav
 
-SIX_MODELS = [
+CHATTING = [
     "gpt-oss-120b",
     "mistral-small-3.2-24b",
     "llama-3.1-8b",
@@ -57,6 +75,7 @@ SIX_MODELS = [
     "qwen-2.5-3b",
     "qwen-3-30b",
 ]
+ALL_MODELS = [*CHATTING, "whisper-large-v3"]
 
 
 def key_of(text: str) -> ApiKey:
@@ -78,11 +97,11 @@ def test_demo_json_says_where_to_look_who_may_log_in_and_with_which_keys(
     assert demo["api"] == "http://127.0.0.1:8000/v1"
     assert list(demo["accounts"]) == ["admin", "rennes_dsi", "orleans_user"]
     assert list(demo["keys"]) == ["p5", "p3", "p1", "rennes", "reims"]
-    assert demo["models"] == SIX_MODELS
-    assert len(demo["servers"]) == 7
+    assert demo["models"] == CHATTING
+    assert len(demo["servers"]) == 8
     for server in demo["servers"]:
         assert list(server) == ["name", "institution", "engine", "url", "model"]
-    assert {server["model"] for server in demo["servers"]} == set(SIX_MODELS)
+    assert {server["model"] for server in demo["servers"]} == set(ALL_MODELS)
 
 
 def test_both_files_are_their_owners_alone(demonstration: Demonstration) -> None:
@@ -139,7 +158,7 @@ def test_the_federation_is_that_of_the_slides(demonstration: Demonstration) -> N
     assert {server.engine for server in servers} >= {
         *(Engine.VLLM, Engine.OLLAMA, Engine.LITELLM, Engine.LMDEPLOY)
     }
-    assert set(AIModel.objects.served().values_list("slug", flat=True)) == {*SIX_MODELS, TRIED}
+    assert set(AIModel.objects.served().values_list("slug", flat=True)) == {*ALL_MODELS, TRIED}
 
 
 def test_two_models_run_at_two_institutions_each(demonstration: Demonstration) -> None:
@@ -204,10 +223,23 @@ def test_the_simulated_servers_answer_under_the_registers_names_and_tokens(
     tokens = {server.name: server.api_key for server in config.servers}
 
     with simulated_in_thread(msgspec.structs.replace(config, speed=0)):
-        for row in Deployment.objects.live().select_related("server"):
-            answer = ask(row.server.base_url, tokens[row.server.slug], row.served_name)
+        for row in Deployment.objects.live().select_related("server", "version__model"):
+            heard = row.version.model.category == Category.SPEECH
+            put = hear if heard else ask
+            answer = put(row.server.base_url, tokens[row.server.slug], row.served_name)
             assert answer.status_code == 200, (row.server.slug, answer.text)
-            assert answer.json()["choices"][0]["message"]["content"]
+            told = answer.json()
+            assert told["text"] if heard else told["choices"][0]["message"]["content"]
+
+
+def hear(url: str, token: str | None, model: str) -> httpx.Response:
+    return httpx.post(
+        f"{url}/v1/audio/transcriptions",
+        headers={"authorization": f"Bearer {token}"},
+        data={"model": model},
+        files={"file": ("a.wav", wav(2000))},
+        trust_env=False,
+    )
 
 
 def ask(url: str, token: str | None, model: str) -> httpx.Response:
@@ -259,6 +291,39 @@ def test_budgets_are_near_their_end_and_more_is_asked_for(demonstration: Demonst
     assert BudgetRequest.objects.open().count() == 2
     admin = User.objects.get(email="admin@ilaas.example")
     assert len(requests_to_decide(admin)) == 2
+
+
+def test_accounts_are_alive(demonstration: Demonstration) -> None:
+    demonstration.run()
+
+    assert findings() == []
+    months = list(AccountMonth.objects.values_list("month", flat=True).distinct())
+    past = {month for month in months if month < paris_today().replace(day=1)}
+    assert set(AccountingPeriod.objects.values_list("month", flat=True)) == past
+    assert not AccountingPeriod.objects.exclude(state=PeriodState.CLOSED).exists()
+    (pool,) = CostPool.objects.all()
+    assert pool.year == min(past).year < max(past).year
+    assert pool.posted_at
+    assert pool.notes.exists()
+    latest = Statement.objects.filter(period_id=max(past))
+    assert latest.count() == Institution.objects.approved().count()
+    corrected = Note.objects.filter(statement__in=latest)
+    assert {note.institution.slug for note in corrected} >= {"orleans"}
+    assert Contest.objects.waiting().get().institution.slug == "rennes"
+    assert Acceptance.objects.get().institution.slug == "strasbourg"
+    assert Transfer.objects.filter(reason=TransferReason.GRANT).exists()
+    assert StatementLine.objects.filter(unit=LineUnit.AUDIO).exists()
+
+
+def test_months_that_somebody_has_begun_are_left_to_them(demonstration: Demonstration) -> None:
+    demonstration.run()
+    later = AccountingPeriod.objects.count()
+    AccountingPeriod.objects.create(month=date(2031, 1, 1))
+
+    demonstration.run()
+
+    assert AccountingPeriod.objects.count() == later + 1
+    assert Contest.objects.count() == 2
 
 
 def test_the_addresses_follow_the_port(demonstration: Demonstration, settings: Settings) -> None:
@@ -336,7 +401,7 @@ def test_a_retired_server_comes_not_back_and_the_rest_goes_on(
 
     demo = demonstration.run()
 
-    assert InferenceServer.objects.count() == len(demo["servers"]) == 7
+    assert InferenceServer.objects.count() == len(demo["servers"]) == 8
     assert load(demonstration.var / "simulator.json")
 
 
@@ -369,7 +434,7 @@ def test_a_run_that_fails_half_way_leaves_no_half_federation(
 
     assert row_counts() == before
     assert not (demonstration.var / "demo.json").exists()
-    assert demonstration.run()["models"] == SIX_MODELS
+    assert demonstration.run()["models"] == CHATTING
 
 
 def test_later_runs_fill_the_days_in_between_once(demonstration: Demonstration) -> None:

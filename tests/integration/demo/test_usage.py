@@ -13,10 +13,10 @@ from config.demo.catalogue import MODELS
 from config.demo.fleet import SERVERS
 from config.demo.members import APPLICATIONS
 from config.demo.rhythm import PARIS, busyness, day_weight, weight
-from config.demo.usage import PERIOD, REQUESTS, Asker, requests_between
+from config.demo.usage import LONGEST_MS, PERIOD, REQUESTS, Asker, requests_between
 from federation.catalogue.enums import Capability
 from routing.core.accounting import Closed
-from routing.core.enums import RequestStatus, RoutingSetting, UsageSource
+from routing.core.enums import Endpoint, RequestStatus, RoutingSetting, UsageSource
 from routing.core.ids import uuid7_time
 from routing.core.table import Machine
 
@@ -35,6 +35,7 @@ OFFERED = {
         slug=model.slug,
         context_length=model.context_length,
         reasons=Capability.REASONING in model.facts["capabilities"],
+        hears=Capability.TRANSCRIPTION in model.facts["capabilities"],
         takes_turns=model.setting is RoutingSetting.ROUND_ROBIN_REQUEUE,
         runners=tuple(
             Runner(
@@ -103,8 +104,8 @@ def test_tokens_are_those_of_the_outcome(requests: Sequence[Closed]) -> None:
         assert request.prompt_tokens >= request.cached_tokens >= 0
         assert request.completion_tokens >= request.reasoning_tokens >= 0
         if request.status is RequestStatus.OK:
-            assert request.prompt_tokens
-            assert request.completion_tokens
+            assert bool(request.prompt_tokens) != bool(request.audio_ms)
+            assert bool(request.completion_tokens) != bool(request.audio_ms)
             assert request.usage_source is not UsageSource.NONE
         if request.usage_source is UsageSource.NONE:
             assert not request.prompt_tokens
@@ -136,6 +137,17 @@ def test_every_model_and_every_server_has_its_part(requests: Sequence[Closed]) -
     assert set(models) == set(OFFERED)
     assert min(models.values()) > len(requests) / 50
     assert {each.server_id for model in OFFERED.values() for each in model.runners} <= set(servers)
+
+
+def test_recordings_are_heard_by_the_model_that_can(requests: Sequence[Closed]) -> None:
+    heard = [request for request in requests if request.audio_ms]
+
+    assert heard
+    assert {request.opened.model_asked for request in heard} == {"whisper-large-v3"}
+    assert {request.opened.endpoint for request in heard} == {Endpoint.TRANSCRIPTIONS}
+    for request in heard:
+        assert 0 < request.audio_ms <= LONGEST_MS
+        assert request.finished_at - request.opened.received_at < request.audio_ms / 1000
 
 
 def test_ones_own_server_serves_most_of_ones_requests(requests: Sequence[Closed]) -> None:

@@ -37,7 +37,7 @@ from billing.models import (
     YearShare,
 )
 from billing.operations.budgets import set_budget
-from billing.operations.entries import account
+from billing.operations.entries import account, book
 from billing.operations.ledger import grant
 from billing.operations.prices import Units, set_fee, set_price
 from billing.operations.requests import ask_for_more
@@ -362,13 +362,15 @@ def make_documents(cast: Cast) -> tuple[Contest, Note]:
     nothing = dict.fromkeys(("used_cents", "served_cents", "granted_cents", "net_cents"), 0)
     shares = ("used_nano", "billed_cents", "final_cents", "served_nano", "paid_cents")
     for number, place in enumerate((cast.reims, cast.rennes), start=1):
-        Transfer.objects.create(
-            key=f"correction:{place.slug}",
-            debit=account(AccountKind.FEE),
-            credit=account(AccountKind.HOST, place),
-            amount_nano=10**10,
-            booked_month=december,
-            reason=TransferReason.CORRECTION,
+        book(
+            Transfer(
+                key=f"correction:{place.slug}",
+                debit=account(AccountKind.FEE),
+                credit=account(AccountKind.HOST, place),
+                amount_nano=10**10,
+                booked_month=december,
+                reason=TransferReason.CORRECTION,
+            )
         )
         contest = Contest.objects.create(
             institution=place,

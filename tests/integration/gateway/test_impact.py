@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from routing.simulator import Simulated
 from tests.integration.gateway.conftest import NAMES, SERVED, TOKEN
 from tests.integration.gateway.test_protocols import ASKED
 from tests.support.router import (
+    KEY,
     MODEL,
     Router,
     a_model,
+    a_principal,
     a_server,
     an_id,
     chat,
@@ -34,15 +37,28 @@ LLAMA_70B = Machine(
 ASK = {"x-ilaas-impact": "1"}
 
 
-@pytest.fixture
-async def measured(tmp_path: Path, upstream: Simulated) -> AsyncGenerator[Router]:
-    """A router whose servers' machines are known."""
-    async with running_router(
+def measuring_router(
+    tmp_path: Path, upstream: Simulated, *, tells: tuple[str, ...] = ()
+) -> AbstractAsyncContextManager[Router]:
+    """A router whose servers' machines are known, and which has one key."""
+    return running_router(
         tmp_path,
-        principals(),
+        principals(**{KEY: a_principal(tells=tells)}),
         names(a_model(*NAMES, served_name=SERVED, name=MODEL, machine=LLAMA_70B)),
         servers(*(a_server(name, upstream.url(name), TOKEN) for name in NAMES)),
-    ) as running:
+    )
+
+
+@pytest.fixture
+async def measured(tmp_path: Path, upstream: Simulated) -> AsyncGenerator[Router]:
+    async with measuring_router(tmp_path, upstream) as running:
+        yield running
+
+
+@pytest.fixture
+async def telling(tmp_path: Path, upstream: Simulated) -> AsyncGenerator[Router]:
+    """The same, with a key that is set to be told."""
+    async with measuring_router(tmp_path, upstream, tells=("carbon",)) as running:
         yield running
 
 
@@ -113,6 +129,26 @@ async def test_the_carbon_of_another_gateway_is_told_in_its_shape(measured: Rout
     assert usage["impact"]["energy_wh"]["low"] == pytest.approx(
         usage["carbon"]["kWh"]["min"] * 1000, rel=1e-3
     )
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_a_key_that_is_set_so_is_told_without_a_header(telling: Router, stream: bool) -> None:
+    answer = await telling.post(json=chat(stream=stream))
+
+    usage = usage_in(answer.text, stream=stream)
+    assert 0 < usage["carbon"]["kgCO2eq"]["min"] < usage["carbon"]["kgCO2eq"]["max"]
+    assert "impact" not in usage
+    closed = await telling.only_closed()
+    assert closed.energy is not None
+    assert usage["carbon"]["kWh"]["min"] == pytest.approx(
+        closed.energy.low_mj / 3_600_000_000, rel=1e-3
+    )
+
+
+async def test_a_header_adds_to_what_a_key_is_told(telling: Router) -> None:
+    answer = await telling.post(json=chat(), headers=ASK)
+
+    assert {"impact", "carbon"} <= answer.json()["usage"].keys()
 
 
 async def test_a_machine_that_is_not_known_has_no_figure_which_is_not_zero(router: Router) -> None:

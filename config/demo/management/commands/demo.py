@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from config.demo import files
+from config.demo.accounts import keep_accounts
 from config.demo.budgets import set_budgets
 from config.demo.building import BY, Register, build_register, move_from_taken_ports
 from config.demo.catalogue import MODELS
@@ -29,13 +30,17 @@ from routing.simulator.config import Config, ServerConfig
 from routing.upstream.egress import parse_base_url
 
 CONTEXTS = {plan.slug: plan.context_length for plan in MODELS}
+FACTS = {plan.slug: plan.facts for plan in MODELS}
 CACHED_CONTEXTS = 8
 """Full contexts that fit into a simulated server's cache at once."""
+HEARD_AT_MOST = 32_768
+"""The simulator reckons a recording as if each second were a token of a prompt."""
 
 
 class Command(OperatorCommand):
     help = (
-        "Build the demonstration federation with 60 days of usage, or complete the one that is there; "
+        "Build the demonstration federation with 60 days of usage and a year that is settled, or complete the one "
+        "that is there; "
         "write demo.json (accounts, keys, addresses) and simulator.json into the data folder. "
         "Refused on a database that is not a demonstration's."
     )
@@ -60,6 +65,7 @@ class Command(OperatorCommand):
             stored = fill(register, now)
             begin_lives(register)
             set_budgets()
+            keep_accounts()
         files.write(var, files.SIMULATOR, simulator(register))
         files.write(var, files.DEMO, summary(register))
         self.stdout.write(
@@ -79,9 +85,8 @@ def check_is_demonstration() -> None:
         )
 
 
-READS_IMAGES = frozenset(
-    model.slug for model in MODELS if Capability.VISION in model.facts["capabilities"]
-)
+def _can(capability: Capability, plan: DemoServer) -> bool:
+    return any(capability in FACTS[model]["capabilities"] for model in plan.serves)
 
 
 def simulator(register: Register) -> dict[str, Any]:
@@ -94,14 +99,16 @@ def simulator(register: Register) -> dict[str, Any]:
 
 def _simulated(number: int, plan: DemoServer, row: InferenceServer) -> ServerConfig:
     target, token = parse_base_url(row.base_url), current_credential(row)
-    context = min(CONTEXTS[model] for model in plan.serves)
+    hears = _can(Capability.TRANSCRIPTION, plan)
+    context = HEARD_AT_MOST if hears else min(CONTEXTS[model] for model in plan.serves)
     return ServerConfig(
         name=plan.slug,
         engine=plan.simulated,
         model=next(iter(plan.serves.values())),
         host=target.host,
         port=target.port,
-        multimodal=any(model in READS_IMAGES for model in plan.serves),
+        kind="speech" if hears else "chat",
+        multimodal=_can(Capability.VISION, plan),
         api_key=token.reveal() if token else None,
         max_model_len=context,
         max_num_seqs=plan.speed.max_num_seqs,
@@ -113,13 +120,13 @@ def _simulated(number: int, plan: DemoServer, row: InferenceServer) -> ServerCon
 
 
 def summary(register: Register) -> dict[str, Any]:
-    """Return what `demo.json` holds. A server's `model` is the first that it serves."""
+    """Return what `demo.json` holds: of models those that answer in a conversation, of a server the first it serves."""
     return {
         "portal": settings.PUBLIC_URL,
         "api": f"{settings.PUBLIC_URL}/v1",
         "accounts": {name: account._asdict() for name, account in register.accounts.items()},
         "keys": register.keys,
-        "models": [plan.slug for plan in MODELS],
+        "models": [plan.slug for plan in MODELS if Capability.CHAT in plan.facts["capabilities"]],
         "servers": [
             {
                 "name": plan.slug,

@@ -9,7 +9,7 @@ from federation.access import keyring, trials
 from federation.access import operations as access
 from federation.access.models import ApiKey
 from federation.people.models import User
-from routing.core.enums import Measure, PriorityClass, RoutingMode
+from routing.core.enums import Measure, PriorityClass, RoutingMode, Told
 from routing.core.keys import digest
 from tests.integration.federation.acts.who import ADMIN, NOBODY, RENNES_DSI, Acts
 from tests.integration.federation.world import World
@@ -82,6 +82,7 @@ ACTS: Acts = {
             key=w.users_application.keys.get(),
             priority=PriorityClass.P2,
             routing_mode=RoutingMode.ANY,
+            tells=[Told.CARBON],
             answers_200_when_full=False,
         ),
     ),
