@@ -95,9 +95,11 @@ class UsageForm(forms.Form):
         )
         defaults = {name: field.initial for name, field in self.base_fields.items()}
         super().__init__({**defaults, "scope": self._usual_scope.value, **asked})
-        self._offer("application", Application.objects.for_user(user).select_related("institution"))
+        applications = Application.objects.for_user(user).select_related("institution")
+        self._offer("application", applications.only("name", "institution__short_name"))
         keys = ApiKey.objects.for_user(user).select_related("application__institution")
-        self._offer("key", keys)
+        named = ("name", "application__name", "application__institution__short_name")
+        self._offer("key", keys.only(*named))
         self._offer("model", AIModel.objects.for_user(user))
         scope = cast(forms.TypedChoiceField, self.fields["scope"])
         scope.choices = [(choice.value, choice.label) for choice in choices]

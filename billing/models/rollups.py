@@ -1,6 +1,8 @@
 """What was used, summed: by hour, by day and by month in Paris, each of them exact at any moment.
 
-`billing.records.rollups` adds to all three in the transaction that stores the records; nothing else writes them.
+By all that tells requests apart; and by day and month by institutions and models alone, and by keys alone: what the
+pages of those who see many keys read. `billing.records.rollups` adds to all of them in the transaction that stores the
+records; nothing else writes them.
 """
 
 from typing import Any, ClassVar, Self
@@ -15,17 +17,6 @@ from billing.periods import Period
 
 WAITS_MS = (100, 200, 350, 500, 750, 1000, 1500, 2000, 3000, 5000, 10_000, 30_000)
 """Milliseconds up to which waits for a first token are counted, each wait at the first bound that it keeps."""
-KEY = (
-    "asking_institution_id",
-    "serving_institution_id",
-    "key_id",
-    "application_id",
-    "model_id",
-    "server_id",
-    "status",
-    "factors",
-)
-"""What, with the time, tells one sum from another."""
 
 
 def _sum(label: Any, **options: Any) -> Any:
@@ -43,15 +34,12 @@ class UsageSumQuerySet(Readable[Any]):
 class UsageSum(models.Model):
     """Requests that ended in one stretch of time, alike in all of `KEY`."""
 
+    KEY: ClassVar[tuple[str, ...]]
+    """What, with the time, tells one sum from another."""
+
     id = models.BigAutoField(primary_key=True)
     asking_institution_id = models.UUIDField(_("asking institution"))
-    serving_institution_id = models.UUIDField(_("serving institution"), null=True)
-    key_id = models.UUIDField(_("API key"))
-    application_id = models.UUIDField(_("application"))
-    model_id = models.UUIDField(_("model"))
-    server_id = models.UUIDField(_("inference server"), null=True)
     status = models.CharField(_("status"), max_length=16, choices=STATUS_LABELS)
-    factors = models.CharField(_("factor set"), max_length=16, blank=True, db_default="")
     requests = _sum(_("requests"))
     prompt_tokens = _sum(_("prompt tokens"))
     cached_tokens = _sum(_("cached tokens"))
@@ -74,17 +62,6 @@ class UsageSum(models.Model):
 
     class Meta:
         abstract = True
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=("since", *KEY), nulls_distinct=False, name="%(class)s_is_one_sum"
-            ),
-            models.CheckConstraint(condition=Q(requests__gte=0), name="%(class)s_counts"),
-        ]
-        indexes: ClassVar = [
-            models.Index(fields=["key_id", "since"], name="%(class)s_by_key"),
-            models.Index(fields=["asking_institution_id", "since"], name="%(class)s_by_asking"),
-            models.Index(fields=["serving_institution_id", "since"], name="%(class)s_by_serving"),
-        ]
 
     def __str__(self) -> str:
         return f"{self.pk}"
@@ -94,25 +71,133 @@ for _ms in WAITS_MS:
     UsageSum.add_to_class(f"wait_{_ms}", models.IntegerField(default=0))
 
 
-class UsageHour(UsageSum):
-    since = models.DateTimeField(_("hour"))
+def _constraints(key: tuple[str, ...]) -> list[models.BaseConstraint]:
+    return [
+        models.UniqueConstraint(
+            fields=("since", *key), nulls_distinct=False, name="%(class)s_is_one_sum"
+        ),
+        models.CheckConstraint(condition=Q(requests__gte=0), name="%(class)s_counts"),
+    ]
+
+
+_BY_ASKING = models.Index(fields=["asking_institution_id", "since"], name="%(class)s_by_asking")
+_BY_SERVING = models.Index(fields=["serving_institution_id", "since"], name="%(class)s_by_serving")
+_BY_KEY = models.Index(fields=["key_id", "since"], name="%(class)s_by_key")
+
+
+_WHOLE = (
+    "asking_institution_id",
+    "serving_institution_id",
+    "key_id",
+    "application_id",
+    "model_id",
+    "server_id",
+    "status",
+    "factors",
+)
+_OF_INSTITUTIONS = (
+    "asking_institution_id",
+    "serving_institution_id",
+    "model_id",
+    "status",
+    "factors",
+)
+_OF_KEYS = ("asking_institution_id", "key_id", "application_id", "status")
+
+
+class WholeSum(UsageSum):
+    KEY: ClassVar = _WHOLE
+    serving_institution_id = models.UUIDField(_("serving institution"), null=True)
+    key_id = models.UUIDField(_("API key"))
+    application_id = models.UUIDField(_("application"))
+    model_id = models.UUIDField(_("model"))
+    server_id = models.UUIDField(_("inference server"), null=True)
+    factors = models.CharField(_("factor set"), max_length=16, blank=True, db_default="")
 
     class Meta(UsageSum.Meta):
+        abstract = True
+        constraints: ClassVar = _constraints(_WHOLE)
+        indexes: ClassVar = [_BY_KEY, _BY_ASKING, _BY_SERVING]
+
+
+class InstitutionSum(UsageSum):
+    """Whosever keys asked, whichever server answered."""
+
+    KEY: ClassVar = _OF_INSTITUTIONS
+    serving_institution_id = models.UUIDField(_("serving institution"), null=True)
+    model_id = models.UUIDField(_("model"))
+    factors = models.CharField(_("factor set"), max_length=16, blank=True, db_default="")
+
+    class Meta(UsageSum.Meta):
+        abstract = True
+        constraints: ClassVar = _constraints(_OF_INSTITUTIONS)
+        indexes: ClassVar = [_BY_ASKING, _BY_SERVING]
+
+
+class KeySum(UsageSum):
+    """Whatever was asked, whoever answered."""
+
+    KEY: ClassVar = _OF_KEYS
+    key_id = models.UUIDField(_("API key"))
+    application_id = models.UUIDField(_("application"))
+
+    class Meta(UsageSum.Meta):
+        abstract = True
+        constraints: ClassVar = _constraints(_OF_KEYS)
+        indexes: ClassVar = [_BY_ASKING]
+
+
+class UsageHour(WholeSum):
+    since = models.DateTimeField(_("hour"))
+
+    class Meta(WholeSum.Meta):
         verbose_name = _("usage of an hour")
         verbose_name_plural = _("usage by hour")
 
 
-class UsageDay(UsageSum):
+class UsageDay(WholeSum):
     since = models.DateField(_("day"))
 
-    class Meta(UsageSum.Meta):
+    class Meta(WholeSum.Meta):
         verbose_name = _("usage of a day")
         verbose_name_plural = _("usage by day")
 
 
-class UsageMonth(UsageSum):
+class UsageMonth(WholeSum):
     since = models.DateField(_("first day of the month"))
 
-    class Meta(UsageSum.Meta):
+    class Meta(WholeSum.Meta):
         verbose_name = _("usage of a month")
         verbose_name_plural = _("usage by month")
+
+
+class InstitutionDay(InstitutionSum):
+    since = models.DateField(_("day"))
+
+    class Meta(InstitutionSum.Meta):
+        verbose_name = _("institutions’ usage of a day")
+        verbose_name_plural = _("institutions’ usage by day")
+
+
+class InstitutionMonth(InstitutionSum):
+    since = models.DateField(_("first day of the month"))
+
+    class Meta(InstitutionSum.Meta):
+        verbose_name = _("institutions’ usage of a month")
+        verbose_name_plural = _("institutions’ usage by month")
+
+
+class KeyDay(KeySum):
+    since = models.DateField(_("day"))
+
+    class Meta(KeySum.Meta):
+        verbose_name = _("a key’s usage of a day")
+        verbose_name_plural = _("keys’ usage by day")
+
+
+class KeyMonth(KeySum):
+    since = models.DateField(_("first day of the month"))
+
+    class Meta(KeySum.Meta):
+        verbose_name = _("a key’s usage of a month")
+        verbose_name_plural = _("keys’ usage by month")

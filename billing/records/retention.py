@@ -14,10 +14,11 @@ from django.db.models import Max
 from billing.enums import PeriodState
 from billing.ledger import posting
 from billing.models import (
-    KEY,
     AccountingPeriod,
     Budget,
     BudgetHour,
+    KeyDay,
+    KeyMonth,
     UsageDay,
     UsageHour,
     UsageMonth,
@@ -46,20 +47,26 @@ WHERE finished_at >= %(hour)s AND finished_at < %(end)s AND {NAMED}
 _NARROWED = f"{_FORGET} AND id >= %(low)s AND id < %(high)s"
 
 
-def _same(one: str, other: str) -> str:
+def _same(level: type[UsageSum], one: str, other: str) -> str:
     """Return the condition that two rows have one key; by equality where that can be, which alone is joined by hash."""
     return " AND ".join(
-        f"{one}.{column} {'IS NOT DISTINCT FROM' if UsageHour._meta.get_field(column).null else '='} {other}.{column}"
-        for column in KEY
+        f"{one}.{column} {'IS NOT DISTINCT FROM' if level._meta.get_field(column).null else '='} {other}.{column}"
+        for column in level.KEY
     )
+
+
+def _part(columns: str) -> str:
+    """Return the SELECT of what the hour's keys have used, summed by columns of theirs."""
+    sums = ", ".join(f"sum({column}) AS {column}" for column in SUMS)
+    return f"SELECT {columns}, {sums} FROM {_OF_HOUR} GROUP BY {columns}"
 
 
 def _taken_from(level: type[UsageSum]) -> str:
     table = level._meta.db_table
     less = ", ".join(f"{column} = whole.{column} - part.{column}" for column in SUMS)
     return f"""
-    UPDATE {table} whole SET {less} FROM (SELECT * FROM {_OF_HOUR}) part
-    WHERE whole.since = {_STRETCHES[level]} AND {_same("whole", "part")}
+    UPDATE {table} whole SET {less} FROM ({_part(", ".join(level.KEY))}) part
+    WHERE whole.since = {_STRETCHES[level]} AND {_same(level, "whole", "part")}
     """
 
 
@@ -70,21 +77,22 @@ def _emptied(level: type[UsageSum]) -> str:
 
 def _given_to(level: type[UsageSum]) -> str:
     """Add what the hour's keys have used to the sums that name none."""
-    table, key = level._meta.db_table, ", ".join(("since", *KEY))
-    nameless = ["application_id" if column == "key_id" else column for column in KEY]
-    sums = ", ".join(f"sum({column})" for column in SUMS)
+    table, key = level._meta.db_table, ", ".join(("since", *level.KEY))
+    nameless = ["application_id" if column == "key_id" else column for column in level.KEY]
     grown = ", ".join(f"{column} = {table}.{column} + excluded.{column}" for column in SUMS)
-    groups = ", ".join(dict.fromkeys(nameless))
+    part = _part(", ".join(dict.fromkeys(nameless)))
     return f"""
     INSERT INTO {table} ({key}, {", ".join(SUMS)})
-    SELECT {_STRETCHES[level]}, {", ".join(nameless)}, {sums} FROM {_OF_HOUR} GROUP BY {groups}
+    SELECT {_STRETCHES[level]}, {", ".join(nameless)}, {", ".join(SUMS)} FROM ({part}) part
     ON CONFLICT ({key}) DO UPDATE SET {grown}
     """
 
 
+_NAMING = (UsageDay, UsageMonth, KeyDay, KeyMonth)
+"""Tables of sums that name keys, beside those by hour."""
 _STEPS = (
-    *(step(level) for level in (UsageDay, UsageMonth) for step in (_taken_from, _emptied)),
-    *(_given_to(level) for level in (UsageHour, UsageDay, UsageMonth)),
+    *(step(level) for level in _NAMING for step in (_taken_from, _emptied)),
+    *(_given_to(level) for level in (UsageHour, *_NAMING)),
     f"DELETE FROM {_OF_HOUR}",
 )
 _TABLE = BudgetHour._meta.db_table

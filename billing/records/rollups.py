@@ -10,13 +10,27 @@ from typing import Any
 from django.db import connection
 
 from billing.impact.enums import Method
-from billing.models import KEY, WAITS_MS, UsageDay, UsageHour, UsageMonth, UsageRecord, UsageSum
+from billing.models import (
+    WAITS_MS,
+    InstitutionDay,
+    InstitutionMonth,
+    KeyDay,
+    KeyMonth,
+    UsageDay,
+    UsageHour,
+    UsageMonth,
+    UsageRecord,
+    UsageSum,
+)
 from billing.periods import PARIS, Period
 
+_HOUR = "date_trunc('hour', finished_at, 'UTC')"
+_DAY = f"(finished_at AT TIME ZONE '{PARIS.key}')::date"
+_MONTH = f"date_trunc('month', finished_at AT TIME ZONE '{PARIS.key}')::date"
 LEVELS: Mapping[type[UsageSum], str] = {
-    UsageHour: "date_trunc('hour', finished_at, 'UTC')",
-    UsageDay: f"(finished_at AT TIME ZONE '{PARIS.key}')::date",
-    UsageMonth: f"date_trunc('month', finished_at AT TIME ZONE '{PARIS.key}')::date",
+    UsageHour: _HOUR,
+    **dict.fromkeys((UsageDay, InstitutionDay, KeyDay), _DAY),
+    **dict.fromkeys((UsageMonth, InstitutionMonth, KeyMonth), _MONTH),
 }
 """Table → the stretch of time in which a record's end lies."""
 ADDED = (
@@ -66,7 +80,7 @@ SUMS: Mapping[str, str] = {
 def summed(level: type[UsageSum], source: str) -> str:
     """Return the SELECT that sums the records of `source` as `level` does."""
     columns = ", ".join(f"{expression} AS {column}" for column, expression in SUMS.items())
-    key = ", ".join(KEY)
+    key = ", ".join(level.KEY)
     return (
         f"SELECT {LEVELS[level]} AS since, {key}, {columns} FROM {source}"
         f" GROUP BY since, {key} ORDER BY since, {key}"
@@ -78,7 +92,7 @@ def addition(level: type[UsageSum], source: str) -> str:
 
     Rows are touched in one order whoever writes: two writers wait for each other rather than deadlock.
     """
-    table, key = level._meta.db_table, ", ".join(("since", *KEY))
+    table, key = level._meta.db_table, ", ".join(("since", *level.KEY))
     grown = ", ".join(f"{column} = {table}.{column} + excluded.{column}" for column in SUMS)
     return (
         f"INSERT INTO {table} ({key}, {', '.join(SUMS)}) {summed(level, source)}"
@@ -105,12 +119,12 @@ def movement(level: type[UsageSum], source: str) -> str:
 
     `source` has each record as it is, `sign` 1, and as it was, `sign` -1. As in `addition`, in one order.
     """
-    table, key = level._meta.db_table, ", ".join(("since", *KEY))
+    table, key = level._meta.db_table, ", ".join(("since", *level.KEY))
     columns = ", ".join(f"{MOVED.get(column, '0')} AS {column}" for column in SUMS)
     moved = ", ".join(f"{column} = {table}.{column} + excluded.{column}" for column in MOVED)
     return (
         f"INSERT INTO {table} ({key}, {', '.join(SUMS)})"
-        f" SELECT {LEVELS[level]} AS since, {', '.join(KEY)}, {columns} FROM {source}"
+        f" SELECT {LEVELS[level]} AS since, {', '.join(level.KEY)}, {columns} FROM {source}"
         f" GROUP BY {key} ORDER BY {key} ON CONFLICT ({key}) DO UPDATE SET {moved}"
     )
 
@@ -123,14 +137,14 @@ def wrong_sums(level: type[UsageSum], period: Period | None = None) -> int:
     table, records = level._meta.db_table, UsageRecord._meta.db_table
     bounds: list[Any] = []
     if period is not None:
-        part = period.in_months()[0] if level is UsageMonth else period
+        part = period.in_months()[0] if LEVELS[level] == _MONTH else period
         if part is None:
             return 0
         table = f"(SELECT * FROM {table} WHERE since >= %s AND since < %s) s"
         records = f"(SELECT * FROM {records} WHERE id >= %s AND id < %s AND finished_at >= %s AND finished_at < %s) r"
         of_days = (part.start_day, part.end_day + timedelta(days=1))
         bounds = [*part.id_bounds, *part.bounds, *(part.bounds if level is UsageHour else of_days)]
-    columns = ", ".join(("since", *KEY, *SUMS))
+    columns = ", ".join(("since", *level.KEY, *SUMS))
     statement = f"""
         WITH told AS ({summed(level, records)}), stored AS (SELECT {columns} FROM {table})
         SELECT count(*) FROM (

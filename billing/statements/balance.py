@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db.models import F, Sum
 
-from billing.models import UsageMonth
+from billing.models import InstitutionMonth
 from federation.members.models import Institution
 
 MS_PER_HOUR = 3_600_000
@@ -97,7 +97,7 @@ class Sheet:
 
 def sheet(first: date, last: date) -> Sheet:
     """Return what was given and taken from the first month to the last, both by their first day, included."""
-    sums = UsageMonth.objects.filter(since__range=(first, last)).exclude(
+    sums = InstitutionMonth.objects.filter(since__range=(first, last)).exclude(
         serving_institution_id=None
     )
     pairs = sums.order_by().values_list("asking_institution_id", "serving_institution_id")
@@ -115,7 +115,7 @@ def sheet(first: date, last: date) -> Sheet:
 def months() -> list[date]:
     """Return the months that have anything, the newest first."""
     return sorted(
-        UsageMonth.objects.order_by().values_list("since", flat=True).distinct(), reverse=True
+        InstitutionMonth.objects.order_by().values_list("since", flat=True).distinct(), reverse=True
     )
 
 

@@ -15,7 +15,7 @@ from billing.impact.enums import Method
 from billing.impact.factors import NAMED, NOTHING_EMBODIED, Impact, embodied, impact
 from billing.impact.hardware import H100
 from billing.impact.interval import Interval
-from billing.models import UsageMonth, UsageSumQuerySet
+from billing.models import InstitutionMonth, UsageSumQuerySet
 from billing.periods import Period
 from billing.usage.queries import Narrowing, covering, named
 from billing.usage.rows import Request
@@ -117,7 +117,7 @@ def recent_by_model(period: Period) -> dict[UUID, Footprint]:
     For everybody: by the token, it tells nothing of who asked.
     """
     first, last = period.start_day.replace(day=1), period.end_day
-    sums = UsageMonth.objects.filter(since__range=(first, last))
+    sums = InstitutionMonth.objects.filter(since__range=(first, last))
     return {part.model_id: part.footprint for part in _by_model([sums])}
 
 

@@ -20,13 +20,18 @@ from billing.enums import Scope
 from billing.models import (
     FAILED,
     WAITS_MS,
+    InstitutionDay,
+    InstitutionMonth,
+    KeyDay,
+    KeyMonth,
     UsageDay,
     UsageMonth,
     UsageRecord,
     UsageRecordQuerySet,
+    UsageSum,
     UsageSumQuerySet,
 )
-from billing.models.scopes import forgotten_of, of_keys, seen_by, within
+from billing.models.scopes import forgotten_of, of_keys, reads_all_accounts, seen_by, within
 from billing.periods import Period
 from billing.usage.rows import NOTHING, Counts, DayUsage, KeyUsage, Latency, Request, Totals
 from federation.access.models import OVERSEERS, ApiKey, Application
@@ -36,6 +41,10 @@ from federation.members.models import Institution
 from federation.people.enums import Role
 from federation.people.models import User
 
+Levels = tuple[type[UsageSum], type[UsageSum]]
+OF_ALL: Levels = (UsageDay, UsageMonth)
+OF_INSTITUTIONS: Levels = (InstitutionDay, InstitutionMonth)
+OF_KEYS: Levels = (KeyDay, KeyMonth)
 CHUNK = 2000
 """Rows of an export that are fetched, and named, at once."""
 MILLISECOND = timedelta(milliseconds=1)
@@ -84,7 +93,8 @@ def scopes(user: User) -> list[Scope]:
 
 def usage_by_day(user: User, period: Period, **narrow: Unpack[Narrowing]) -> list[DayUsage]:
     """Return the use of each model on each day in Paris on which it was used, in the days' order."""
-    return _by_time(UsageDay.objects.filter(_where(user, narrow)).between(period))
+    where, (days, _months) = _asked_of(user, narrow)
+    return _by_time(days._default_manager.filter(where).between(period))
 
 
 def usage_by_month(user: User, period: Period, **narrow: Unpack[Narrowing]) -> list[DayUsage]:
@@ -101,9 +111,12 @@ def usage_by_month(user: User, period: Period, **narrow: Unpack[Narrowing]) -> l
 
 def usage_by_key(user: User, period: Period, **narrow: Unpack[Narrowing]) -> list[KeyUsage]:
     """Return the use of each key, the most tokens first."""
+    where = _where(user, narrow)
+    is_all = _is_of_institutions(user, narrow) and not narrow.get("model")
+    levels = OF_KEYS if is_all and narrow.get("scope") != Scope.SERVED else OF_ALL
     rows = [
         row
-        for sums in covering(user, period, narrow)
+        for sums in _whole(where, period, levels)
         for row in _grouped(sums, "asking_institution_id", "key_id")
     ]
     institutions = named(Institution, "short_name", {asking for asking, *_ in rows})
@@ -180,9 +193,11 @@ def csv_rows(user: User, period: Period, **narrow: Unpack[Narrowing]) -> Iterato
 
 def _where(user: User, narrow: Narrowing) -> Q:
     """Return which rows of the accounts are asked for, out of those that `user` sees."""
-    where, keys = seen_by(user), ApiKey.objects.for_user(user)
-    if scope := narrow.get("scope"):
-        where &= within(user, scope)
+    keys, scope = ApiKey.objects.for_user(user), narrow.get("scope")
+    if scope in (Scope.INSTITUTION, Scope.SERVED):  # a reader sees all of it
+        where = within(user, scope)
+    else:
+        where = seen_by(user) & (within(user, scope) if scope else Q())
     if model := narrow.get("model"):
         where &= Q(model_id=model)
     if key := narrow.get("key"):
@@ -198,14 +213,32 @@ def _ended_in(user: User, period: Period, narrow: Narrowing) -> UsageRecordQuery
 
 
 def covering(user: User, period: Period, narrow: Narrowing) -> list[UsageSumQuerySet]:
-    """Return what together is the period: its whole months, and the days before and behind them."""
-    return _whole(_where(user, narrow), period)
+    """Return what together is the period: its whole months, and the days before and behind them. Not by keys."""
+    where, levels = _asked_of(user, narrow)
+    return _whole(where, period, levels)
 
 
-def _whole(where: Q, period: Period) -> list[UsageSumQuerySet]:
+def _asked_of(user: User, narrow: Narrowing) -> tuple[Q, Levels]:
+    """Return which sums are asked for, and the smallest tables that have them."""
+    if _is_of_institutions(user, narrow):
+        return _where(user, narrow), OF_INSTITUTIONS
+    return _where(user, narrow), OF_ALL
+
+
+def _is_of_institutions(user: User, narrow: Narrowing) -> bool:
+    """Whether what is asked for is all of institutions, whosever keys."""
+    if narrow.get("key") or narrow.get("application"):
+        return False
+    if narrow.get("scope") in (Scope.INSTITUTION, Scope.SERVED):
+        return True
+    return narrow.get("scope") != Scope.MINE and reads_all_accounts(user)
+
+
+def _whole(where: Q, period: Period, levels: Levels = OF_ALL) -> list[UsageSumQuerySet]:
+    by_day, by_month = (level._default_manager.filter(where) for level in levels)
     months, days = period.in_months()
-    found = [UsageMonth.objects.filter(where).between(months)] if months else []
-    return found + [UsageDay.objects.filter(where).between(rest) for rest in days]
+    found = [by_month.between(months)] if months else []
+    return found + [by_day.between(rest) for rest in days]
 
 
 def _by_time(sums: UsageSumQuerySet) -> list[DayUsage]:
