@@ -163,6 +163,7 @@ class UsageRecord(models.Model):
             models.Index(fields=["key_id", "id"], name="usage_by_key"),
             models.Index(fields=["asking_institution_id", "id"], name="usage_by_asking"),
             models.Index(fields=["serving_institution_id", "id"], name="usage_by_serving"),
+            models.Index(fields=["model_id", "id"], name="usage_by_model"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(

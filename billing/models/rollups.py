@@ -161,6 +161,10 @@ class UsageDay(WholeSum):
     class Meta(WholeSum.Meta):
         verbose_name = _("usage of a day")
         verbose_name_plural = _("usage by day")
+        indexes: ClassVar = [
+            *WholeSum.Meta.indexes,
+            models.Index(fields=["model_id", "since"], name="usageday_by_model"),
+        ]
 
 
 class UsageMonth(WholeSum):
