@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import override
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from billing.enums import AccountKind, PeriodState, PriceKind
 from billing.ledger.accounts import months
@@ -35,11 +36,13 @@ from billing.operations.ledger import grant, reverse, reverse_request
 from billing.operations.prices import Units, set_fee, set_price, withdraw_price
 from billing.periods import paris_today
 from billing.records import intake
+from billing.statements.statement import draft_of
 from federation.journal.actors import CommandActor
 from federation.members.models import Institution
 from federation.people.enums import Role
 from routing.core.accounting import Closed
 from routing.core.enums import RequestStatus
+from routing.core.ids import uuid7
 from tests.integration.billing.market import HISTORY, Market, price_from
 from tests.integration.federation.crowd import at_once
 from tests.support.factories import OPERATOR, make_cast, make_institution, make_user, serve_model
@@ -370,6 +373,76 @@ def test_a_price_is_withdrawn_until_it_begins(market: Market) -> None:
     assert not PriceVersion.objects.filter(pk=price.pk).exists()
     with pytest.raises(ValidationError, match="in force, or was"):
         withdraw_price(by=OPERATOR, price=begun)
+
+
+def test_a_clock_ahead_charges_by_no_price_to_come(market: Market) -> None:
+    """And the month goes on when that price is taken back."""
+    soon, model = timezone.now() + timedelta(days=1), market.served[0].version.model
+    price = set_price(by=OPERATOR, model=model, units=Units(prompt_nano=999_999), valid_from=soon)
+    set_fee(by=OPERATOR, basis_points=9_999, institution=market.orleans, valid_from=soon)
+
+    store([market.asked(market.orleans, market.served[0], soon + timedelta(days=1))])
+    withdraw_price(by=OPERATOR, price=price)
+
+    record = UsageRecord.objects.get()
+    begun = model.prices.at(timezone.now()).get()
+    assert (record.price_id, record.fee_nano) == (begun.pk, 0)
+    assert record.booked_month == THIS_MONTH
+    assert [line.unit_nano for line in draft_of(market.orleans, THIS_MONTH).lines]
+    assert not findings()
+
+
+def test_a_price_that_something_was_charged_by_is_not_withdrawn(market: Market) -> None:
+    """As of a database of before, or of one whose clock was ahead."""
+    model = market.served[0].version.model
+    price = set_price(by=OPERATOR, model=model, units=Units(prompt_nano=2))
+    store([market.asked(market.orleans, market.served[0])])
+    for rows in (UsageRecord.objects, UsageCharge.objects):
+        rows.update(price_id=price.pk)
+
+    with pytest.raises(ValidationError, match="charged by it"):
+        withdraw_price(by=OPERATOR, price=price)
+
+    assert PriceVersion.objects.filter(pk=price.pk).exists()
+
+
+def test_a_charge_whose_price_is_gone_stands_in_its_statement_and_is_named(market: Market) -> None:
+    store([market.asked(market.orleans, market.served[0])])
+    gone = uuid7()
+    for rows in (UsageRecord.objects, UsageCharge.objects):
+        rows.update(price_id=gone)
+
+    (line,) = draft_of(market.orleans, date(2026, 3, 1)).lines
+
+    assert line.exact_nano == UsageRecord.objects.get().cost_nano
+    assert (line.label, line.unit) == ("used, at a price that is not known", None)
+    assert findings() == [
+        "1 charges name a price that is not there: their statements tell amounts only"
+    ]
+
+
+def test_what_ended_before_it_came_is_charged_as_of_its_arrival(market: Market) -> None:
+    """A clock that was set back meanwhile gives nothing away."""
+    long_ago = datetime(2012, 1, 5, tzinfo=UTC).timestamp()
+    right = market.asked(market.orleans, market.served[0])
+
+    store([replace(right, finished_at=long_ago)])
+
+    record = UsageRecord.objects.get()
+    assert record.finished_at == record.received_at == HISTORY
+    assert record.booked_month == date(2026, 3, 1)
+    assert record.cost_nano == owed(market.orleans) > 0
+    assert set(UsageDay.objects.values_list("since", flat=True)) == {HISTORY.date()}
+    assert not findings()
+
+
+def test_what_was_free_by_a_clock_that_was_wrong_from_the_start_is_named(market: Market) -> None:
+    store([market.asked(market.orleans, market.served[0], datetime(2012, 1, 5, tzinfo=UTC))])
+    other = serve_model(market.rennes, "free-until-now")
+    store([market.asked(market.orleans, other, timezone.now())])
+    set_price(by=OPERATOR, model=other.version.model, units=Units(prompt_nano=2))
+
+    assert findings() == ["1 usage records are without a price, by a clock that was wrong"]
 
 
 def test_what_is_booked_now_lies_in_the_first_month_that_is_not_closed() -> None:
