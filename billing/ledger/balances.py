@@ -69,12 +69,13 @@ WHERE price_id IS NOT NULL AND NOT EXISTS (SELECT FROM {PriceVersion._meta.db_ta
 UNPRICED = f"""
 SELECT count(*) FROM {UsageRecord._meta.db_table} record
 JOIN {AIModel._meta.db_table} model ON model.id = record.model_id
-WHERE booked_month IS NOT NULL AND price_id IS NULL AND EXISTS (
+WHERE booked_month IS NOT NULL AND price_id IS NULL AND NOT is_demo AND EXISTS (
     SELECT FROM {PriceVersion._meta.db_table}
     WHERE model_id = model.id AND (valid_from <= record.finished_at OR record.finished_at < model.created_at)
 )
 """
-"""Records that are free by mistake: their model had a price, or was not in the register then but has a price now."""
+"""Records that are free by mistake: their model had a price, or was not in the register then but has a price now. A
+demonstration's history lies before its register."""
 UNSAID = f"""
 WITH said AS (
     SELECT month, institution_id, sum(granted_cents - used_cents) AS consumer, sum(served_cents) AS host
