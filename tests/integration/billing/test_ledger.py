@@ -26,6 +26,7 @@ from billing.models import (
     AccountingPeriod,
     AccountMonth,
     PriceVersion,
+    Statement,
     Transfer,
     UsageCharge,
     UsageDay,
@@ -33,9 +34,12 @@ from billing.models import (
 )
 from billing.operations.entries import month_to_book
 from billing.operations.ledger import grant, reverse, reverse_request
+from billing.operations.months import close_month, draft_month
 from billing.operations.prices import Units, set_fee, set_price, withdraw_price
 from billing.periods import paris_today
 from billing.records import intake
+from billing.statements import files
+from billing.statements.document import of_statement
 from billing.statements.statement import draft_of
 from federation.journal.actors import CommandActor
 from federation.members.models import Institution
@@ -54,6 +58,7 @@ CLOSED = {
     "statements_hash": "0",
 }
 SUMMED = ("account", "month", "received_nano", "given_nano", "own_nano")
+MARCH = date(2026, 3, 1)
 THIS_MONTH = paris_today().replace(day=1)
 
 
@@ -412,13 +417,18 @@ def test_a_charge_whose_price_is_gone_stands_in_its_statement_and_is_named(marke
     for rows in (UsageRecord.objects, UsageCharge.objects):
         rows.update(price_id=gone)
 
-    (line,) = draft_of(market.orleans, date(2026, 3, 1)).lines
+    (line,) = draft_of(market.orleans, MARCH).lines
 
     assert line.exact_nano == UsageRecord.objects.get().cost_nano
     assert (line.label, line.unit) == ("used, at a price that is not known", None)
-    assert findings() == [
-        "1 charges name a price that is not there: their statements tell amounts only"
-    ]
+    named = ["1 charges name a price that is not there: their statements tell amounts only"]
+    assert findings() == named
+    draft_month(by=OPERATOR, month=MARCH)
+    close_month(by=OPERATOR, month=MARCH)
+    document = of_statement(Statement.objects.get(institution=market.orleans))
+    assert document.lines == (line,)
+    assert files.pdf(document).startswith(b"%PDF-")
+    assert findings() == named
 
 
 def test_what_ended_before_it_came_is_charged_as_of_its_arrival(market: Market) -> None:
