@@ -9,25 +9,71 @@ from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 
-from billing.impact.hardware import (
-    GPUS_OF_A_SERVER,
-    SERVER_FOOTPRINT,
-    Accelerator,
-)
 from billing.impact.interval import ZERO, Interval
 
 MJ_PER_KWH = 3_600_000_000
 """Millijoules of a kilowatt hour."""
+_YEAR_S = 365 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What making a thing cost, once."""
+
+    co2e_kg: float
+    adpe_kg_sb: float
+    """Depletion of metals and minerals, kilograms of antimony equivalent."""
+    primary_mj: float
+    """Primary energy, megajoules."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """Years that a server serves, at least, usually, at most. Raises `ValueError` when not in order or not above 0."""
+
+    least: float
+    usual: float
+    most: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.least <= self.usual <= self.most:
+            raise ValueError(f"a lifetime of {self.least}, {self.usual}, {self.most} years")
+
+    @property
+    def per_second(self) -> Interval:
+        """Share of a life that a second is: the longest life gives the least."""
+        return Interval(1 / self.most, 1 / self.usual, 1 / self.least).scaled(1 / _YEAR_S)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """Making a server, and how long it serves. `gpu` stands for every accelerator; `server` is without them."""
+
+    gpu: Footprint
+    server: Footprint
+    gpus_of_a_server: int
+    lifetime: Lifetime
+
+
+ECOLOGITS_0_11_3 = Making(
+    gpu=Footprint(273.0, 0.00895, 3721.0),
+    server=Footprint(5700.0, 0.37, 70_000.0),
+    gpus_of_a_server=8,
+    lifetime=Lifetime(3, 5, 7),
+)
+"""An H100, as no maker's figure is known here for the others, and a server for eight. The lifetime is a choice of
+policy: EcoLogits takes 3 years, universities keep servers longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactorSet:
-    """What a kilowatt hour of a grid costs over the life cycle of its power stations. All integers, to be stored.
+    """What a kilowatt hour of a grid costs over the life cycle of its power stations, and making the machines on it.
 
     gwp_mg_per_kwh    mg CO2e, and at least and at most; the three are equal where no range is known
     adpe_ng_per_kwh   ng Sb eq.
     pe_j_per_kwh      joules of primary energy
     water_ul_per_kwh  microlitres, of making the electricity alone
+    making            of the machines: records keep the set's name, so that their share stays as it was told
     """
 
     code: str
@@ -39,6 +85,7 @@ class FactorSet:
     adpe_ng_per_kwh: int
     pe_j_per_kwh: int
     water_ul_per_kwh: int
+    making: Making
     source: str
     url: str
 
@@ -80,6 +127,7 @@ def _grid(code: str, gwp_mg: int, adpe_ng: int, pe_j: int, water_ul: int) -> Fac
         adpe_ng_per_kwh=adpe_ng,
         pe_j_per_kwh=pe_j,
         water_ul_per_kwh=water_ul,
+        making=ECOLOGITS_0_11_3,
         source=_ECOLOGITS,
         url=_ECOLOGITS_URL,
     )
@@ -95,51 +143,26 @@ FRANCE = FactorSet(
     adpe_ng_per_kwh=48_580,
     pe_j_per_kwh=9_313_500,
     water_ul_per_kwh=3_673_700,
+    making=ECOLOGITS_0_11_3,
     source=f"{_ECOLOGITS}. Low: direct emissions 2024 (RTE, bilan électrique). High: EcoLogits 0.8.2",
     url=_ECOLOGITS_URL,
 )
 
-SHIPPED = MappingProxyType(
-    {
-        grid.code: grid
-        for grid in (
-            FRANCE,
-            _grid("WOR", 458_290, 13_490, 2_587_100, 3_908_000),
-            _grid("BEL", 149_820, 33_720, 8_987_600, 2_619_800),
-            _grid("DEU", 329_650, 87_870, 8_747_700, 1_947_000),
-            _grid("SWE", 35_260, 77_710, 4_730_100, 6_031_500),
-            _grid("USA", 384_400, 98_550, 9_688_400, 3_132_100),
-        )
-    }
+EVERY = (
+    FRANCE,
+    _grid("WOR", 458_290, 13_490, 2_587_100, 3_908_000),
+    _grid("BEL", 149_820, 33_720, 8_987_600, 2_619_800),
+    _grid("DEU", 329_650, 87_870, 8_747_700, 1_947_000),
+    _grid("SWE", 35_260, 77_710, 4_730_100, 6_031_500),
+    _grid("USA", 384_400, 98_550, 9_688_400, 3_132_100),
 )
-"""First versions, by code: ISO 3166 alpha-3, and `WOR` for the world's mean."""
+"""All versions, a newer one of a grid behind the older: a set stays as long as there are figures that name it."""
 
-NAMED = MappingProxyType({grid.name: grid for grid in SHIPPED.values()})
+SHIPPED = MappingProxyType({grid.code: grid for grid in EVERY})
+"""The newest of each grid, by code: ISO 3166 alpha-3, and `WOR` for the world's mean."""
+
+NAMED = MappingProxyType({grid.name: grid for grid in EVERY})
 """Every version of every set, by the name that figures refer to."""
-
-_YEAR_S = 365 * 24 * 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Lifetime:
-    """Years that a server serves, at least, usually, at most. Raises `ValueError` when not in order or not above 0."""
-
-    least: float
-    usual: float
-    most: float
-
-    def __post_init__(self) -> None:
-        if not 0 < self.least <= self.usual <= self.most:
-            raise ValueError(f"a lifetime of {self.least}, {self.usual}, {self.most} years")
-
-    @property
-    def per_second(self) -> Interval:
-        """Share of a life that a second is: the longest life gives the least."""
-        return Interval(1 / self.most, 1 / self.usual, 1 / self.least).scaled(1 / _YEAR_S)
-
-
-ACADEMIC_LIFETIME = Lifetime(3, 5, 7)
-"""A choice of policy. EcoLogits takes 3 years, universities keep servers longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,31 +173,18 @@ class Embodied:
     adpe_mg: Interval = ZERO
     primary_mj: Interval = ZERO
 
-    def part(self, share: float) -> "Embodied":
-        """Return the part of a request: its work over all work of the period, from 0 to 1."""
-        if not 0 <= share <= 1:
-            raise ValueError(f"a share of {share}")
-        return Embodied(
-            co2e_g=self.co2e_g.scaled(share),
-            adpe_mg=self.adpe_mg.scaled(share),
-            primary_mj=self.primary_mj.scaled(share),
-        )
 
+def embodied(making: Making, gpu_seconds: float) -> Embodied:
+    """Return what `gpu_seconds` of work use up of the machines: a GPU brings its part of a server along.
 
-def embodied(
-    accelerator: Accelerator, gpu_seconds: float, lifetime: Lifetime = ACADEMIC_LIFETIME
-) -> Embodied:
-    """Return what `gpu_seconds` use up of the machines: seconds that an instance is up times its GPUs.
-
-    Seconds without a request count, so that nothing made for the federation is left to nobody; the sum of a period
-    is shared out by work (`Embodied.part`). A GPU brings its eighth of a server along.
+    What stood idle meanwhile is nobody's, and in no figure.
     """
-    life = lifetime.per_second.scaled(gpu_seconds)
-    gpu, server = accelerator.embodied, SERVER_FOOTPRINT
+    life = making.lifetime.per_second.scaled(gpu_seconds)
+    gpu, server, gpus = making.gpu, making.server, making.gpus_of_a_server
     return Embodied(
-        co2e_g=life.scaled(1e3 * (gpu.co2e_kg + server.co2e_kg / GPUS_OF_A_SERVER)),
-        adpe_mg=life.scaled(1e6 * (gpu.adpe_kg_sb + server.adpe_kg_sb / GPUS_OF_A_SERVER)),
-        primary_mj=life.scaled(gpu.primary_mj + server.primary_mj / GPUS_OF_A_SERVER),
+        co2e_g=life.scaled(1e3 * (gpu.co2e_kg + server.co2e_kg / gpus)),
+        adpe_mg=life.scaled(1e6 * (gpu.adpe_kg_sb + server.adpe_kg_sb / gpus)),
+        primary_mj=life.scaled(gpu.primary_mj + server.primary_mj / gpus),
     )
 
 
@@ -229,16 +239,10 @@ def impact(
     pue_milli: int,
     factors: FactorSet,
     *,
-    wue_ml_per_kwh: int = 0,
     machines: Embodied = NOTHING_EMBODIED,
 ) -> Impact:
-    """Return what `energy_mj` of IT costs at a site.
-
-    `wue_ml_per_kwh`: water that the site's cooling takes per kWh of IT; 0 while it is not known, and then the water
-    is that of the electricity alone. Water = IT · WUE + IT · PUE · water of the grid.
-    """
-    it_kwh = energy_mj.scaled(1 / MJ_PER_KWH)
-    kwh = it_kwh.scaled(pue_milli / 1_000)
+    """Return what `energy_mj` of IT costs at a site. What its cooling evaporates is not known, and not in the water."""
+    kwh = energy_mj.scaled(1 / MJ_PER_KWH).scaled(pue_milli / 1_000)
     return Impact(
         energy_kwh=kwh,
         co2e_use_g=kwh.times(factors.gwp_g_per_kwh),
@@ -247,5 +251,5 @@ def impact(
         adpe_embodied_mg=machines.adpe_mg,
         primary_use_mj=kwh.scaled(factors.pe_j_per_kwh * 1e-6),
         primary_embodied_mj=machines.primary_mj,
-        water_ml=it_kwh.scaled(wue_ml_per_kwh) + kwh.scaled(factors.water_ul_per_kwh * 1e-3),
+        water_ml=kwh.scaled(factors.water_ul_per_kwh * 1e-3),
     )

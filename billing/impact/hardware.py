@@ -1,4 +1,4 @@
-"""Accelerators: what they draw, how fast they read and reckon, and what it cost to make them.
+"""Accelerators: what they draw, and how fast they read and reckon.
 
 Fitted: H100 and B200, on energies of the ML.ENERGY Leaderboard v3 (repository ml-energy/leaderboard, commit 0cd52da;
 tasks lm-arena-chat and gpqa; 258 and 257 points). The coefficients are ours, the measurements theirs.
@@ -9,26 +9,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
-
-
-@dataclass(frozen=True, slots=True)
-class Footprint:
-    """What making a thing cost, once."""
-
-    co2e_kg: float
-    adpe_kg_sb: float
-    """Depletion of metals and minerals, kilograms of antimony equivalent."""
-    primary_mj: float
-    """Primary energy, megajoules."""
-
-
-GPU_FOOTPRINT = Footprint(273.0, 0.00895, 3721.0)
-"""One H100 (EcoLogits 0.11.3). Stands in for every accelerator: no maker's figure is known here for the others."""
-
-SERVER_FOOTPRINT = Footprint(5700.0, 0.37, 70_000.0)
-"""A server for eight accelerators, without them (EcoLogits 0.11.3)."""
-
-GPUS_OF_A_SERVER = 8
 
 UTILISATION = 0.45
 """Share of the peak that reading a prompt reaches at full power. Derived, not measured."""
@@ -58,7 +38,6 @@ class Accelerator:
     k_c: float
     k_n: float
     fitted: bool
-    embodied: Footprint = GPU_FOOTPRINT
 
     @property
     def flop_per_joule(self) -> float:

@@ -1,7 +1,7 @@
 """What one request would come to, told beforehand: of a calculator, which knows no server's record.
 
 The machines' share goes by the time in which GPUs at their typical power take the request's energy: from the same to
-half as much again as the measured times of `validation`. Idle machines are left out; a server's own figures have them.
+half as much again as the measured times of `validation`. Idle machines are left out.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Told:
 def tell(instance: Instance, tokens: Tokens, conditions: Conditions, factors: FactorSet) -> Told:
     """Return the impact of a request of `tokens` to a busy `instance`."""
     told = estimate(instance, tokens, conditions)
-    machines = _machines(instance, told, conditions)
+    machines = _machines(factors, gpu_seconds(instance, told, conditions))
     return Told(
         told,
         impact(told.energy, told.pue_milli, factors, machines=machines),
@@ -65,9 +65,8 @@ def mix_of(factors: FactorSet, pue_milli: int) -> Mix:
     )
 
 
-def _machines(instance: Instance, told: Estimate, conditions: Conditions) -> Machines:
-    second = embodied(instance.accelerator, 1)
-    seconds = gpu_seconds(instance, told, conditions)
+def _machines(factors: FactorSet, seconds: Interval) -> Machines:
+    second = embodied(factors.making, 1)
     return Machines(
         co2e_g=second.co2e_g.times(seconds),
         adpe_mg=second.adpe_mg.times(seconds),

@@ -201,7 +201,8 @@ def _lines(statement: Statement | None) -> tuple[Line, ...]:
 
 def _item(line: Line) -> Item:
     if not line.unit:
-        return Item(str(line.kind.label), "", 0, 0, line.cents)
+        name = ", ".join(filter(None, (line.model_name, line.label)))
+        return Item(name, "", 0, 0, line.cents)
     of_month = date_format(line.origin_month, "F Y") if line.origin_month else ""
     return Item(
         name=f"{line.model_name}, {line.unit.label}",

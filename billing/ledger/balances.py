@@ -15,6 +15,7 @@ from billing.models import (
     DocumentSeries,
     Note,
     NoteLine,
+    PriceVersion,
     Statement,
     Transfer,
     UsageCharge,
@@ -22,6 +23,7 @@ from billing.models import (
     YearShare,
 )
 from billing.statements.statement import NANO_PER_CENT
+from federation.catalogue.models import AIModel
 
 _OWED = ", ".join(f"'{kind.value}'" for kind in sorted(OWED_LINES))
 _OF_DOCUMENTS = f"(SELECT * FROM {Transfer._meta.db_table} WHERE reason <> '{TransferReason.MERGER.value}') transfer"
@@ -60,6 +62,20 @@ SELECT count(*) FROM (
 """
 
 
+PRICES_GONE = f"""
+SELECT count(*) FROM {UsageCharge._meta.db_table} charge
+WHERE price_id IS NOT NULL AND NOT EXISTS (SELECT FROM {PriceVersion._meta.db_table} WHERE id = charge.price_id)
+"""
+UNPRICED = f"""
+SELECT count(*) FROM {UsageRecord._meta.db_table} record
+JOIN {AIModel._meta.db_table} model ON model.id = record.model_id
+WHERE booked_month IS NOT NULL AND price_id IS NULL AND NOT is_demo AND EXISTS (
+    SELECT FROM {PriceVersion._meta.db_table}
+    WHERE model_id = model.id AND (valid_from <= record.finished_at OR record.finished_at < model.created_at)
+)
+"""
+"""Records that are free by mistake: their model had a price, or was not in the register then but has a price now. A
+demonstration's history lies before its register."""
 UNSAID = f"""
 WITH said AS (
     SELECT month, institution_id, sum(granted_cents - used_cents) AS consumer, sum(served_cents) AS host
@@ -165,6 +181,11 @@ def findings() -> list[str]:
         for text, statement in (
             ("transfers are not what their records cost", UNPAID),
             ("charges are not the sum of their records", UNCHARGED),
+            (
+                "charges name a price that is not there: their statements tell amounts only",
+                PRICES_GONE,
+            ),
+            ("usage records are without a price, by a clock that was wrong", UNPRICED),
             ("accounts’ months are not the sum of their transfers and charges", sums.WRONG),
         ):
             cursor.execute(statement)

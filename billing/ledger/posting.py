@@ -2,8 +2,10 @@
 
 A request counts when something of the model's reached its client. Its price is the served model's that was in force
 when it ended; what the institution that asked served itself costs the same, and nothing is transferred for it. Where
-the month in which it ended is closed, the accounts have it in the first that is not, and never in one to come: the
-clock was wrong then.
+the month in which it ended is closed, the accounts have it in the first that is not.
+
+A router's clock may be wrong. Nothing ends before it came: such an end counts as the arrival, which the id tells, too.
+Nothing is booked in a month to come, or charged by a price that has not begun: an end ahead counts as now.
 
 Text of SQL: `billing.records.intake` runs it; `stored` are the batch's new records.
 """
@@ -32,12 +34,14 @@ SERVED = (RequestStatus.OK, RequestStatus.ABANDONED, RequestStatus.INTERRUPTED)
 _EMBEDDINGS = "embeddings"
 _SERVED = ", ".join(f"'{status.value}'" for status in SERVED)
 _MONTH = f"date_trunc('month', {{moment}} AT TIME ZONE '{PARIS.key}')::date"
-_ORIGIN = _MONTH.format(moment="to_timestamp(u.finished_at)")
+ENDED = "to_timestamp(greatest(u.finished_at, u.received_at))"
+"""When a request of `usage_staging u` ended."""
 
 PRICED = f"""
+CROSS JOIN LATERAL (SELECT {ENDED} AS at, least({ENDED}, statement_timestamp()) AS charged_at) ended
 LEFT JOIN LATERAL (
     SELECT greatest(
-        least({_ORIGIN}, {_MONTH.format(moment="now()")}),
+        {_MONTH.format(moment="ended.charged_at")},
         (SELECT (max(month) + interval '1 month')::date FROM {AccountingPeriod._meta.db_table}
             WHERE state = '{PeriodState.CLOSED.value}')
     ) AS month
@@ -47,7 +51,7 @@ LEFT JOIN LATERAL (
     SELECT id, prompt_nano, coalesce(cached_nano, prompt_nano) AS cached_nano, completion_nano, embedding_nano,
         audio_second_nano, image_nano
     FROM {PriceVersion._meta.db_table}
-    WHERE model_id = u.model_id AND valid_from <= to_timestamp(u.finished_at)
+    WHERE model_id = u.model_id AND valid_from <= ended.charged_at
     ORDER BY valid_from DESC LIMIT 1
 ) price ON booked.month IS NOT NULL
 CROSS JOIN LATERAL (
@@ -63,11 +67,11 @@ CROSS JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT basis_points FROM {FeeVersion._meta.db_table}
     WHERE (institution_id = u.asking_institution_id OR institution_id IS NULL)
-        AND valid_from <= to_timestamp(u.finished_at)
+        AND valid_from <= ended.charged_at
     ORDER BY institution_id NULLS LAST, valid_from DESC LIMIT 1
 ) fee ON cost.nano > 0 AND site.institution_id IS DISTINCT FROM u.asking_institution_id
 """
-"""Behind `usage_staging u`, its `site` and its whole numbers `n`: adds `booked`, `price`, `cost` and `fee`.
+"""Behind `usage_staging u`, its `site` and its whole numbers `n`: adds `ended`, `booked`, `price`, `cost` and `fee`.
 
 A second of audio has a price, a request milliseconds: it is rounded half up to the nano-euro, once.
 """

@@ -9,7 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.enums import PriceKind
-from billing.models import UNITS, FeeVersion, PriceVersion
+from billing.models import UNITS, FeeVersion, PriceVersion, UsageCharge
+from billing.operations.entries import hold_the_books
 from billing.policies import check_keep_accounts
 from federation.catalogue.models import AIModel
 from federation.journal.actors import Actor
@@ -80,9 +81,15 @@ def set_price(
 
 @transaction.atomic
 def withdraw_price(*, by: Actor, price: PriceVersion) -> None:
-    """Take back a version that has not begun. Raises `ValidationError` when it has."""
+    """Take back a version that has not begun. Raises `ValidationError` when it has, or when it was charged by."""
     check_keep_accounts(by)
+    hold_the_books()
     _check_ahead(price.valid_from)
+    if UsageCharge.objects.filter(price_id=price.pk).exists():
+        raise ValidationError(
+            _("Requests were charged by it, by a clock that was ahead: it stays. Set another one."),
+            code="charged",
+        )
     record(by=by, verb="billing.withdraw_price", obj=price, diff={"model": price.model_id})
     price.delete()
 

@@ -71,7 +71,7 @@ WITH stored AS (
         site.institution_id, u.server_id, u.deployment_id, u.model_id, u.model_asked,
         u.model_served, u.endpoint, u.stream, u.priority, n.prompt, n.cached, n.completion,
         n.reasoning, u.usage_source, to_timestamp(u.received_at), to_timestamp(u.first_token_at),
-        to_timestamp(u.finished_at), u.status, u.http_status, u.error_code, u.attempts,
+        ended.at, u.status, u.http_status, u.error_code, u.attempts,
         %(is_demo)s, u.data_class, u.asked_model_id,
         booked.month, price.id, cost.nano, {posting.FEE},
         CASE WHEN cost.nano > 0 AND site.institution_id IS DISTINCT FROM u.asking_institution_id
@@ -106,8 +106,8 @@ SELECT count(*) FROM stored
 _LAST_USE = f"""
 UPDATE {ApiKey._meta.db_table} key SET last_used_on = used.day
 FROM (
-    SELECT key_id, max((to_timestamp(finished_at) AT TIME ZONE '{PARIS.key}')::date) AS day
-    FROM usage_staging GROUP BY key_id
+    SELECT key_id, max(({posting.ENDED} AT TIME ZONE '{PARIS.key}')::date) AS day
+    FROM usage_staging u GROUP BY key_id
 ) used
 WHERE key.id = used.key_id AND (key.last_used_on IS NULL OR key.last_used_on < used.day)
 """

@@ -157,11 +157,10 @@ def _table(document: Document) -> Table:
 
 
 def _cells(line: Line) -> list[Paragraph]:
-    what = f"{line.kind.label}, {line.unit.label}" if line.unit else str(line.kind.label)
     month = date_format(line.origin_month, "m/Y") if line.origin_month else ""
     much, price = (quantity(line), unit_price(line)) if line.unit else ("", "")
     cents = -line.cents if line.kind in OWED_LINES else line.cents
-    texts = (what, line.other_name, line.model_name, month)
+    texts = (line.label, line.other_name, line.model_name, month)
     return [
         *(Paragraph(escape(text), _CELL) for text in texts),
         *(Paragraph(text, _NUMBER) for text in (much, price, amount(cents))),

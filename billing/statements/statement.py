@@ -14,6 +14,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Sum
+from django.utils.translation import gettext as _
 
 from billing.enums import OWED_LINES, AccountKind, LineKind, LineUnit
 from billing.models import (
@@ -33,6 +34,8 @@ from routing.core.pricing import MILLISECONDS
 
 NANO_PER_CENT = 10**7
 LINE_KEY = 16
+OF_MODELS = frozenset({LineKind.USED, LineKind.SERVED})
+"""Lines of a model's units; one without a unit is the whole cost at a price that is gone."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,10 @@ class Line:
     quantity: int
     unit_nano: int
     exact_nano: int
+
+    @property
+    def label(self) -> str:
+        return label_of(self.kind, self.unit)
 
     @property
     def cents(self) -> int:
@@ -106,6 +113,16 @@ class _Named(NamedTuple):
     institutions: Mapping[UUID, str]
     models: Mapping[UUID, str]
     prices: Mapping[UUID, PriceVersion]
+
+
+def label_of(kind: str, unit: str | None) -> str:
+    """Return what a line is for, in the reader's language."""
+    label = str(LineKind(kind).label)
+    if unit:
+        return f"{label}, {LineUnit(unit).label}"
+    if kind in OF_MODELS:
+        return _("%(kind)s, at a price that is not known") % {"kind": label}
+    return label
 
 
 def rounded(nano: int) -> int:
@@ -199,10 +216,15 @@ def _lines(own: UUID, charges: list[UsageCharge], named: _Named) -> Iterator[Lin
 def _units(charge: UsageCharge, kind: LineKind, other: str, named: _Named) -> Iterator[Line]:
     """Return a line for each unit that cost something: together they are the charge, exactly.
 
-    What each request's audio cost is rounded: the line has what the other units leave of the charge.
+    What each request's audio cost is rounded: the line has what the other units leave of the charge. Where the price
+    is gone, one line has the whole.
     """
     assert charge.price_id is not None  # it cost something
-    price = named.prices[charge.price_id]
+    model = named.models.get(charge.model_id, str(charge.model_id))
+    price = named.prices.get(charge.price_id)
+    if price is None:
+        yield Line(kind, other, model, charge.origin_month, None, 0, 0, charge.cost_nano)
+        return
     cached = price.prompt_nano if price.cached_nano is None else price.cached_nano
     whole = (
         (LineUnit.PROMPT, charge.prompt_tokens, price.prompt_nano),
@@ -214,7 +236,6 @@ def _units(charge: UsageCharge, kind: LineKind, other: str, named: _Named) -> It
     costs = [(*each, each[1] * (each[2] or 0)) for each in whole]
     audio = charge.cost_nano - sum(cost for _, _, _, cost in costs)
     costs.append((LineUnit.AUDIO, charge.audio_ms, price.audio_second_nano, audio))
-    model = named.models.get(charge.model_id, str(charge.model_id))
     for unit, quantity, nano, cost in costs:
         if quantity and nano:
             yield Line(kind, other, model, charge.origin_month, unit, quantity, nano, cost)

@@ -7,11 +7,12 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from billing.enums import LineUnit
+from billing.models.statements import LineColumns
 from billing.money import CENT
 from billing.money import cents as in_cents
 from billing.money import euros as in_euros
 from billing.money import per_million as in_millions
-from billing.statements.statement import NANO_PER_CENT, Line
+from billing.statements.statement import NANO_PER_CENT, Line, label_of
 
 register = template.Library()
 SECONDS_IN_AN_HOUR = 3600
@@ -52,6 +53,12 @@ def each(nano: int | None) -> str:
 def an_hour(nano: int) -> str:
     """Return what an hour costs of what is sold by the second."""
     return each(nano * SECONDS_IN_AN_HOUR)
+
+
+@register.filter
+def what(line: Line | LineColumns) -> str:
+    """Return what a line of a statement is for."""
+    return label_of(line.kind, line.unit)
 
 
 @register.filter

@@ -13,7 +13,6 @@ from django.db.models import Sum
 
 from billing.impact.enums import Method
 from billing.impact.factors import NAMED, NOTHING_EMBODIED, Impact, embodied, impact
-from billing.impact.hardware import H100
 from billing.impact.interval import Interval
 from billing.models import InstitutionMonth, UsageSumQuerySet
 from billing.periods import Period
@@ -143,5 +142,5 @@ def _impact(factors: str, energy_mj: Interval, gpu_ms: int) -> Impact:
     grid = NAMED.get(factors)
     if grid is None:
         return NO_IMPACT
-    machines = embodied(H100, gpu_ms / 1_000) if gpu_ms else NOTHING_EMBODIED
+    machines = embodied(grid.making, gpu_ms / 1_000) if gpu_ms else NOTHING_EMBODIED
     return impact(energy_mj, AT_SITE, grid, machines=machines)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 from billing.impact.ecologits import ecologits_impact
 from billing.impact.energy import Conditions, Tokens
-from billing.impact.factors import FRANCE, SHIPPED, FactorSet
+from billing.impact.factors import EVERY, FRANCE, SHIPPED, FactorSet
 from billing.impact.hardware import ACCELERATORS, Accelerator
 from billing.impact.interval import Interval
 from billing.impact.single import Told, mix_of, tell
@@ -39,16 +39,21 @@ class File:
 
 
 def _factors() -> Iterator[Row]:
-    for grid in SHIPPED.values():
-        yield {"name": grid.name, **{field.name: getattr(grid, field.name) for field in _OF_A_SET}}
+    for grid in EVERY:
+        making = grid.making
+        yield {
+            "name": grid.name,
+            **{name: getattr(grid, name) for name in _OF_A_SET},
+            "gpu_co2e_kg": making.gpu.co2e_kg,
+            "server_co2e_kg": making.server.co2e_kg,
+            "gpus_of_a_server": making.gpus_of_a_server,
+            **{f"{name}_years": getattr(making.lifetime, name) for name in _YEARS},
+        }
 
 
 def _accelerators() -> Iterator[Row]:
     for accelerator in ACCELERATORS.values():
-        yield {
-            **{name: getattr(accelerator, name) for name in _OF_AN_ACCELERATOR},
-            "embodied_co2e_kg": accelerator.embodied.co2e_kg,
-        }
+        yield {name: getattr(accelerator, name) for name in _OF_AN_ACCELERATOR}
 
 
 def _measurements() -> Iterator[Row]:
@@ -67,13 +72,18 @@ def _measurements() -> Iterator[Row]:
         }
 
 
-_OF_A_SET = fields(FactorSet)
+_OF_A_SET = tuple(field.name for field in fields(FactorSet) if field.name != "making")
+_YEARS = ("least", "usual", "most")
+_OF_MAKING = (
+    *("gpu_co2e_kg", "server_co2e_kg", "gpus_of_a_server"),
+    *(f"{name}_years" for name in _YEARS),
+)
 _OF_AN_ACCELERATOR = (
     *("code", "fitted", "tdp_w", "bandwidth_tb_s", "vram_gb", "peak_tflops"),
     *("k_w", "k_a", "k_c", "k_n", "flop_per_joule", "typical_w"),
 )
-FACTORS = File("factors", ("name", *(field.name for field in _OF_A_SET)), _factors)
-ACCELERATOR_SHEET = File("accelerators", (*_OF_AN_ACCELERATOR, "embodied_co2e_kg"), _accelerators)
+FACTORS = File("factors", ("name", *_OF_A_SET, *_OF_MAKING), _factors)
+ACCELERATOR_SHEET = File("accelerators", _OF_AN_ACCELERATOR, _accelerators)
 MEASUREMENTS = File(
     "measurements",
     (

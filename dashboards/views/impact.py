@@ -77,7 +77,7 @@ def _method() -> dict[str, object]:
         "badges": explained(),
         "energy": energy,
         "hardware": hardware,
-        "factors": factors,
+        "making": factors.FRANCE.making,
         "equivalents": equivalents,
         "carbon_things": [(ONE_OF[each.thing], each.co2e_g) for each in equivalents.CARBON],
         "default_pue": energy.DEFAULT_PUE_MILLI / 1_000,

@@ -130,7 +130,7 @@ class Entry:
             reasoning_tokens=usage.reasoning,
             usage_source=usage.source,
             first_token_at=self._first_token_at,
-            finished_at=now,
+            finished_at=max(now, self._opened.received_at),  # the clock may be set back meanwhile
             attempts=attempts,
             error_code=error_code,
             fallback_id=self.fallback_id,

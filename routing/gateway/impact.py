@@ -137,10 +137,9 @@ def told_of(machine: Machine, reckoned: Reckoned, wishes: Container[str]) -> dic
     """Return what an answer's `usage` gets beside its tokens; `carbon` only where there is a figure."""
     energy, told = reckoned
     factors = NAMED.get(energy.factors)
-    accelerator = ACCELERATORS.get(machine.gpu or "")
-    if factors is None or accelerator is None:
+    if factors is None or machine.gpu not in ACCELERATORS:
         return {Told.IMPACT: {"method": Method.NONE.value}} if Told.IMPACT in wishes else {}
-    machines = embodied(accelerator, energy.gpu_ms / _MILLI)
+    machines = embodied(factors.making, energy.gpu_ms / _MILLI)
     costs = impact(told.energy, told.pue_milli, factors, machines=machines)
     found: dict[str, object] = {}
     if Told.IMPACT in wishes:

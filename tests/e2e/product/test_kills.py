@@ -99,6 +99,8 @@ async def test_every_request_of_a_killed_router_is_accounted_exactly_once(
     )
     assert sorted(i for (i,) in recorded) == sorted(ids)
     assert product.rows("SELECT count(*) FROM routing_spoolopen")[0][0] == 0
+    checked = product.manage("check_usage")
+    assert checked.returncode == 0, checked.stderr
 
 
 @pytest.mark.parametrize("name", ["portal", "clerk", "postgres"])

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from importlib import import_module
+from io import BytesIO
 from threading import Thread
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,8 @@ from django.utils import timezone
 from django.utils.translation import override
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
+from pypdf import PdfReader
 
 from billing.enums import AccountKind, PeriodState, PriceKind
 from billing.ledger.accounts import months
@@ -25,6 +28,7 @@ from billing.models import (
     AccountingPeriod,
     AccountMonth,
     PriceVersion,
+    Statement,
     Transfer,
     UsageCharge,
     UsageDay,
@@ -32,14 +36,19 @@ from billing.models import (
 )
 from billing.operations.entries import month_to_book
 from billing.operations.ledger import grant, reverse, reverse_request
+from billing.operations.months import close_month, draft_month
 from billing.operations.prices import Units, set_fee, set_price, withdraw_price
 from billing.periods import paris_today
 from billing.records import intake
+from billing.statements import files
+from billing.statements.document import of_statement
+from billing.statements.statement import draft_of
 from federation.journal.actors import CommandActor
 from federation.members.models import Institution
 from federation.people.enums import Role
 from routing.core.accounting import Closed
 from routing.core.enums import RequestStatus
+from routing.core.ids import uuid7
 from tests.integration.billing.market import HISTORY, Market, price_from
 from tests.integration.federation.crowd import at_once
 from tests.support.factories import OPERATOR, make_cast, make_institution, make_user, serve_model
@@ -51,6 +60,7 @@ CLOSED = {
     "statements_hash": "0",
 }
 SUMMED = ("account", "month", "received_nano", "given_nano", "own_nano")
+MARCH = date(2026, 3, 1)
 THIS_MONTH = paris_today().replace(day=1)
 
 
@@ -370,6 +380,82 @@ def test_a_price_is_withdrawn_until_it_begins(market: Market) -> None:
     assert not PriceVersion.objects.filter(pk=price.pk).exists()
     with pytest.raises(ValidationError, match="in force, or was"):
         withdraw_price(by=OPERATOR, price=begun)
+
+
+def test_a_clock_ahead_charges_by_no_price_to_come(market: Market) -> None:
+    """And the month goes on when that price is taken back."""
+    soon, model = timezone.now() + timedelta(days=1), market.served[0].version.model
+    price = set_price(by=OPERATOR, model=model, units=Units(prompt_nano=999_999), valid_from=soon)
+    set_fee(by=OPERATOR, basis_points=9_999, institution=market.orleans, valid_from=soon)
+
+    store([market.asked(market.orleans, market.served[0], soon + timedelta(days=1))])
+    withdraw_price(by=OPERATOR, price=price)
+
+    record = UsageRecord.objects.get()
+    begun = model.prices.at(timezone.now()).get()
+    assert (record.price_id, record.fee_nano) == (begun.pk, 0)
+    assert record.booked_month == THIS_MONTH
+    assert [line.unit_nano for line in draft_of(market.orleans, THIS_MONTH).lines]
+    assert not findings()
+
+
+def test_a_price_that_something_was_charged_by_is_not_withdrawn(market: Market) -> None:
+    """As of a database of before, or of one whose clock was ahead."""
+    model = market.served[0].version.model
+    price = set_price(by=OPERATOR, model=model, units=Units(prompt_nano=2))
+    store([market.asked(market.orleans, market.served[0])])
+    for rows in (UsageRecord.objects, UsageCharge.objects):
+        rows.update(price_id=price.pk)
+
+    with pytest.raises(ValidationError, match="charged by it"):
+        withdraw_price(by=OPERATOR, price=price)
+
+    assert PriceVersion.objects.filter(pk=price.pk).exists()
+
+
+def test_a_charge_whose_price_is_gone_stands_in_its_statement_and_is_named(market: Market) -> None:
+    store([market.asked(market.orleans, market.served[0])])
+    gone = uuid7()
+    for rows in (UsageRecord.objects, UsageCharge.objects):
+        rows.update(price_id=gone)
+
+    (line,) = draft_of(market.orleans, MARCH).lines
+
+    assert line.exact_nano == UsageRecord.objects.get().cost_nano
+    assert (line.label, line.unit) == ("used, at a price that is not known", None)
+    named = ["1 charges name a price that is not there: their statements tell amounts only"]
+    assert findings() == named
+    draft_month(by=OPERATOR, month=MARCH)
+    close_month(by=OPERATOR, month=MARCH)
+    document = of_statement(Statement.objects.get(institution=market.orleans))
+    assert document.lines == (line,)
+    (page,) = PdfReader(BytesIO(files.pdf(document, "en"))).pages
+    assert "at a price that is not known" in " ".join(page.extract_text().split())
+    assert findings() == named
+
+
+def test_what_ended_before_it_came_is_charged_as_of_its_arrival(market: Market) -> None:
+    """A clock that was set back meanwhile gives nothing away."""
+    long_ago = datetime(2012, 1, 5, tzinfo=UTC).timestamp()
+    right = market.asked(market.orleans, market.served[0])
+
+    store([replace(right, finished_at=long_ago)])
+
+    record = UsageRecord.objects.get()
+    assert record.finished_at == record.received_at == HISTORY
+    assert record.booked_month == date(2026, 3, 1)
+    assert record.cost_nano == owed(market.orleans) > 0
+    assert set(UsageDay.objects.values_list("since", flat=True)) == {HISTORY.date()}
+    assert not findings()
+
+
+def test_what_was_free_by_a_clock_that_was_wrong_from_the_start_is_named(market: Market) -> None:
+    store([market.asked(market.orleans, market.served[0], datetime(2012, 1, 5, tzinfo=UTC))])
+    other = serve_model(market.rennes, "free-until-now")
+    store([market.asked(market.orleans, other, timezone.now())])
+    set_price(by=OPERATOR, model=other.version.model, units=Units(prompt_nano=2))
+
+    assert findings() == ["1 usage records are without a price, by a clock that was wrong"]
 
 
 def test_what_is_booked_now_lies_in_the_first_month_that_is_not_closed() -> None:

@@ -12,16 +12,22 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.db import connection
+from django.db.models import Sum
+from django.utils import timezone
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from billing.ledger.balances import balances
+from billing.ledger.balances import findings as ledger_findings
 from billing.models import UsageRecord
+from billing.records.rollups import LEVELS, wrong_sums
 from federation.access.models import ApiKey
 from federation.access.operations import revoke_key
 from federation.journal.actors import SYSTEM
 from federation.members.models import Institution
 from routing.bridge.models import RouterProcess, SpoolOpen
 from routing.core.table import PrincipalsSection
+from tests.integration.billing.market import Market
 from tests.integration.bridge.conftest import Spool
 from tests.support.database_url import database_url
 from tests.support.factories import make_application, make_institution, make_key
@@ -158,10 +164,12 @@ def test_usage_is_stored_and_the_day_of_a_keys_last_use_with_it(
     assert ApiKey.objects.get(pk=key.pk).last_used_on is not None
 
 
-def test_a_clerk_that_is_killed_and_started_again_stores_everything_once(
+def test_a_clerk_that_is_killed_and_started_again_stores_and_charges_everything_once(
     start: Callable[[], Clerk], router: FakeRouter, spool: Spool
 ) -> None:
-    ends = [closed() for _ in range(3000)]
+    market = Market()
+    now, served = timezone.now(), market.served[0]
+    ends = [market.asked(market.orleans, served, now, audio_ms=n) for n in range(3000)]
     clerk = start()
     for end in ends[:1000]:
         spool.write(router.incarnation, end.opened, end)
@@ -175,6 +183,10 @@ def test_a_clerk_that_is_killed_and_started_again_stores_everything_once(
     wait_for(lambda: UsageRecord.objects.count() == len(ends), "all records")
     assert statuses().keys() == {end.opened.id for end in ends}
     assert not SpoolOpen.objects.exists()
+    cost = UsageRecord.objects.aggregate(cost=Sum("cost_nano"))["cost"]
+    assert balances()[f"consumer:{market.orleans.pk}"] == -cost < 0
+    assert not ledger_findings()
+    assert not any(wrong_sums(level) for level in LEVELS)
 
 
 def test_a_dead_routers_open_requests_are_accounted_once_another_router_runs(

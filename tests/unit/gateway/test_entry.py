@@ -1,5 +1,6 @@
 """What is written down of a request, however often it was tried."""
 
+import time
 from pathlib import Path
 
 from routing.core.accounting import Closed, Opened, read_frames
@@ -16,7 +17,7 @@ from routing.gateway.spool import Spool
 from tests.support.decisions import an_explanation
 
 
-def opened() -> Opened:
+def opened(received_at: float = 1.0) -> Opened:
     return Opened(
         id=str(uuid7()),
         client_request_id="",
@@ -28,7 +29,7 @@ def opened() -> Opened:
         endpoint="chat/completions",
         stream=True,
         priority=3,
-        received_at=1.0,
+        received_at=received_at,
         prompt_estimate=10,
     )
 
@@ -62,3 +63,16 @@ def test_a_request_that_met_full_servers_for_long_is_accounted(tmp_path: Path) -
     assert closed.server_id == grants[-1].server_id
     assert closed.attempts[0].server_id == grants[0].server_id
     assert len(closed.attempts) == MOST_ATTEMPTS + 1
+
+
+def test_a_clock_that_is_set_back_ends_no_request_before_it_came(tmp_path: Path) -> None:
+    spool, came = Spool(tmp_path, "i", 0), time.time() + 3600
+    entry = Entry(spool, LocalDispatcher(), Metrics(), Occupancy(), opened(came))
+
+    entry.close(OK, RequestStatus.OK, 200, Usage())
+
+    spool.close()
+    (file,) = tmp_path.iterdir()
+    *_, (_, closed) = read_frames(file.read_bytes())
+    assert isinstance(closed, Closed)
+    assert closed.finished_at == came

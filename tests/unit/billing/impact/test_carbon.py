@@ -5,13 +5,12 @@ from billing.impact.carbon import ecologits_carbon, usage_carbon, usage_impact
 from billing.impact.ecologits import Mix, ecologits_impact
 from billing.impact.energy import UNKNOWN, Tokens, estimate
 from billing.impact.factors import FRANCE, Impact, embodied, impact
-from billing.impact.hardware import H100
 from billing.impact.validation import LLAMA_8B
 from tests.unit.billing.impact.cases import at
 
 ASKED = Tokens(prompt=1000, cached=200, completion=500)
 TOLD = estimate(LLAMA_8B, ASKED, at(32))
-IMPACT = impact(TOLD.energy, TOLD.pue_milli, FRANCE, machines=embodied(H100, 0.5))
+IMPACT = impact(TOLD.energy, TOLD.pue_milli, FRANCE, machines=embodied(FRANCE.making, 0.5))
 
 
 def test_an_answer_tells_the_method_and_every_figure_with_its_range() -> None:
