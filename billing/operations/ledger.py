@@ -8,6 +8,7 @@ from billing.enums import NEVER_REVERSED, AccountKind, TransferReason
 from billing.models import Contest, Transfer, UsageRecord
 from billing.operations.entries import account, book, month_to_book, person
 from billing.operations.notes import credit, month_corrected, month_for_correction
+from billing.operations.returned import check_lines_hold
 from billing.policies import check_keep_accounts
 from federation.journal.actors import Actor
 from federation.journal.operations import record
@@ -57,8 +58,8 @@ def reverse(
     """Take a transfer back by its contrary; once, however often it is asked.
 
     It is booked in the transfer's own month while that is not closed. Of a closed one it is booked in the first that is
-    open, and the institutions concerned get credit notes. Raises `ValidationError` on what is `NEVER_REVERSED`, and
-    when the year is settled.
+    open, and the institutions concerned get credit notes. Raises `ValidationError` on what is `NEVER_REVERSED`, when
+    the year is settled, and when more of a contested line would come back than it says.
     """
     check_keep_accounts(by)
     check_reason(reason)
@@ -83,6 +84,8 @@ def reverse(
             made_by=person(by),
         )
     )
+    if locked.posting_id is not None:
+        check_lines_hold(corrected, [reversal])
     credit(by=by, month=corrected, transfers=[reversal], reason=reason, contest=contest)
     record(by=by, verb="billing.reverse", obj=reversal, diff={"amount_nano": locked.amount_nano})
     return reversal
@@ -94,7 +97,8 @@ def reverse_request(
 ) -> list[Transfer]:
     """Take back what one request cost, and the fee on it: once, however often it is asked; booked as by `reverse`.
 
-    Raises `ValidationError` when nothing was transferred for it, or when the transfers of its batch are reversed.
+    Raises `ValidationError` when nothing was transferred for it, when the transfers of its batch are reversed, and when
+    more of a contested line would come back than it says.
     """
     check_keep_accounts(by)
     check_reason(reason)
@@ -131,6 +135,7 @@ def reverse_request(
         for part, amount in parts.items()
         if amount
     ]
+    check_lines_hold(corrected, made)
     credit(by=by, month=corrected, transfers=made, reason=reason, contest=contest, request=request)
     for reversal in made:
         record(
