@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import override
 from hypothesis import HealthCheck, given, settings
@@ -22,18 +23,20 @@ from billing.models import (
     UsageCharge,
     UsageRecord,
 )
+from billing.operations import months
 from billing.operations.ledger import grant, reverse_request
 from billing.operations.months import close_month, draft_month
 from billing.periods import paris_today
 from billing.records import intake
 from billing.statements.statement import NANO_PER_CENT, Draft, draft_of, drafts, kept, rounded
 from federation.people.enums import Role
-from tests.integration.billing.market import HISTORY, Market
+from tests.integration.billing.market import HISTORY, Market, price_from
 from tests.integration.federation.crowd import at_once
 from tests.support.factories import OPERATOR, make_user
 
 pytestmark = pytest.mark.django_db
 MARCH, APRIL = date(2026, 3, 1), date(2026, 4, 1)
+THIS_MONTH = paris_today().replace(day=1)
 
 
 @pytest.fixture(autouse=True)
@@ -188,6 +191,66 @@ def test_a_month_is_closed_from_its_draft_and_in_its_order(market: Market) -> No
     close(date(2026, 2, 1))
     close(MARCH)
     assert set(AccountingPeriod.objects.values_list("state", flat=True)) == {PeriodState.CLOSED}
+
+
+QUANTITIES = (
+    *("requests", "prompt_tokens", "cached_tokens", "completion_tokens", "embedding_tokens"),
+    *("cost_nano", "fee_nano", "audio_ms", "images"),
+)
+
+
+@pytest.mark.parametrize("column", QUANTITIES)
+def test_a_month_whose_charges_are_not_its_requests_is_not_closed(
+    market: Market, column: str
+) -> None:
+    filled(market)
+    draft_month(by=OPERATOR, month=MARCH)
+    charge = UsageCharge.objects.filter(**{f"{column}__gt": 0})[0]
+    UsageCharge.objects.filter(pk=charge.pk).update(**{column: F(column) + 1})
+
+    assert "2 charges are not the sum of their records" in findings()
+    with pytest.raises(ValidationError, match="check_usage tells what differs"):
+        close_month(by=OPERATOR, month=MARCH)
+    assert not Statement.objects.exists()
+
+    UsageCharge.objects.filter(pk=charge.pk).update(**{column: F(column) - 1})
+    close_month(by=OPERATOR, month=MARCH)
+
+
+def test_a_charge_that_is_missing_or_too_many_holds_the_closing_up(market: Market) -> None:
+    filled(market)
+    draft_month(by=OPERATOR, month=MARCH)
+    charge = UsageCharge.objects.all()[0]
+    UsageCharge.objects.filter(pk=charge.pk).delete()
+    with pytest.raises(ValidationError, match="check_usage"):
+        close_month(by=OPERATOR, month=MARCH)
+
+    charge.save(force_insert=True)
+    charge.pk, charge.origin_month = None, date(2025, 3, 1)
+    charge.save(force_insert=True)
+    with pytest.raises(ValidationError, match="check_usage"):
+        close_month(by=OPERATOR, month=MARCH)
+
+
+@pytest.mark.parametrize("year", [2001, 2025, 2150])
+def test_a_clock_that_was_wrong_does_not_hold_the_closing_up(
+    market: Market, monkeypatch: pytest.MonkeyPatch, year: int
+) -> None:
+    """One that ran ahead is booked in the month in which it came, one that was behind in the first that is open."""
+    close(date(2026, 2, 1))
+    wrong = datetime(year, 5, 1, tzinfo=UTC)
+    price_from(datetime(2000, 1, 1, tzinfo=UTC), market.served[0])
+    intake.store([
+        market.asked(market.orleans, market.served[0]),
+        market.asked(market.orleans, market.served[0], timezone.now(), finished_at=wrong.timestamp()),
+    ])  # fmt: skip
+    booked = UsageRecord.objects.get(finished_at=wrong).booked_month
+    monkeypatch.setattr(months, "paris_today", lambda: THIS_MONTH + timedelta(days=32))
+
+    for month in sorted({MARCH, booked}):
+        close(month)
+
+    assert findings() == []
 
 
 def test_only_the_federations_finance_closes(market: Market) -> None:
