@@ -24,7 +24,8 @@ from billing.models import (
     UsageRecord,
 )
 from billing.operations import months
-from billing.operations.ledger import grant, reverse_request
+from billing.operations.ledger import grant, reverse, reverse_request
+from billing.operations.merging import merge_institutions, move_what_came_late
 from billing.operations.months import close_month, draft_month
 from billing.periods import paris_today
 from billing.records import intake
@@ -155,6 +156,47 @@ def test_a_grant_pays_before_the_institution_does(market: Market) -> None:
     assert (statement.used_cents, statement.granted_cents, statement.net_cents) == (10, 6, -4)
     assert balance_of(AccountKind.CONSUMER, statement) == -4 * NANO_PER_CENT
     assert balance_of(AccountKind.ALLOCATION, statement) == 0
+
+
+def test_a_grant_that_is_used_up_is_not_taken_back(market: Market) -> None:
+    used = market.asked(
+        market.orleans,
+        market.served[0],
+        prompt_tokens=1_000_000,
+        cached_tokens=0,
+        completion_tokens=0,
+    )
+    intake.store([used])  # 10 cents
+    institution = market.orleans
+    first, second = (
+        grant(
+            by=OPERATOR, institution=institution, amount_nano=cents * NANO_PER_CENT, reason="code"
+        )
+        for cents in (12, 8)
+    )
+    close(MARCH)
+    before = balances()
+
+    with pytest.raises(ValidationError, match=r"€0\.02 is used up") as refusal:
+        reverse(by=OPERATOR, transfer=first, reason="a slip")
+
+    assert (refusal.value.code, balances()) == ("used_up", before)
+    reverse(by=OPERATOR, transfer=second, reason="a slip")
+    with pytest.raises(ValidationError, match=r"€0\.10 is used up"):
+        reverse(by=OPERATOR, transfer=first, reason="a slip")
+    assert balance_of(AccountKind.ALLOCATION, Statement.objects.get(institution=institution)) > 0
+
+
+def test_what_an_heir_has_left_of_a_grant_is_taken_back(market: Market) -> None:
+    given_ = grant(by=OPERATOR, institution=market.reims, amount_nano=7, reason="code")
+    merge_institutions(by=OPERATOR, old=market.reims, new=market.rennes)
+
+    reverse(by=OPERATOR, transfer=given_, reason="a slip")
+    move_what_came_late(by=OPERATOR)
+
+    assert set(balances().values()) == {0}
+    again = grant(by=OPERATOR, institution=market.rennes, amount_nano=7, reason="code")
+    reverse(by=OPERATOR, transfer=again, reason="a slip")
 
 
 def test_a_correction_stands_in_its_month_while_that_is_not_closed(market: Market) -> None:
