@@ -157,7 +157,8 @@ def _check_whole(transfer: Transfer) -> None:
     begin = f"reversal:{transfer.reason}:"
     keys = Transfer.objects.filter(key__startswith=begin).values_list("key", flat=True)
     requests = [key.removeprefix(begin) for key in keys]
-    if UsageRecord.objects.filter(pk__in=requests, posting_id=transfer.posting_id).exists():
+    of_batch = UsageRecord.objects.filter(pk__in=requests, posting_id=transfer.posting_id)
+    if any(transfer.key.endswith(_between(each)) for each in of_batch):
         raise ValidationError(
             _("A request that it paid for is taken back already: take back the others one by one."),
             code="reversed",

@@ -12,9 +12,11 @@ from django.utils import timezone
 from django.utils.translation import override
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pytest_django import DjangoAssertNumQueries
 
 from billing.enums import AccountKind, LineUnit, PeriodState
-from billing.ledger.balances import balances, findings
+from billing.ledger.balances import balances, findings, is_charged
+from billing.ledger.posting import SERVED
 from billing.models import (
     AccountingPeriod,
     Statement,
@@ -98,7 +100,7 @@ def test_every_month_is_exact_and_stays_so(market: Market, seed: int, late: list
     with transaction.atomic():
         intake.store([market.request(draw.randrange(100)) for _ in range(40)])
         period = close(MARCH)
-        closed = [kept(statement) for statement in Statement.objects.all()]
+        closed, march = [kept(statement) for statement in Statement.objects.all()], booked_in(MARCH)
         for line in StatementLine.objects.all():
             assert abs(line.cents * NANO_PER_CENT - line.exact_nano) * 2 <= NANO_PER_CENT
         for told in (line for draft in closed for line in draft.lines if line.unit):
@@ -117,15 +119,23 @@ def test_every_month_is_exact_and_stays_so(market: Market, seed: int, late: list
         intake.store([market.request(n) for n in late])
         assert close_month(by=OPERATOR, month=MARCH).statements_hash == period.statements_hash
         assert [kept(statement) for statement in Statement.objects.all()] == closed
-        assert not Transfer.objects.filter(
-            booked_month=MARCH, created_at__gt=timezone.now() + timedelta(days=1)
-        ).exists()
+        assert booked_in(MARCH) == march
         assert findings() == []
-        if late:
-            assert UsageCharge.objects.filter(
-                origin_month=MARCH, booked_month=APRIL
-            ).exists() or not (UsageCharge.objects.filter(booked_month=APRIL).exists())
+        origins = UsageCharge.objects.filter(booked_month=APRIL).values_list("origin_month")
+        assert set(origins) == ({(MARCH,)} if charged_of(market, late) else set())
         transaction.set_rollback(True)
+
+
+def booked_in(month: date) -> tuple[list[dict[str, object]], ...]:
+    """All that says what a month's statements are made from, and what was moved in it."""
+    kinds = (Transfer.objects, UsageCharge.objects)
+    return tuple(list(kind.filter(booked_month=month).order_by("pk").values()) for kind in kinds)
+
+
+def charged_of(market: Market, late: list[int]) -> int:
+    """How many of these count."""
+    requests = (market.request(n) for n in late)
+    return sum(each.http_status == 200 and each.status in SERVED for each in requests)
 
 
 def test_what_comes_late_names_its_month_in_the_next_statement(market: Market) -> None:
@@ -259,6 +269,14 @@ def test_a_month_whose_charges_are_not_its_requests_is_not_closed(
     close_month(by=OPERATOR, month=MARCH)
 
 
+def test_a_month_is_compared_once_with_the_requests_of_its_time(
+    market: Market, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    filled(market)
+    with django_assert_num_queries(2):  # which months its charges name, and the sums
+        assert is_charged(MARCH)
+
+
 def test_a_charge_that_is_missing_or_too_many_holds_the_closing_up(market: Market) -> None:
     filled(market)
     draft_month(by=OPERATOR, month=MARCH)
@@ -387,25 +405,35 @@ def month_of(statement: Statement, kind: AccountKind) -> dict[date, int]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_killed_connection_closes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("step", "written"), [("next_number", 0), ("settle", 1), ("next_number", 2), ("record", 3)]
+)
+def test_a_killed_connection_closes_nothing(
+    monkeypatch: pytest.MonkeyPatch, step: str, written: int
+) -> None:
+    """Whether no statement is written yet, some, or all."""
     market = Market()
     filled(market, 40)
     draft_month(by=OPERATOR, month=MARCH)
-    before = balances()
-    real = Draft.lines_hash
+    before, real, killed = balances(), getattr(months, step), list[int]()
 
-    def lines_hash(draft: Draft) -> str:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
-        return "never"
+    def die(*args: object, **facts: object) -> object:
+        if Statement.objects.count() == written:
+            killed.append(StatementLine.objects.count())
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return real(*args, **facts)
 
-    monkeypatch.setattr(Draft, "lines_hash", property(lines_hash))
+    monkeypatch.setattr(months, step, die)
     with pytest.raises(OperationalError):
         close_month(by=OPERATOR, month=MARCH)
     connection.close()
-    monkeypatch.setattr(Draft, "lines_hash", real)
+    monkeypatch.undo()
 
+    assert len(killed) == 1
+    assert bool(killed[0]) == bool(written)
     assert not Statement.objects.exists()
+    assert not StatementLine.objects.exists()
     assert balances() == before
     close_month(by=OPERATOR, month=MARCH)
     assert findings() == []
