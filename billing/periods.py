@@ -1,5 +1,6 @@
 """Days as people count them: in Paris. And the ids among which the requests that ended on them lie."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
@@ -62,6 +63,14 @@ class Period:
         """Ids between which every request that ended in the period has its own."""
         start, end = self.bounds
         return uuid7_floor(start - _SLACK), uuid7_floor(end + _SLACK)
+
+
+def ids_of_months(months: Iterable[date]) -> tuple[UUID, UUID]:
+    """Return ids between which those of requests lie that ended in these months, or in any between them."""
+    known = sorted(months)
+    first = max(known[0], date(FIRST_YEAR, 1, 1))
+    last = min(known[-1], date(LAST_YEAR, 12, 1))
+    return Period(first, following(last) - timedelta(days=1)).id_bounds
 
 
 def following(month: date) -> date:

@@ -1,4 +1,7 @@
-"""Thresholds of budgets that are passed: each is told of once in a window, by the row that says so."""
+"""Thresholds of budgets that are passed: each is told of once in a window, by the row that says so.
+
+Of another amount they are others: a budget that was raised and is used up again is told of again.
+"""
 
 from datetime import datetime
 
@@ -25,17 +28,12 @@ def tell_of_thresholds(now: datetime) -> int:
 def _note(shown: Shown, passed: list[int], now: datetime) -> bool:
     """Note the thresholds; return whether the highest is news, which then is told."""
     since = alert_start(BudgetWindow(shown.budget.window), now)
-    known = set(
-        BudgetAlert.objects.filter(budget=shown.budget, since=since).values_list(
-            "threshold", flat=True
-        )
-    )
+    of = {"budget": shown.budget, "since": since, "most": shown.budget.most}
+    known = set(BudgetAlert.objects.filter(**of).values_list("threshold", flat=True))
     new = [threshold for threshold in passed if threshold not in known]
     if not new:
         return False
-    BudgetAlert.objects.bulk_create(
-        BudgetAlert(budget=shown.budget, since=since, threshold=threshold) for threshold in new
-    )
+    BudgetAlert.objects.bulk_create(BudgetAlert(**of, threshold=threshold) for threshold in new)
     if passed[-1] in known:
         return False
     tell_of_threshold(shown, passed[-1])

@@ -110,17 +110,33 @@ _OF_TEXT = f"FILTER (WHERE endpoint <> '{_EMBEDDINGS}')"
 _GROWN = ", ".join(
     f"{column} = {UsageCharge._meta.db_table}.{column} + excluded.{column}" for column in _CHARGES
 )
-CHARGES = f"""
-INSERT INTO {UsageCharge._meta.db_table} ({_CHARGED}, {", ".join(_CHARGES)})
+COLUMNS = f"{_CHARGED}, {', '.join(_CHARGES)}"
+"""Of charges, all but their id."""
+
+
+def charged(records: str) -> str:
+    """Return the SELECT that sums `records` to charges, in the order of `COLUMNS`."""
+    return f"""
 SELECT booked_month, {_MONTH.format(moment="finished_at")} AS origin_month, asking_institution_id,
-    serving_institution_id, model_id, price_id, count(*),
-    coalesce(sum(greatest(prompt_tokens - cached_tokens, 0)) {_OF_TEXT}, 0),
-    coalesce(sum(least(cached_tokens, prompt_tokens)) {_OF_TEXT}, 0),
-    coalesce(sum(completion_tokens) {_OF_TEXT}, 0),
-    coalesce(sum(prompt_tokens) FILTER (WHERE endpoint = '{_EMBEDDINGS}'), 0),
-    sum(cost_nano), sum(fee_nano), sum(audio_ms), sum(images)
-FROM stored WHERE booked_month IS NOT NULL
-GROUP BY {_CHARGED} ORDER BY {_CHARGED}
+    serving_institution_id, model_id, price_id, count(*) AS requests,
+    coalesce(sum(greatest(prompt_tokens - cached_tokens, 0)) {_OF_TEXT}, 0)::bigint AS prompt_tokens,
+    coalesce(sum(least(cached_tokens, prompt_tokens)) {_OF_TEXT}, 0)::bigint AS cached_tokens,
+    coalesce(sum(completion_tokens) {_OF_TEXT}, 0)::bigint AS completion_tokens,
+    coalesce(sum(prompt_tokens) FILTER (WHERE endpoint = '{_EMBEDDINGS}'), 0)::bigint AS embedding_tokens,
+    sum(cost_nano)::bigint AS cost_nano, sum(fee_nano)::bigint AS fee_nano, sum(audio_ms)::bigint AS audio_ms,
+    sum(images)::bigint AS images
+FROM {records} counted WHERE booked_month IS NOT NULL
+GROUP BY {_CHARGED}
+"""
+
+
+def as_charges(records: str) -> str:
+    """Return the same as rows of the model, which are in no table."""
+    return f"SELECT 0 AS id, summed.* FROM ({charged(records)}) summed"
+
+
+CHARGES = f"""
+INSERT INTO {UsageCharge._meta.db_table} ({COLUMNS}) {charged("stored")} ORDER BY {_CHARGED}
 ON CONFLICT ({_CHARGED}) DO UPDATE SET {_GROWN}
 """
 

@@ -271,7 +271,7 @@ class BudgetGrant(models.Model):
 
 
 class BudgetAlert(models.Model):
-    """That a threshold of a budget was told of: once in each window."""
+    """That a threshold of a budget was told of: once in each window for each amount that it had."""
 
     id = models.BigAutoField(primary_key=True)
     budget = models.ForeignKey(
@@ -279,6 +279,7 @@ class BudgetAlert(models.Model):
     )
     since = models.DateTimeField(_("beginning of the window"))
     threshold = models.PositiveSmallIntegerField(_("per cent"))
+    most = models.BigIntegerField(_("at most"))
     told_at = models.DateTimeField(_("told"), auto_now_add=True)
 
     objects = OfBudgetQuerySet.as_manager()
@@ -288,7 +289,7 @@ class BudgetAlert(models.Model):
         verbose_name_plural = _("budgets’ alerts")
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=("budget", "since", "threshold"), name="a_threshold_is_told_of_once"
+                fields=("budget", "since", "threshold", "most"), name="a_threshold_is_told_of_once"
             )
         ]
 

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import date
-from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -38,9 +36,10 @@ from billing.operations.entries import (
 )
 from billing.operations.ledger import LARGEST_GRANT_NANO, reverse, reverse_request
 from billing.operations.notes import credit, month_for_correction
+from billing.operations.returned import key_of, left_of
 from billing.policies import check_keep_accounts, check_speak_for
 from billing.statements.standing import standing_of
-from billing.statements.statement import Draft, Line, draft_of, kept, keys_of
+from billing.statements.statement import Draft, Line, draft_of, keys_of, statement_of
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.members.models import Institution
@@ -186,10 +185,7 @@ def _held(institution: Institution, month: date) -> tuple[AccountingPeriod, Draf
     hold_months()
     check_year_is_open(month)
     period = AccountingPeriod.objects.filter(month=month).first() or AccountingPeriod(month=month)
-    if period.state != PeriodState.CLOSED:
-        return period, draft_of(institution, month)
-    statement = Statement.objects.filter(period=period, institution=institution).first()
-    return period, kept(statement) if statement else Draft(institution, (), 0)
+    return period, statement_of(institution, month)
 
 
 def _columns(line: Line) -> dict[str, object]:
@@ -258,7 +254,7 @@ def _correct(contest: Contest, remedy: Remedy, by: Actor, answer: str) -> None:
         _check_has_statement(remedy.other, contest.month)
         source = account(AccountKind.HOST if is_owed else AccountKind.CONSUMER, remedy.other)
     transfer = Transfer(
-        key=_key(contest.pk),
+        key=key_of(contest.pk),
         debit=source,
         credit=own,
         amount_nano=remedy.amount_nano,
@@ -271,23 +267,11 @@ def _correct(contest: Contest, remedy: Remedy, by: Actor, answer: str) -> None:
 
 
 def _most(contest: Contest) -> int:
-    """Return how much may be corrected: what was earned by any amount, what was owed by no more than the line.
-
-    What earlier contests of the line have brought is a part of that.
-    """
+    """Return how much may be corrected: what was earned by any amount, what was owed by what is left of the line."""
     if LineKind(contest.kind) not in OWED_LINES and contest.exact_nano >= 0:
         return LARGEST_GRANT_NANO
-    of_line = Contest.objects.filter(
-        institution=contest.institution_id, month=contest.month, line_key=contest.line_key
-    )
-    keys = [_key(pk) for pk in of_line.values_list("pk", flat=True)]
-    back = Transfer.objects.filter(key__in=keys, reversal=None)
-    given: int = back.aggregate(nano=Sum("amount_nano", default=0))["nano"]
-    return abs(contest.exact_nano) - given
-
-
-def _key(contest_id: UUID) -> str:
-    return f"contest:{contest_id}"
+    left = left_of(contest.institution, contest.month, [contest.line_key])
+    return left.get(contest.line_key, 0)
 
 
 def _check_has_statement(other: Institution, month: date) -> None:

@@ -5,10 +5,12 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from billing.enums import NEVER_REVERSED, AccountKind, TransferReason
-from billing.models import Contest, Transfer, UsageRecord
+from billing.models import AccountMonth, Contest, Transfer, UsageRecord
 from billing.operations.entries import account, book, month_to_book, person
 from billing.operations.notes import credit, month_corrected, month_for_correction
+from billing.operations.returned import check_lines_hold
 from billing.policies import check_keep_accounts
+from billing.templatetags.money import euros
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.members.models import Institution
@@ -57,8 +59,8 @@ def reverse(
     """Take a transfer back by its contrary; once, however often it is asked.
 
     It is booked in the transfer's own month while that is not closed. Of a closed one it is booked in the first that is
-    open, and the institutions concerned get credit notes. Raises `ValidationError` on what is `NEVER_REVERSED`, and
-    when the year is settled.
+    open, and the institutions concerned get credit notes. Raises `ValidationError` on what is `NEVER_REVERSED`, when
+    the year is settled, when a grant is used up, and when more of a contested line would come back than it says.
     """
     check_keep_accounts(by)
     check_reason(reason)
@@ -70,19 +72,23 @@ def reverse(
         return known
     _check_whole(locked)
     corrected = month_corrected(locked)
+    month = month_for_correction(corrected, locked)
+    _check_unused(locked)
     reversal = book(
         Transfer(
             key=f"reversal:{locked.pk}",
             debit_id=locked.credit_id,
             credit_id=locked.debit_id,
             amount_nano=locked.amount_nano,
-            booked_month=month_for_correction(corrected, locked),
+            booked_month=month,
             reason=TransferReason.REVERSAL,
             note=reason.strip(),
             reverses=locked,
             made_by=person(by),
         )
     )
+    if locked.posting_id is not None:
+        check_lines_hold(corrected, [reversal])
     credit(by=by, month=corrected, transfers=[reversal], reason=reason, contest=contest)
     record(by=by, verb="billing.reverse", obj=reversal, diff={"amount_nano": locked.amount_nano})
     return reversal
@@ -94,7 +100,8 @@ def reverse_request(
 ) -> list[Transfer]:
     """Take back what one request cost, and the fee on it: once, however often it is asked; booked as by `reverse`.
 
-    Raises `ValidationError` when nothing was transferred for it, or when the transfers of its batch are reversed.
+    Raises `ValidationError` when nothing was transferred for it, when the transfers of its batch are reversed, and when
+    more of a contested line would come back than it says.
     """
     check_keep_accounts(by)
     check_reason(reason)
@@ -131,6 +138,7 @@ def reverse_request(
         for part, amount in parts.items()
         if amount
     ]
+    check_lines_hold(corrected, made)
     credit(by=by, month=corrected, transfers=made, reason=reason, contest=contest, request=request)
     for reversal in made:
         record(
@@ -149,10 +157,34 @@ def _check_whole(transfer: Transfer) -> None:
     begin = f"reversal:{transfer.reason}:"
     keys = Transfer.objects.filter(key__startswith=begin).values_list("key", flat=True)
     requests = [key.removeprefix(begin) for key in keys]
-    if UsageRecord.objects.filter(pk__in=requests, posting_id=transfer.posting_id).exists():
+    of_batch = UsageRecord.objects.filter(pk__in=requests, posting_id=transfer.posting_id)
+    if any(transfer.key.endswith(_between(each)) for each in of_batch):
         raise ValidationError(
             _("A request that it paid for is taken back already: take back the others one by one."),
             code="reversed",
+        )
+
+
+def _check_unused(transfer: Transfer) -> None:
+    """Raise `ValidationError` when it is a grant of which statements have used something. Who asks holds the books.
+
+    All that an institution is granted is one amount, and goes over to whom it becomes a part of.
+    """
+    institution = transfer.credit.institution
+    if transfer.reason != TransferReason.GRANT or institution is None:
+        return
+    holders = [institution]
+    while (heir := holders[-1].successor) is not None:
+        holders.append(heir)
+    granted = AccountMonth.objects.filter(
+        account__kind=AccountKind.ALLOCATION, account__institution__in=holders
+    )
+    left = max(0, sum(granted.balances().values()))
+    if left < transfer.amount_nano:
+        raise ValidationError(
+            _("Of this grant %(used)s is used up already: it cannot be taken back.")
+            % {"used": euros(transfer.amount_nano - left)},
+            code="used_up",
         )
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from billing import mails
 from billing.enums import OWED_LINES, PERIOD_TRANSITIONS, AccountKind, PeriodState, TransferReason
+from billing.ledger.balances import is_charged
 from billing.models import AccountingPeriod, AccountMonth, Statement, StatementLine, Transfer
 from billing.operations.entries import account, book, hold_the_books, person, settle
 from billing.operations.notes import next_number
@@ -42,7 +43,7 @@ def close_month(*, by: Actor, month: date) -> AccountingPeriod:
     """Keep everybody's statement of a month in draft, for good; twice changes nothing.
 
     Batches of requests wait meanwhile; what comes later is booked in the next month. Raises `ValidationError` when it
-    is not in draft, or when an earlier month is not closed.
+    is not in draft, when an earlier month is not closed, or when its charges are not its requests.
     """
     check_keep_accounts(by)
     hold_the_books()
@@ -51,6 +52,7 @@ def close_month(*, by: Actor, month: date) -> AccountingPeriod:
         return period
     check_transition(PERIOD_TRANSITIONS, PeriodState(period.state), PeriodState.CLOSED)
     _check_in_order(month)
+    _check_charges(month)
     hashes = [_keep(period, draft) for draft in drafts(month)]
     period.state, period.closed_at = PeriodState.CLOSED, timezone.now()
     period.closed_by = person(by)
@@ -92,6 +94,19 @@ def _check_in_order(month: date) -> None:
             _("Close %(month)s first: months are closed in their order.")
             % {"month": date_format(left.month, "F Y")},
             code="earlier_month",
+        )
+
+
+def _check_charges(month: date) -> None:
+    """Statements are made from charges, and stay: they are compared with the requests before."""
+    if not is_charged(month):
+        raise ValidationError(
+            _(
+                "The charges of %(month)s are not the sum of its requests: it cannot be closed. The command"
+                " check_usage tells what differs."
+            )
+            % {"month": date_format(month, "F Y")},
+            code="not_charged",
         )
 
 

@@ -16,10 +16,11 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Sum
 from django.utils.translation import gettext as _
 
-from billing.enums import OWED_LINES, AccountKind, LineKind, LineUnit
+from billing.enums import OWED_LINES, AccountKind, LineKind, LineUnit, PeriodState
 from billing.models import (
     CORRECTIONS,
     Account,
+    AccountingPeriod,
     AccountMonth,
     NoteLine,
     PriceVersion,
@@ -147,9 +148,7 @@ def keys_of(lines: Iterable[Line]) -> list[str]:
 
 def drafts(month: date) -> list[Draft]:
     """Return everybody's for a month, by name; of whom nothing was charged has none."""
-    charges = list(UsageCharge.objects.filter(booked_month=month, cost_nano__gt=0).order_by(
-        "serving_institution_id", "asking_institution_id", "model_id", "origin_month", "price_id"
-    ))  # fmt: skip
+    charges = _charges(month)
     named = _names(charges)
     corrections = _corrections(month)
     concerned = {charge.asking_institution_id for charge in charges}
@@ -172,6 +171,20 @@ def draft_of(institution: Institution, month: date) -> Draft:
     """Return one institution's, without lines when nothing was charged."""
     every = {draft.institution: draft for draft in drafts(month)}
     return every.get(institution, Draft(institution, (), 0))
+
+
+def statement_of(institution: Institution, month: date) -> Draft:
+    """Return one institution's as it stands: what was kept of a closed month, else the draft."""
+    if not AccountingPeriod.objects.filter(month=month, state=PeriodState.CLOSED).exists():
+        return draft_of(institution, month)
+    statement = Statement.objects.filter(period_id=month, institution=institution).first()
+    return kept(statement) if statement else Draft(institution, (), 0)
+
+
+def charged_lines(institution: Institution, month: date) -> list[tuple[UsageCharge, Line]]:
+    """Return the lines of what an institution used, with which its statement begins, and the charge of each."""
+    charges = _charges(month)
+    return list(_used(institution.pk, charges, _names(charges)))
 
 
 def kept(statement: Statement) -> Draft:
@@ -197,15 +210,28 @@ def correction_of(row: LineColumns) -> CorrectionLine:
     return CorrectionLine(**vars(line_of(row)), whole=row.cents)
 
 
-def _lines(own: UUID, charges: list[UsageCharge], named: _Named) -> Iterator[Line]:
-    between = [c for c in charges if c.asking_institution_id != c.serving_institution_id]
-    for charge in between:
-        if charge.asking_institution_id == own:
+def _charges(month: date) -> list[UsageCharge]:
+    """Return those of a month that cost something, always in one order."""
+    return list(UsageCharge.objects.filter(booked_month=month, cost_nano__gt=0).order_by(
+        "serving_institution_id", "asking_institution_id", "model_id", "origin_month", "price_id"
+    ))  # fmt: skip
+
+
+def _used(
+    own: UUID, charges: list[UsageCharge], named: _Named
+) -> Iterator[tuple[UsageCharge, Line]]:
+    for charge in charges:
+        if charge.asking_institution_id == own != charge.serving_institution_id:
             other = named.institutions.get(charge.serving_institution_id or own, "")
-            yield from _units(charge, LineKind.USED, other, named)
+            for line in _units(charge, LineKind.USED, other, named):
+                yield charge, line
+
+
+def _lines(own: UUID, charges: list[UsageCharge], named: _Named) -> Iterator[Line]:
+    yield from (line for _charge, line in _used(own, charges, named))
     fee = 0
-    for charge in between:
-        if charge.serving_institution_id == own:
+    for charge in charges:
+        if charge.serving_institution_id == own != charge.asking_institution_id:
             other = named.institutions.get(charge.asking_institution_id, "")
             yield from _units(charge, LineKind.SERVED, other, named)
             fee += charge.fee_nano
@@ -216,8 +242,7 @@ def _lines(own: UUID, charges: list[UsageCharge], named: _Named) -> Iterator[Lin
 def _units(charge: UsageCharge, kind: LineKind, other: str, named: _Named) -> Iterator[Line]:
     """Return a line for each unit that cost something: together they are the charge, exactly.
 
-    What each request's audio cost is rounded: the line has what the other units leave of the charge. Where the price
-    is gone, one line has the whole.
+    Where the price is gone, one line has the whole.
     """
     assert charge.price_id is not None  # it cost something
     model = named.models.get(charge.model_id, str(charge.model_id))
@@ -225,6 +250,18 @@ def _units(charge: UsageCharge, kind: LineKind, other: str, named: _Named) -> It
     if price is None:
         yield Line(kind, other, model, charge.origin_month, None, 0, 0, charge.cost_nano)
         return
+    for unit, quantity, nano, cost in unit_costs(charge, price):
+        if quantity and nano:
+            yield Line(kind, other, model, charge.origin_month, unit, quantity, nano, cost)
+
+
+def unit_costs(
+    charge: UsageCharge, price: PriceVersion
+) -> list[tuple[LineUnit, int, int | None, int]]:
+    """Return each unit's quantity, its price and what it cost.
+
+    What each request's audio cost is rounded: it has what the other units leave of the charge.
+    """
     cached = price.prompt_nano if price.cached_nano is None else price.cached_nano
     whole = (
         (LineUnit.PROMPT, charge.prompt_tokens, price.prompt_nano),
@@ -235,10 +272,7 @@ def _units(charge: UsageCharge, kind: LineKind, other: str, named: _Named) -> It
     )
     costs = [(*each, each[1] * (each[2] or 0)) for each in whole]
     audio = charge.cost_nano - sum(cost for _, _, _, cost in costs)
-    costs.append((LineUnit.AUDIO, charge.audio_ms, price.audio_second_nano, audio))
-    for unit, quantity, nano, cost in costs:
-        if quantity and nano:
-            yield Line(kind, other, model, charge.origin_month, unit, quantity, nano, cost)
+    return [*costs, (LineUnit.AUDIO, charge.audio_ms, price.audio_second_nano, audio)]
 
 
 def _names(charges: list[UsageCharge]) -> _Named:

@@ -1,13 +1,14 @@
 """Budgets in the accounts: counted with the records, set by whom it concerns, told of once."""
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 from uuid import UUID
 
 import msgspec
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from billing.budgeting.alerts import tell_of_thresholds
 from billing.budgeting.standing import Shown, spent_before, spent_now
 from billing.enums import BudgetWindow
 from billing.models import (
+    THRESHOLDS,
     Budget,
     BudgetAlert,
     BudgetGrant,
@@ -214,6 +216,39 @@ def test_each_threshold_is_told_of_once_and_of_several_the_highest(cast: Cast) -
     told = BudgetAlert.objects.filter(budget=budget).order_by("threshold")
     assert list(told.values_list("threshold", flat=True)) == [50, 80, 95, 100]
     assert Mail.objects.filter(person=cast.orleans_user).count() == 2
+
+
+def test_thresholds_of_another_amount_are_told_of_anew(cast: Cast) -> None:
+    key = a_key(make_application(cast.orleans, owner=cast.orleans_user))
+    budget = a_budget(key, most=10)
+    now = timezone.now()
+
+    def told_after(most: int, requests: int) -> int:
+        if most != budget.most:
+            change_budget(by=OPERATOR, budget=budget, most=most, hard=True, knowingly=True)
+            budget.refresh_from_db()
+        intake.store([used(key) for _ in range(requests)])
+        return tell_of_thresholds(now) + tell_of_thresholds(now)
+
+    assert told_after(10, 10) == 1
+    assert told_after(20, 0) == 1  # half of the new amount
+    assert told_after(20, 10) == 1
+    assert told_after(10, 1) == 0  # all of that was told
+    assert told_after(20, 1) == 0
+
+    told = BudgetAlert.objects.order_by("most", "threshold").values_list("most", "threshold")
+    assert list(told) == [(most, threshold) for most in (10, 20) for threshold in THRESHOLDS]
+    assert Mail.objects.filter(person=cast.orleans_user).count() == 3
+
+
+def test_what_was_told_before_was_told_of_the_present_amount(cast: Cast) -> None:
+    budget = a_budget(most=10)
+    BudgetAlert.objects.create(budget=budget, since=timezone.now(), threshold=50, most=0)
+
+    with connection.cursor() as cursor:
+        cursor.execute(import_module("billing.migrations.0022_alerts_of_an_amount").PRESENT)
+
+    assert BudgetAlert.objects.get().most == 10
 
 
 def test_the_accounts_find_a_budget_that_is_not_the_sum_of_its_requests(cast: Cast) -> None:

@@ -1,7 +1,7 @@
 """A line is contested and answered: drafts are put right in place, closed statements by credit notes alone."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from importlib import import_module
 
@@ -34,6 +34,7 @@ from billing.operations.contests import (
 )
 from billing.operations.ledger import grant, reverse, reverse_request
 from billing.operations.months import close_month, draft_month
+from billing.operations.returned import left_of
 from billing.periods import paris_today
 from billing.records import intake
 from billing.statements.document import of_note, of_statement
@@ -123,6 +124,101 @@ def test_contests_of_one_line_bring_back_no_more_than_the_line(market: Market, d
     uphold(4)
 
     assert balance(AccountKind.CONSUMER, market.orleans) == 0
+
+
+def by_a_request() -> Remedy:
+    return Remedy(request=UsageRecord.objects.filter(prompt_tokens=1_000_000).first())
+
+
+def by_a_transfer() -> Remedy:
+    return Remedy(transfer=Transfer.objects.get(reason="usage"))
+
+
+@pytest.mark.parametrize("settle", [draft, close])
+@pytest.mark.parametrize(("first", "left"), [(by_a_request, 44), (by_a_transfer, 0)])
+def test_what_a_contest_has_taken_back_is_a_part_of_what_comes_back(
+    market: Market, dsi: User, settle: Callable[[], None], first: Callable[[], Remedy], left: int
+) -> None:
+    settle()
+    uphold_contest(by=OPERATOR, contest=contest(dsi, market.orleans), answer="y", remedy=first())
+    again = contest(dsi, market.orleans)
+
+    remedy = Remedy(amount_nano=left * NANO_PER_CENT + 1, other=market.rennes)
+    with pytest.raises(ValidationError, match="at most what the line says"):
+        uphold_contest(by=OPERATOR, contest=again, answer="y", remedy=remedy)
+    if left:
+        remedy = Remedy(amount_nano=left * NANO_PER_CENT, other=market.rennes)
+        uphold_contest(by=OPERATOR, contest=again, answer="y", remedy=remedy)
+
+    assert balance(AccountKind.CONSUMER, market.orleans) == 0
+    assert findings() == []
+
+
+@pytest.mark.parametrize("settle", [draft, close])
+@pytest.mark.parametrize("then", [by_a_request, by_a_transfer])
+def test_what_an_amount_has_brought_back_is_not_taken_back_again(
+    market: Market, dsi: User, settle: Callable[[], None], then: Callable[[], Remedy]
+) -> None:
+    settle()
+    most = Remedy(amount_nano=45 * NANO_PER_CENT, other=market.rennes)
+    uphold_contest(by=OPERATOR, contest=contest(dsi, market.orleans), answer="y", remedy=most)
+    again, before = contest(dsi, market.orleans), balances()
+
+    with pytest.raises(ValidationError, match="more than the line says"):
+        uphold_contest(by=OPERATOR, contest=again, answer="y", remedy=then())
+
+    assert balances() == before
+    reverse(by=OPERATOR, transfer=Transfer.objects.get(reason="correction"), reason="better whole")
+    uphold_contest(by=OPERATOR, contest=again, answer="y", remedy=then())
+    assert findings() == []
+
+
+def test_each_line_gets_back_its_own_part_of_a_request(market: Market) -> None:
+    """Reims pays a fee to Rennes's: what was read, written and heard of one request of two are its lines' parts."""
+    later = market.turn + timedelta(hours=1)
+    facts = {"prompt_tokens": 90, "cached_tokens": 40, "completion_tokens": 7, "images": 1}
+    one, other = (
+        market.asked(market.reims, market.served[0], later, audio_ms=ms, **facts)
+        for ms in (1501, 77)
+    )
+    intake.store([one, other])
+    close()
+    lines = kept(Statement.objects.get(institution=market.reims)).lines
+    keys = keys_of(lines)
+    record = UsageRecord.objects.get(pk=one.opened.id)
+    reverse_request(by=OPERATOR, request=record, reason="nonsense")
+
+    left = left_of(market.reims, MARCH, keys)
+
+    back = {line.unit: line.exact_nano - left[key] for line, key in zip(lines, keys, strict=True)}
+    assert back == {
+        "prompt": 50 * 17,
+        "cached": 40 * 17,
+        "completion": 7 * 1001,
+        "image": 90_000,
+        "audio": 116,
+    }
+    assert sum(back.values()) == record.cost_nano
+    host = kept(Statement.objects.get(institution=market.rennes)).lines
+    fee = next(n for n, line in enumerate(host) if line.kind == LineKind.FEE)
+    key = keys_of(host)[fee]
+    assert -host[fee].exact_nano - left_of(market.rennes, MARCH, [key])[key] == record.fee_nano > 0
+
+
+def test_a_fee_alone_that_is_taken_back_is_a_part_of_the_line(market: Market) -> None:
+    intake.store([market.asked(market.reims, market.served[0], prompt_tokens=5000)])
+    close()
+    lines = kept(Statement.objects.get(institution=market.reims)).lines
+    fee = Transfer.objects.get(reason="fee")
+
+    reverse(by=OPERATOR, transfer=fee, reason="an institution of research")
+
+    left = left_of(market.reims, MARCH, keys_of(lines))
+    back = sum(line.exact_nano for line in lines) - sum(left.values())
+    assert 0 <= back - fee.amount_nano < len(lines)  # each is rounded up
+    usage = Transfer.objects.get(posting_id=fee.posting_id, reason="usage")
+    reverse(by=OPERATOR, transfer=usage, reason="and the rest")
+    assert set(left_of(market.reims, MARCH, keys_of(lines)).values()) == {0}
 
 
 def test_what_is_contested_in_a_draft_is_put_right_in_the_draft(market: Market, dsi: User) -> None:

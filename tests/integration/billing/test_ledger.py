@@ -1,9 +1,12 @@
 """What requests cost, and who owes it to whom: exact for every history, and never changed."""
 
+import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from importlib import import_module
 from io import BytesIO
 from threading import Thread
@@ -13,7 +16,7 @@ from uuid import UUID
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 from django.utils.translation import override
 from hypothesis import HealthCheck, given, settings
@@ -72,6 +75,12 @@ def _reasons_in_english() -> Iterator[None]:
 
 @pytest.fixture
 def market() -> Market:
+    return Market()
+
+
+@pytest.fixture
+def serving(transactional_db: None) -> Market:
+    """A market that other connections see."""
     return Market()
 
 
@@ -320,6 +329,17 @@ def test_reversing_twice_is_reversing_once(market: Market) -> None:
     assert sum(balances().values()) == 0
 
 
+def test_a_request_of_the_batch_between_others_does_not_hold_a_transfer(market: Market) -> None:
+    store([market.asked(asking, market.served[0]) for asking in (market.orleans, market.reims)])
+    request = UsageRecord.objects.get(asking_institution_id=market.orleans.pk)
+    reverse_request(by=OPERATOR, request=request, reason="nonsense")
+
+    for transfer in Transfer.objects.filter(debit__institution=market.reims):
+        reverse(by=OPERATOR, transfer=transfer, reason="a slip")
+
+    assert outcome() == {}
+
+
 def test_a_grant_is_reversed_once_and_a_reversal_never(market: Market) -> None:
     given_ = grant(by=OPERATOR, institution=market.rennes, amount_nano=5, reason="code")
     back = reverse(by=OPERATOR, transfer=given_, reason="twice entered")
@@ -521,6 +541,83 @@ def test_requests_grants_and_reversals_at_the_same_time_are_all_summed() -> None
     assert AccountMonth.objects.balances() == {
         code: nano for code, nano in balances().items() if code in summed_accounts()
     }
+
+
+@settings(
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(seed=st.integers(0, 10_000))
+@pytest.mark.django_db(transaction=True)
+def test_reversers_at_the_same_time_take_each_thing_back_once(
+    transactional_db: None, serving: Market, seed: int
+) -> None:
+    """I6: requests, and transfers with all that they paid for, by three at once, each in an order of its own."""
+    draw = random.Random(seed)
+    known = set(Transfer.objects.values_list("pk", flat=True))
+    for _batch in range(2):
+        store([serving.request(draw.randrange(10**6)) for _ in range(8)])
+    paid = list(Transfer.objects.exclude(pk__in=known))
+    records = list(UsageRecord.objects.filter(posting_id__in={each.posting_id for each in paid}))
+    transfers = draw.sample(paid, len(paid) // 2)
+    requests = draw.sample(records, len(records) // 2)
+
+    def reverser() -> None:
+        acts: list[Callable[..., object]] = [partial(reverse, transfer=each) for each in transfers]
+        acts += [partial(reverse_request, request=each) for each in requests]
+        draw.shuffle(acts)
+        for act in acts:
+            with suppress_reversed():
+                act(by=OPERATOR, reason="nonsense")
+
+    at_once([reverser] * 3)
+
+    for transfer in paid:
+        assert taken_back_once(transfer, records) or transfer not in transfers
+    for record in requests:
+        of = [each for each in paid if part_of(record, each)]
+        keys = [f"reversal:{each.reason}:{record.pk}" for each in of]
+        assert Transfer.objects.filter(Q(reverses__in=of) | Q(key__in=keys)).exists()
+    assert findings() == []
+    before = balances()
+    reverser()
+    assert balances() == before
+
+
+def taken_back_once(transfer: Transfer, records: Sequence[UsageRecord]) -> bool:
+    """Return whether something of it was: either all, or requests that it paid for, each by its own part."""
+    parts = {
+        f"reversal:{transfer.reason}:{each.pk}": part_of(each, transfer)
+        for each in records
+        if part_of(each, transfer)
+    }
+    back = Transfer.objects.filter(Q(reverses=transfer) | Q(key__in=parts))
+    assert sum(parts.values()) == transfer.amount_nano
+    assert len(back) <= 1 or all(each.reverses_id is None for each in back)
+    for each in back:
+        assert (each.debit_id, each.credit_id) == (transfer.credit_id, transfer.debit_id)
+        assert each.amount_nano == parts.get(each.key, transfer.amount_nano)
+    return bool(back)
+
+
+def part_of(record: UsageRecord, transfer: Transfer) -> int:
+    """What of a transfer a request is: nothing, when the transfer paid for others."""
+    sides = (record.asking_institution_id, record.serving_institution_id, record.booked_month)
+    if transfer.posting_id != record.posting_id or not transfer.key.endswith(
+        ":".join(map(str, sides))
+    ):
+        return 0
+    is_fee = transfer.reason == "fee"
+    return record.fee_nano if is_fee else record.cost_nano - record.fee_nano
+
+
+@contextmanager
+def suppress_reversed() -> Iterator[None]:
+    """What another has taken back already is refused."""
+    try:
+        yield
+    except ValidationError as refusal:
+        if refusal.code != "reversed":
+            raise
 
 
 def summed_accounts() -> set[str]:

@@ -7,13 +7,16 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import override
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pytest_django import DjangoAssertNumQueries
 
 from billing.enums import AccountKind, LineUnit, PeriodState
-from billing.ledger.balances import balances, findings
+from billing.ledger.balances import balances, findings, is_charged
+from billing.ledger.posting import SERVED
 from billing.models import (
     AccountingPeriod,
     Statement,
@@ -22,18 +25,21 @@ from billing.models import (
     UsageCharge,
     UsageRecord,
 )
-from billing.operations.ledger import grant, reverse_request
+from billing.operations import months
+from billing.operations.ledger import grant, reverse, reverse_request
+from billing.operations.merging import merge_institutions, move_what_came_late
 from billing.operations.months import close_month, draft_month
 from billing.periods import paris_today
 from billing.records import intake
 from billing.statements.statement import NANO_PER_CENT, Draft, draft_of, drafts, kept, rounded
 from federation.people.enums import Role
-from tests.integration.billing.market import HISTORY, Market
+from tests.integration.billing.market import HISTORY, Market, price_from
 from tests.integration.federation.crowd import at_once
 from tests.support.factories import OPERATOR, make_user
 
 pytestmark = pytest.mark.django_db
 MARCH, APRIL = date(2026, 3, 1), date(2026, 4, 1)
+THIS_MONTH = paris_today().replace(day=1)
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +100,7 @@ def test_every_month_is_exact_and_stays_so(market: Market, seed: int, late: list
     with transaction.atomic():
         intake.store([market.request(draw.randrange(100)) for _ in range(40)])
         period = close(MARCH)
-        closed = [kept(statement) for statement in Statement.objects.all()]
+        closed, march = [kept(statement) for statement in Statement.objects.all()], booked_in(MARCH)
         for line in StatementLine.objects.all():
             assert abs(line.cents * NANO_PER_CENT - line.exact_nano) * 2 <= NANO_PER_CENT
         for told in (line for draft in closed for line in draft.lines if line.unit):
@@ -113,15 +119,23 @@ def test_every_month_is_exact_and_stays_so(market: Market, seed: int, late: list
         intake.store([market.request(n) for n in late])
         assert close_month(by=OPERATOR, month=MARCH).statements_hash == period.statements_hash
         assert [kept(statement) for statement in Statement.objects.all()] == closed
-        assert not Transfer.objects.filter(
-            booked_month=MARCH, created_at__gt=timezone.now() + timedelta(days=1)
-        ).exists()
+        assert booked_in(MARCH) == march
         assert findings() == []
-        if late:
-            assert UsageCharge.objects.filter(
-                origin_month=MARCH, booked_month=APRIL
-            ).exists() or not (UsageCharge.objects.filter(booked_month=APRIL).exists())
+        origins = UsageCharge.objects.filter(booked_month=APRIL).values_list("origin_month")
+        assert set(origins) == ({(MARCH,)} if charged_of(market, late) else set())
         transaction.set_rollback(True)
+
+
+def booked_in(month: date) -> tuple[list[dict[str, object]], ...]:
+    """All that says what a month's statements are made from, and what was moved in it."""
+    kinds = (Transfer.objects, UsageCharge.objects)
+    return tuple(list(kind.filter(booked_month=month).order_by("pk").values()) for kind in kinds)
+
+
+def charged_of(market: Market, late: list[int]) -> int:
+    """How many of these count."""
+    requests = (market.request(n) for n in late)
+    return sum(each.http_status == 200 and each.status in SERVED for each in requests)
 
 
 def test_what_comes_late_names_its_month_in_the_next_statement(market: Market) -> None:
@@ -152,6 +166,47 @@ def test_a_grant_pays_before_the_institution_does(market: Market) -> None:
     assert (statement.used_cents, statement.granted_cents, statement.net_cents) == (10, 6, -4)
     assert balance_of(AccountKind.CONSUMER, statement) == -4 * NANO_PER_CENT
     assert balance_of(AccountKind.ALLOCATION, statement) == 0
+
+
+def test_a_grant_that_is_used_up_is_not_taken_back(market: Market) -> None:
+    used = market.asked(
+        market.orleans,
+        market.served[0],
+        prompt_tokens=1_000_000,
+        cached_tokens=0,
+        completion_tokens=0,
+    )
+    intake.store([used])  # 10 cents
+    institution = market.orleans
+    first, second = (
+        grant(
+            by=OPERATOR, institution=institution, amount_nano=cents * NANO_PER_CENT, reason="code"
+        )
+        for cents in (12, 8)
+    )
+    close(MARCH)
+    before = balances()
+
+    with pytest.raises(ValidationError, match=r"€0\.02 is used up") as refusal:
+        reverse(by=OPERATOR, transfer=first, reason="a slip")
+
+    assert (refusal.value.code, balances()) == ("used_up", before)
+    reverse(by=OPERATOR, transfer=second, reason="a slip")
+    with pytest.raises(ValidationError, match=r"€0\.10 is used up"):
+        reverse(by=OPERATOR, transfer=first, reason="a slip")
+    assert balance_of(AccountKind.ALLOCATION, Statement.objects.get(institution=institution)) > 0
+
+
+def test_what_an_heir_has_left_of_a_grant_is_taken_back(market: Market) -> None:
+    given_ = grant(by=OPERATOR, institution=market.reims, amount_nano=7, reason="code")
+    merge_institutions(by=OPERATOR, old=market.reims, new=market.rennes)
+
+    reverse(by=OPERATOR, transfer=given_, reason="a slip")
+    move_what_came_late(by=OPERATOR)
+
+    assert set(balances().values()) == {0}
+    again = grant(by=OPERATOR, institution=market.rennes, amount_nano=7, reason="code")
+    reverse(by=OPERATOR, transfer=again, reason="a slip")
 
 
 def test_a_correction_stands_in_its_month_while_that_is_not_closed(market: Market) -> None:
@@ -188,6 +243,74 @@ def test_a_month_is_closed_from_its_draft_and_in_its_order(market: Market) -> No
     close(date(2026, 2, 1))
     close(MARCH)
     assert set(AccountingPeriod.objects.values_list("state", flat=True)) == {PeriodState.CLOSED}
+
+
+QUANTITIES = (
+    *("requests", "prompt_tokens", "cached_tokens", "completion_tokens", "embedding_tokens"),
+    *("cost_nano", "fee_nano", "audio_ms", "images"),
+)
+
+
+@pytest.mark.parametrize("column", QUANTITIES)
+def test_a_month_whose_charges_are_not_its_requests_is_not_closed(
+    market: Market, column: str
+) -> None:
+    filled(market)
+    draft_month(by=OPERATOR, month=MARCH)
+    charge = UsageCharge.objects.filter(**{f"{column}__gt": 0})[0]
+    UsageCharge.objects.filter(pk=charge.pk).update(**{column: F(column) + 1})
+
+    assert "2 charges are not the sum of their records" in findings()
+    with pytest.raises(ValidationError, match="check_usage tells what differs"):
+        close_month(by=OPERATOR, month=MARCH)
+    assert not Statement.objects.exists()
+
+    UsageCharge.objects.filter(pk=charge.pk).update(**{column: F(column) - 1})
+    close_month(by=OPERATOR, month=MARCH)
+
+
+def test_a_month_is_compared_once_with_the_requests_of_its_time(
+    market: Market, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    filled(market)
+    with django_assert_num_queries(2):  # which months its charges name, and the sums
+        assert is_charged(MARCH)
+
+
+def test_a_charge_that_is_missing_or_too_many_holds_the_closing_up(market: Market) -> None:
+    filled(market)
+    draft_month(by=OPERATOR, month=MARCH)
+    charge = UsageCharge.objects.all()[0]
+    UsageCharge.objects.filter(pk=charge.pk).delete()
+    with pytest.raises(ValidationError, match="check_usage"):
+        close_month(by=OPERATOR, month=MARCH)
+
+    charge.save(force_insert=True)
+    charge.pk, charge.origin_month = None, date(2025, 3, 1)
+    charge.save(force_insert=True)
+    with pytest.raises(ValidationError, match="check_usage"):
+        close_month(by=OPERATOR, month=MARCH)
+
+
+@pytest.mark.parametrize("year", [2001, 2025, 2150])
+def test_a_clock_that_was_wrong_does_not_hold_the_closing_up(
+    market: Market, monkeypatch: pytest.MonkeyPatch, year: int
+) -> None:
+    """One that ran ahead is booked in the month in which it came, one that was behind in the first that is open."""
+    close(date(2026, 2, 1))
+    wrong = datetime(year, 5, 1, tzinfo=UTC)
+    price_from(datetime(2000, 1, 1, tzinfo=UTC), market.served[0])
+    intake.store([
+        market.asked(market.orleans, market.served[0]),
+        market.asked(market.orleans, market.served[0], timezone.now(), finished_at=wrong.timestamp()),
+    ])  # fmt: skip
+    booked = UsageRecord.objects.get(finished_at=wrong).booked_month
+    monkeypatch.setattr(months, "paris_today", lambda: THIS_MONTH + timedelta(days=32))
+
+    for month in sorted({MARCH, booked}):
+        close(month)
+
+    assert findings() == []
 
 
 def test_only_the_federations_finance_closes(market: Market) -> None:
@@ -282,25 +405,35 @@ def month_of(statement: Statement, kind: AccountKind) -> dict[date, int]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_killed_connection_closes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("step", "written"), [("next_number", 0), ("settle", 1), ("next_number", 2), ("record", 3)]
+)
+def test_a_killed_connection_closes_nothing(
+    monkeypatch: pytest.MonkeyPatch, step: str, written: int
+) -> None:
+    """Whether no statement is written yet, some, or all."""
     market = Market()
     filled(market, 40)
     draft_month(by=OPERATOR, month=MARCH)
-    before = balances()
-    real = Draft.lines_hash
+    before, real, killed = balances(), getattr(months, step), list[int]()
 
-    def lines_hash(draft: Draft) -> str:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
-        return "never"
+    def die(*args: object, **facts: object) -> object:
+        if Statement.objects.count() == written:
+            killed.append(StatementLine.objects.count())
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return real(*args, **facts)
 
-    monkeypatch.setattr(Draft, "lines_hash", property(lines_hash))
+    monkeypatch.setattr(months, step, die)
     with pytest.raises(OperationalError):
         close_month(by=OPERATOR, month=MARCH)
     connection.close()
-    monkeypatch.setattr(Draft, "lines_hash", real)
+    monkeypatch.undo()
 
+    assert len(killed) == 1
+    assert bool(killed[0]) == bool(written)
     assert not Statement.objects.exists()
+    assert not StatementLine.objects.exists()
     assert balances() == before
     close_month(by=OPERATOR, month=MARCH)
     assert findings() == []
