@@ -95,8 +95,9 @@ def _part(line: Line, taken: _Taken, charge: UsageCharge | None) -> int:
     for reason, charges in taken.used.items():
         if part := charges.get(_alike(charge)):
             assert part.price_id is not None  # it cost something
-            price = PriceVersion.objects.get(pk=part.price_id)
-            cost = sum(each[-1] for each in unit_costs(part, price) if each[0] is line.unit)
+            cost = part.cost_nano
+            if price := PriceVersion.objects.filter(pk=part.price_id).first():
+                cost = sum(each[-1] for each in unit_costs(part, price) if each[0] is line.unit)
             fee = part.fee_nano
             back = fee if reason is TransferReason.FEE else part.cost_nano - fee
             found += Fraction(cost * back, part.cost_nano)
