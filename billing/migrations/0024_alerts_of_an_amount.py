@@ -13,7 +13,7 @@ WHERE later.budget_id = earlier.budget_id AND later.since = earlier.since
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0021_accounts_by_month")]
+    dependencies = [("billing", "0023_usage_by_model")]
 
     operations = [
         migrations.AddField(
