@@ -246,7 +246,7 @@ def test_what_was_told_before_was_told_of_the_present_amount(cast: Cast) -> None
     BudgetAlert.objects.create(budget=budget, since=timezone.now(), threshold=50, most=0)
 
     with connection.cursor() as cursor:
-        cursor.execute(import_module("billing.migrations.0022_alerts_of_an_amount").PRESENT)
+        cursor.execute(import_module("billing.migrations.0024_alerts_of_an_amount").PRESENT)
 
     assert BudgetAlert.objects.get().most == 10
 
