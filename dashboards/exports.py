@@ -58,6 +58,7 @@ _COLUMNS = (
     "cost_eur",
     "audio_ms",
     "images",
+    "billed_eur",
     *ENERGY_COLUMNS,
 )
 
@@ -75,6 +76,7 @@ KEY_COLUMNS = (
     "cost_eur",
     "audio_ms",
     "images",
+    "billed_eur",
 )
 """Of the sums of keys. Those that the reader may not see are one line per institution, without a name."""
 
@@ -85,6 +87,7 @@ def key_row(usage: KeyUsage) -> dict[str, Any]:
         "application": usage.application,
         "key": usage.key,
         "cost_eur": euros(usage.counts.cost_nano),
+        "billed_eur": euros(usage.counts.billed_nano),
     }
     return {
         column: told[column] if column in told else getattr(usage.counts, column)
@@ -98,9 +101,10 @@ def csv_lines(requests: Iterable[Request], language: str) -> Iterator[str]:
 
 
 def row_of(request: Request) -> dict[str, Any]:
-    """Return the values of a line, by column. The cost is exact: nine decimals."""
+    """Return the values of a line, by column. Amounts are exact: nine decimals."""
+    amounts = {"cost_eur": euros(request.cost_nano), "billed_eur": euros(request.billed_nano)}
     told = {
-        column: euros(request.cost_nano) if column == "cost_eur" else getattr(request, column)
+        column: amounts[column] if column in amounts else getattr(request, column)
         for column in _COLUMNS[: -len(ENERGY_COLUMNS)]
     }
     energy = {"energy_method": request.energy_method, "factors": request.factors}

@@ -24,7 +24,7 @@ from tests.support.calls import store_calls
 from tests.support.factories import Cast, make_application, make_key
 from tests.support.pages import signed_in_as
 
-COLUMNS = [*ascii_uppercase, *(f"A{letter}" for letter in ascii_uppercase[:13])]
+COLUMNS = [*ascii_uppercase, *(f"A{letter}" for letter in ascii_uppercase[:14])]
 
 
 @pytest.fixture
