@@ -14,7 +14,7 @@ from xlsxwriter import Workbook
 from billing.money import euros
 from billing.periods import PARIS
 from billing.usage.footprint import Footprint, ModelFootprint, of_request
-from billing.usage.rows import KeyUsage, Request
+from billing.usage.rows import Counts, DayUsage, KeyUsage, Request
 from federation.sheets import table_lines
 
 JSON_LINES = "application/x-ndjson"
@@ -63,10 +63,7 @@ _COLUMNS = (
 )
 
 
-KEY_COLUMNS = (
-    "institution",
-    "application",
-    "key",
+SUMS = (
     "requests",
     "errors",
     "prompt_tokens",
@@ -78,21 +75,28 @@ KEY_COLUMNS = (
     "images",
     "billed_eur",
 )
+KEY_COLUMNS = ("institution", "application", "key", *SUMS)
 """Of the sums of keys. Those that the reader may not see are one line per institution, without a name."""
 
 
 def key_row(usage: KeyUsage) -> dict[str, Any]:
-    told = {
-        "institution": usage.institution,
-        "application": usage.application,
-        "key": usage.key,
-        "cost_eur": euros(usage.counts.cost_nano),
-        "billed_eur": euros(usage.counts.billed_nano),
-    }
+    names = {name: getattr(usage, name) for name in ("institution", "application", "key")}
+    return {**names, **counts_row(usage.counts)}
+
+
+def counts_row(counts: Counts) -> dict[str, Any]:
+    amounts = {"cost_eur": euros(counts.cost_nano), "billed_eur": euros(counts.billed_nano)}
     return {
-        column: told[column] if column in told else getattr(usage.counts, column)
-        for column in KEY_COLUMNS
+        column: amounts[column] if column in amounts else getattr(counts, column) for column in SUMS
     }
+
+
+DAY_COLUMNS = ("day", "model", *SUMS)
+"""Of the sums of models by day."""
+
+
+def day_row(usage: DayUsage) -> dict[str, Any]:
+    return {"day": usage.day, "model": usage.model, **counts_row(usage.counts)}
 
 
 def csv_lines(requests: Iterable[Request], language: str) -> Iterator[str]:
