@@ -94,9 +94,9 @@ def test_the_files_say_what_the_pages_show(market: Market, finance: User) -> Non
         assert (told["state"], told["open_contests"], told["accepted"]) == ("closed", "0", "0")
     assert not month
     notes = Note.objects.order_by("-pk")
-    assert [(row["number"], Decimal(row["net_eur"]) * 100) for row in lines(finance, "notes")] == [
-        (note.number, note.net_cents) for note in notes
-    ]
+    assert [
+        (row["number"], int(Decimal(row["net_eur"]) * 100)) for row in lines(finance, "notes")
+    ] == [(note.number, note.net_cents) for note in notes]
     assert sorted(note.net_cents for note in notes) == [-1, 1]
     assert {(row["month"], row["year"]) for row in lines(finance, "notes")} == {("2026-03", "")}
     (contest,) = lines(finance, "contests")
