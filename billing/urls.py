@@ -61,6 +61,10 @@ register_converter(MonthConverter, "month")
 register_converter(YearConverter, "year")
 register_converter(NumberConverter, "number")
 urlpatterns = [
+    *(
+        path(f"{each.address}csv/", sheets.sheet_csv, {"sheet": each}, name=f"{each.page}_csv")
+        for each in sheets.SHEETS
+    ),
     path("prices/", prices.prices, name="prices"),
     path("prices/csv/", sheets.prices_csv, name="prices_csv"),
     path("prices/fees/", prices.fees, name="fees"),

@@ -34,7 +34,11 @@ class Asked(Schema):
 
 
 class Used(Schema):
-    """`cached_tokens` are among the prompt's, `reasoning_tokens` among the completion's; the cost is exact."""
+    """`cached_tokens` are among the prompt's, `reasoning_tokens` among the completion's; amounts are exact.
+
+    `cost_eur` is what it costs, whoever pays: `billed_eur`, which budgets count and statements ask for, and
+    `own_servers_eur`, which the institution's own servers answered and nobody is billed for.
+    """
 
     requests: int
     errors: int
@@ -43,6 +47,8 @@ class Used(Schema):
     completion_tokens: int
     reasoning_tokens: int
     cost_eur: Decimal
+    billed_eur: Decimal
+    own_servers_eur: Decimal
     audio_ms: int
     images: int
 
@@ -83,9 +89,9 @@ class Remaining(Schema):
 class Left(Schema):
     """A budget that bounds the key, its application, the application's owner or the institution.
 
-    Amounts are in `unit`: nano-euros, tokens or requests. Those of a person's budget are null: it counts what else
-    they use, and a key is in others' hands. Only a hard one refuses. Something is free again at `renewed_at`, null
-    for never.
+    Amounts are in `unit`: nano-euros that are billed, tokens or requests. Those of a person's budget are null: it
+    counts what else they use, and a key is in others' hands. Only a hard one refuses. Something is free again at
+    `renewed_at`, null for never.
     """
 
     scope: str
@@ -154,6 +160,8 @@ def _used(counts: Counts) -> Used:
         completion_tokens=counts.completion_tokens,
         reasoning_tokens=counts.reasoning_tokens,
         cost_eur=euros(counts.cost_nano),
+        billed_eur=euros(counts.billed_nano),
+        own_servers_eur=euros(counts.own_nano),
         audio_ms=counts.audio_ms,
         images=counts.images,
     )

@@ -14,7 +14,7 @@ from xlsxwriter import Workbook
 from billing.money import euros
 from billing.periods import PARIS
 from billing.usage.footprint import Footprint, ModelFootprint, of_request
-from billing.usage.rows import KeyUsage, Request
+from billing.usage.rows import Counts, DayUsage, KeyUsage, Request
 from federation.sheets import table_lines
 
 JSON_LINES = "application/x-ndjson"
@@ -58,14 +58,12 @@ _COLUMNS = (
     "cost_eur",
     "audio_ms",
     "images",
+    "billed_eur",
     *ENERGY_COLUMNS,
 )
 
 
-KEY_COLUMNS = (
-    "institution",
-    "application",
-    "key",
+SUMS = (
     "requests",
     "errors",
     "prompt_tokens",
@@ -75,21 +73,30 @@ KEY_COLUMNS = (
     "cost_eur",
     "audio_ms",
     "images",
+    "billed_eur",
 )
+KEY_COLUMNS = ("institution", "application", "key", *SUMS)
 """Of the sums of keys. Those that the reader may not see are one line per institution, without a name."""
 
 
 def key_row(usage: KeyUsage) -> dict[str, Any]:
-    told = {
-        "institution": usage.institution,
-        "application": usage.application,
-        "key": usage.key,
-        "cost_eur": euros(usage.counts.cost_nano),
-    }
+    names = {name: getattr(usage, name) for name in ("institution", "application", "key")}
+    return {**names, **counts_row(usage.counts)}
+
+
+def counts_row(counts: Counts) -> dict[str, Any]:
+    amounts = {"cost_eur": euros(counts.cost_nano), "billed_eur": euros(counts.billed_nano)}
     return {
-        column: told[column] if column in told else getattr(usage.counts, column)
-        for column in KEY_COLUMNS
+        column: amounts[column] if column in amounts else getattr(counts, column) for column in SUMS
     }
+
+
+DAY_COLUMNS = ("day", "model", *SUMS)
+"""Of the sums of models by day."""
+
+
+def day_row(usage: DayUsage) -> dict[str, Any]:
+    return {"day": usage.day, "model": usage.model, **counts_row(usage.counts)}
 
 
 def csv_lines(requests: Iterable[Request], language: str) -> Iterator[str]:
@@ -98,9 +105,10 @@ def csv_lines(requests: Iterable[Request], language: str) -> Iterator[str]:
 
 
 def row_of(request: Request) -> dict[str, Any]:
-    """Return the values of a line, by column. The cost is exact: nine decimals."""
+    """Return the values of a line, by column. Amounts are exact: nine decimals."""
+    amounts = {"cost_eur": euros(request.cost_nano), "billed_eur": euros(request.billed_nano)}
     told = {
-        column: euros(request.cost_nano) if column == "cost_eur" else getattr(request, column)
+        column: amounts[column] if column in amounts else getattr(request, column)
         for column in _COLUMNS[: -len(ENERGY_COLUMNS)]
     }
     energy = {"energy_method": request.energy_method, "factors": request.factors}

@@ -23,6 +23,7 @@ from dashboards.views.servers import servers
 from dashboards.views.stops import stops
 from dashboards.views.style import style
 from dashboards.views.usage import (
+    days_csv,
     first_call,
     impact_csv,
     keys_csv,
@@ -65,6 +66,7 @@ urlpatterns = [
     path("usage/requests/", find, name="find_request"),
     path("usage/requests/<uuid:request_id>/", request_page, name="request"),
     path("usage/csv/", usage_csv, name="usage_csv"),
+    path("usage/days/csv/", days_csv, name="usage_days_csv"),
     path("usage/keys/csv/", keys_csv, name="usage_keys_csv"),
     path("usage/impact/csv/", impact_csv, name="usage_impact_csv"),
     path("usage/jsonl/", usage_jsonl, name="usage_jsonl"),

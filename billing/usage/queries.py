@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple, TypedDict, Unpack
 from uuid import UUID
 
-from django.db.models import Model, Q, Sum
+from django.db.models import F, Model, Q, Sum
 
 from billing.enums import Scope
 from billing.models import (
@@ -69,6 +69,9 @@ _SUMS = {
     "n_cost": Sum("cost_nano", default=0),
     "n_audio": Sum("audio_ms", default=0),
     "n_images": Sum("images", default=0),
+    "n_own": Sum(
+        "cost_nano", filter=Q(serving_institution_id=F("asking_institution_id")), default=0
+    ),
 }
 _WAITS = {f"within_{bound}": Sum(f"wait_{bound}", default=0) for bound in WAITS_MS}
 _TOLD_AS_STORED = (
@@ -277,9 +280,14 @@ def told(user: User, records: Sequence[UsageRecord]) -> list[Request]:
             stood_in_for=models.get(record.asked_model_id, ""),
             first_token_ms=milliseconds(record.first_token_at, record.received_at),
             duration_ms=milliseconds(record.finished_at, record.received_at) or 0,
+            billed_nano=0 if _is_own(record) else record.cost_nano,
         )
         for record in records
     ]
+
+
+def _is_own(record: UsageRecord) -> bool:
+    return record.serving_institution_id == record.asking_institution_id
 
 
 class KeyNames(NamedTuple):

@@ -24,6 +24,12 @@ class Counts:
     cost_nano: int = 0
     audio_ms: int = 0
     images: int = 0
+    own_nano: int = 0
+    """Of the cost, what own servers answered: nobody is billed for it."""
+
+    @property
+    def billed_nano(self) -> int:
+        return self.cost_nano - self.own_nano
 
     @property
     def tokens(self) -> int:
@@ -127,6 +133,8 @@ class Request:
     """The model asked for, where another one that was declared as its fallback answered."""
     audio_ms: int = 0
     images: int = 0
+    billed_nano: int = 0
+    """Of the cost; nothing of what an institution's own servers answered."""
 
     @property
     def is_limited(self) -> bool:

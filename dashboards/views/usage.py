@@ -30,12 +30,14 @@ from billing.usage.queries import (
 )
 from billing.usage.rows import Request
 from dashboards.exports import (
+    DAY_COLUMNS,
     JSON_LINES,
     KEY_COLUMNS,
     MODEL_COLUMNS,
     MOST_ROWS,
     WORKBOOK,
     csv_lines,
+    day_row,
     json_lines,
     key_row,
     model_row,
@@ -107,6 +109,16 @@ def keys_csv(request: HttpRequest) -> StreamingHttpResponse:
     keys = usage_by_key(signed_in(request), form.period, **form.narrowing)
     lines = table_lines(KEY_COLUMNS, map(key_row, keys), get_language() or "")
     return streamed(lines, _file_name(request, "keys.csv"))
+
+
+@require_safe
+@login_required
+def days_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """The sums of every model on every day of the chosen period."""
+    form = _form(request)
+    days = usage_by_day(signed_in(request), form.period, **form.narrowing)
+    lines = table_lines(DAY_COLUMNS, map(day_row, days), get_language() or "")
+    return streamed(lines, _file_name(request, "days.csv"))
 
 
 @require_safe

@@ -4,7 +4,8 @@ What was used is what the accounts have stored up to a place in this router's sp
 was counted here behind that place: so nothing is counted twice or forgotten, whoever is killed. Up to `granted` it may
 be used; the clerk raises that in slices, up to `limit`. Both are cumulative since the budget began and never fall, so a
 word that is late or lost does no harm. All of a budget can be used: a request for which too little is left still runs
-when it is the only one. So it is passed by one request's estimate at the most.
+when it is the only one. So it is passed by one request's estimate at the most, and by what requests that run at once
+use beyond theirs.
 
 Pure, and told the time. Not here: what budgets there are (`table`), windows (`billing.budgeting.standing`).
 """
@@ -13,7 +14,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from routing.core.enums import BudgetUnit, RoutingMode
+from routing.core.enums import BudgetUnit, Endpoint, RoutingMode
 from routing.core.pricing import (
     FREE,
     Accounted,
@@ -24,7 +25,7 @@ from routing.core.pricing import (
     dearest,
 )
 from routing.core.request import Refusal, RefusalCode, Ticket
-from routing.core.table import FEDERATION, Budget, Table
+from routing.core.table import FEDERATION, Budget, Model, Table
 from routing.core.usage import DRAWING, WRITING
 
 WAIT_SECONDS = 2.0
@@ -32,6 +33,8 @@ WAIT_SECONDS = 2.0
 MOST_WAITING = 1000
 UNKNOWN_CONTEXT = 32_768
 """Tokens that an answer may have of which neither the client nor the catalogue tells a bound."""
+ONE_PROMPT = WRITING - {Endpoint.COMPLETIONS}
+"""Endpoints whose prompt is one, so that no server takes more than the model's context."""
 START: Position = (0, 0)
 
 
@@ -246,15 +249,26 @@ def estimate(unit: BudgetUnit, ticket: Ticket, table: Table) -> int:
     if unit is BudgetUnit.REQUESTS:
         return 1
     model = table.names.names.models.get(ticket.model_id)
-    prompt, answer = ticket.prompt_estimate, 0
+    if unit is BudgetUnit.NANO_EUROS and (model is None or ticket.mode is RoutingMode.PRIVATE_ONLY):
+        return 0
+    return max(_used(unit, ticket, model, prompt) for prompt in _prompts(ticket, model))
+
+
+def _prompts(ticket: Ticket, model: Model | None) -> tuple[int, int]:
+    """Return how long the prompt is likely to be, and at the most: a longer one may leave less to the answer."""
+    most = ticket.prompt_most
+    if model and model.max_model_len and ticket.endpoint in ONE_PROMPT:
+        most = min(most, model.max_model_len)
+    return ticket.prompt_estimate, max(most, ticket.prompt_estimate)
+
+
+def _used(unit: BudgetUnit, ticket: Ticket, model: Model | None, prompt: int) -> int:
+    answer = 0
     if ticket.endpoint in WRITING:
         context = (model.max_model_len if model else None) or UNKNOWN_CONTEXT
-        answer = ticket.max_tokens or max(context - prompt, 1)
-    answer *= ticket.answers
-    if unit is BudgetUnit.TOKENS:
+        answer = (ticket.max_tokens or max(context - prompt, 1)) * ticket.answers
+    if unit is BudgetUnit.TOKENS or model is None:
         return prompt + answer
-    if model is None or ticket.mode is RoutingMode.PRIVATE_ONLY:
-        return 0
     images = ticket.answers if ticket.endpoint in DRAWING else 0
     return dearest(model.price, ticket.endpoint, prompt, answer, ticket.audio_ms, images)
 

@@ -31,8 +31,10 @@ class Ticket(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     prompt_estimate: int
     max_tokens: int = 0
     """The longest answer asked for, 0 when the client did not say."""
+    prompt_most: int = 0
+    """What the prompt is hardly longer than, for hard budgets; 0 where there are none, or nothing is known."""
     answers: int = 1
-    """How many answers to the one prompt."""
+    """How many answers, to all prompts together."""
     audio_ms: int = 0
     """Of the sound that is sent: what its file says, else the most that it can be."""
     prefix: tuple[int, ...] = ()

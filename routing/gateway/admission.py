@@ -207,8 +207,13 @@ def ticket(
     incarnation: str,
     wait_seconds: float,
     weight: float = 1.0,
+    has_budgets: bool = False,
 ) -> Ticket:
-    """Return what is handed in at the dispatcher's door."""
+    """Return what is handed in at the dispatcher's door. What only budgets go by is read where there are some.
+
+    Raises `ApiError`.
+    """
+    is_read = has_budgets and order.endpoint not in LISTENING
     return Ticket(
         id=opened.id,
         gateway=incarnation,
@@ -223,7 +228,8 @@ def ticket(
         stream=opened.stream,
         prompt_estimate=opened.prompt_estimate,
         max_tokens=body.max_tokens,
-        answers=asked.answers,
+        prompt_most=body.prompt_most if is_read else 0,
+        answers=asked.answers * (body.prompts if is_read else 1),
         audio_ms=asked.sound.expected_ms,
         prefix=body.prefix,
         deadline_in_ms=round(_wait_seconds(order.model, wait_seconds) * 1000),

@@ -56,14 +56,6 @@ class Journey:
     ) -> None:
         self._asked = asked = asked_of(order, body)
         opened = opening(order, asked, exchange.id, exchange.client_id, received_at)
-        self._entry = Entry(
-            gateway.spool,
-            gateway.dispatcher,
-            gateway.metrics,
-            gateway.occupancy,
-            opened,
-            order.principal.holder_id,
-        )
         self._ticket = ticket(
             opened,
             order,
@@ -72,6 +64,15 @@ class Journey:
             incarnation=gateway.incarnation,
             wait_seconds=gateway.limits.wait_seconds,
             weight=gateway.table.servers.weights.get(opened.institution_id, 1.0),
+            has_budgets=bool(gateway.table.principals.budgets),
+        )
+        self._entry = Entry(
+            gateway.spool,
+            gateway.dispatcher,
+            gateway.metrics,
+            gateway.occupancy,
+            opened,
+            order.principal.holder_id,
         )
         self._gateway = gateway
         self._exchange = exchange

@@ -36,8 +36,9 @@ class FormBody:
         self._data = data
         self._parts = _find_parts(data, b"--" + boundary[1].strip(b'"'))
 
-    prompt_estimate = max_tokens = 0
+    prompt_estimate = prompt_most = max_tokens = 0
     """Bytes of sound or pictures tell nothing of tokens."""
+    prompts = 1
     prefix: tuple[int, ...] = ()
 
     @property

@@ -11,7 +11,7 @@ import msgspec
 
 from routing.core.affinity import prefix_hashes
 from routing.core.sound import Sound, most_in
-from routing.core.usage import MAX_BELIEVED, estimate_prompt_tokens
+from routing.core.usage import MAX_BELIEVED, estimate_prompt_tokens, most_prompt_tokens
 from routing.gateway.errors import ApiError, Code
 
 MODEL, STREAM, STREAM_OPTIONS = "model", "stream", "stream_options"
@@ -64,6 +64,18 @@ class JsonBody:
     def prompt_estimate(self) -> int:
         """Return about how many tokens a model reads of it."""
         return estimate_prompt_tokens(self._data)
+
+    @property
+    def prompt_most(self) -> int:
+        """Return how many tokens it is hardly more than, pictures and files included. Raises `ApiError`."""
+        return most_prompt_tokens(self.size, [self.get(name) for name in _READ])
+
+    @property
+    def prompts(self) -> int:
+        """Return how many prompts are completed, each with as many answers. Raises `ApiError`."""
+        value = self.get("prompt")
+        is_many = isinstance(value, list) and all(isinstance(each, str | list) for each in value)
+        return max(len(value), 1) if is_many else 1
 
     @property
     def prefix(self) -> tuple[int, ...]:

@@ -25,6 +25,7 @@ from billing.models import (
 from billing.operations.budgets import set_budget
 from billing.periods import paris_today
 from billing.statements.statement import draft_of, keys_of
+from billing.views.sheets import SHEETS
 from federation.catalogue.models import AIModel
 from federation.fleet.enums import RunState
 from federation.fleet.models import ConformityRun, Deployment
@@ -50,6 +51,8 @@ NO_PAGES = {
     "usage_csv": "a file",
     "usage_jsonl": "a file",
     "usage_keys_csv": "a file",
+    "usage_days_csv": "a file",
+    **{f"{each.page}_csv": "a file" for each in SHEETS},
     "manage:openapi-json": "an answer for machines",
     "manage:api-root": "an answer for machines",
     "manage:usage": "an answer for machines",

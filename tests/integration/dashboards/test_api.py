@@ -64,9 +64,30 @@ def test_a_key_tells_what_it_has_used(held: Held, at_rennes: Deployment) -> None
         1000,
     )
     assert (total["audio_ms"], total["images"]) == (3000, 6)
-    assert Decimal(total["cost_eur"]) == Decimal("0.003")
+    amounts = [Decimal(total[name]) for name in ("cost_eur", "billed_eur", "own_servers_eur")]
+    assert amounts == [Decimal("0.003"), Decimal("0.003"), 0]
     models = told["models"]
     assert [each["model"] for each in models] == [at_rennes.version.model.slug]
+
+
+def test_what_own_servers_answered_costs_and_is_not_billed(
+    cast: Cast, at_rennes: Deployment
+) -> None:
+    begun = timezone.now() - timedelta(days=90)
+    PriceVersion.objects.create(
+        model=at_rennes.version.model, valid_from=begun, prompt_nano=1000, completion_nano=1000
+    )
+    key, text = make_key(make_application(cast.rennes, cast.rennes_user, "carnet"))
+    store_calls(key, at_rennes, count=2, prompt_tokens=1000, cached_tokens=0, completion_tokens=500)
+    unit, window = BudgetUnit.NANO_EUROS, BudgetWindow.LIFE
+    set_budget(by=OPERATOR, owner=key, unit=unit, most=10**9, window=window, hard=False)
+
+    _status, told = asked(text)
+
+    for used in (told["total"], told["models"][0]["used"]):
+        amounts = [Decimal(used[name]) for name in ("cost_eur", "billed_eur", "own_servers_eur")]
+        assert amounts == [Decimal("0.003"), 0, Decimal("0.003")]
+    assert told["budgets"][0]["used"] == 0
 
 
 def test_a_period_is_its_days(held: Held, at_rennes: Deployment) -> None:

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
 from io import BytesIO, StringIO
 from string import ascii_uppercase
 from typing import cast
@@ -24,7 +24,7 @@ from tests.support.calls import store_calls
 from tests.support.factories import Cast, make_application, make_key
 from tests.support.pages import signed_in_as
 
-COLUMNS = [*ascii_uppercase, *(f"A{letter}" for letter in ascii_uppercase[:13])]
+COLUMNS = [*ascii_uppercase, *(f"A{letter}" for letter in ascii_uppercase[:14])]
 
 
 @pytest.fixture
@@ -157,6 +157,25 @@ def test_the_workbook_has_the_csvs_rows_and_no_formula(
     assert "<f>" not in sheet
     for column in ("prompt_tokens", "audio_ms", "images"):
         assert [line[column] for line in told] == [line[column] for line in as_csv]
+
+
+def test_the_table_by_day_is_had_as_a_file(cast: Cast, key: ApiKey, at_rennes: Deployment) -> None:
+    days = [datetime(2026, 6, day, 12, tzinfo=UTC) for day in (1, 2)]
+    for day in days:
+        store_calls(key, at_rennes, count=day.day, at=day, audio_ms=500)
+    period = "?days=custom&first=2026-06-01&last=2026-06-30"
+
+    page = signed_in_as(cast.orleans_user).get(f"/usage/{period}").content.decode()
+    answer = signed_in_as(cast.orleans_user).get(f"/usage/days/csv/{period}")
+
+    assert f'href="/usage/days/csv/{period.replace("&", "&amp;")}"' in page
+    assert isinstance(answer, StreamingHttpResponse)
+    told = rows(async_to_sync(whole)(answer))
+    model = at_rennes.version.model.slug
+    assert [(line["day"], line["model"], line["requests"], line["audio_ms"]) for line in told] == [
+        ("2026-06-01", model, "1", "500"),
+        ("2026-06-02", model, "2", "1000"),
+    ]
 
 
 def test_json_lines_tell_the_same(cast: Cast, key: ApiKey, at_rennes: Deployment) -> None:

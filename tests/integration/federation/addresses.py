@@ -451,7 +451,10 @@ RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(["note_facturx", "issue_note_invoice"], of_notes),
     **dict.fromkeys(["year_costs", "year_csv", "year_xlsx"], of_years),
     "post_year": read_only(lambda world: [t._replace(readers=NOBODY) for t in of_years(world)]),
-    "month_statements": lambda world: [Target({"month": A_MONTH}, ACCOUNTANTS, NOBODY)],
+    **dict.fromkeys(
+        ["month_statements", "month_statements_csv"],
+        lambda world: [Target({"month": A_MONTH}, ACCOUNTANTS, NOBODY)],
+    ),
     **dict.fromkeys(
         ["draft_month", "close_month"], lambda world: [Target({"month": A_MONTH}, NOBODY, NOBODY)]
     ),

@@ -12,7 +12,9 @@ from routing.core.budgets import WAIT_SECONDS
 from routing.core.enums import BudgetScope, BudgetUnit, RequestStatus
 from routing.core.pricing import Price, Standing, Standings, cost
 from routing.core.table import Budget
+from routing.core.usage import PICTURE_TOKENS
 from routing.dispatch.frames import ROUTER_SOCKET, AskBudgets, Hello, encode, read_frame
+from routing.gateway.schemas import JsonBody
 from tests.integration.gateway.conftest import NAMES, SERVED
 from tests.support.router import (
     MODEL,
@@ -105,6 +107,51 @@ async def test_what_an_answer_has_used_is_counted_with_its_closing_line(router: 
 
     assert purse(router).used == used(router) > 0
     assert purse(router).reserved == 0
+
+
+async def test_a_picture_and_each_of_several_prompts_are_reserved_where_there_is_a_budget(
+    router: Router,
+) -> None:
+    picture = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+    asked = chat(messages=[{"role": "user", "content": [picture]}], max_tokens=5)
+    give(router, a_budget(BudgetUnit.TOKENS))
+    tell(router, 10**6, 10**6)
+    reserved: list[int] = []
+    admit = router.gateway.dispatcher._decider.budgets.admit
+
+    def watch(*arguments: Any) -> Any:
+        found = admit(*arguments)
+        reserved.append(purse(router).reserved)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(router.gateway.dispatcher._decider.budgets, "admit", watch)
+        await router.post(json=asked)
+        await router.idle()
+        many = {"model": MODEL, "prompt": ["a"] * 9, "max_tokens": 100}
+        await router.post("/v1/completions", json=many)
+
+    assert reserved[0] > PICTURE_TOKENS
+    assert 900 < reserved[1] < 1000
+
+
+async def test_without_budgets_nothing_more_is_read_of_a_prompt(
+    router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[JsonBody] = []
+
+    def reading(body: JsonBody) -> int:
+        read.append(body)
+        return 9
+
+    monkeypatch.setattr(JsonBody, "prompt_most", property(reading))
+    give(router, a_budget())
+    tell(router, 10**9, 10**9)
+    assert (await router.post(json=chat())).status_code == 200
+    assert len(read) == 1
+    router.gateway.apply(principals())
+    assert (await router.post(json=chat())).status_code == 200
+    assert len(read) == 1
 
 
 async def test_200_clients_at_once_pass_it_by_one_request_at_the_most(router: Router) -> None:

@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 from routing.core.enums import Endpoint, UsageSource
 from routing.core.sound import Sound
 from routing.core.usage import (
+    FILE_TOKENS,
     MAX_BELIEVED,
+    PICTURE_TOKENS,
     Asked,
     DrawnCounter,
     Usage,
     estimate_prompt_tokens,
+    most_prompt_tokens,
     reported_counts,
     tokens_in,
     usage_of_answer,
@@ -256,6 +259,33 @@ def test_an_image_inside_a_prompt_is_not_taken_for_words() -> None:
     words = b'{"messages":[{"content":[{"image_url":{"url":"data:image/png'
     body = words + b";base64," + b"A" * 1_000_000 + b'"}}]}]}'
     assert estimate_prompt_tokens(body) < 30
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 1_000_000}},
+        {"image_url": "https://example.org/a.png"},
+        {"type": "input_image", "image_url": "https://example.org/a.png"},
+        {"type": "image", "source": {"type": "base64", "data": "A" * 1_000_000}},
+    ],
+)
+def test_a_picture_counts_as_the_largest_does_and_other_files_twice_as_much(
+    part: dict[str, Any],
+) -> None:
+    sound = {"type": "input_audio", "input_audio": {"data": "A" * 90_000, "format": "wav"}}
+    read = [{"role": "user", "content": [part, {"type": "text", "text": "What is it?"}, sound]}]
+
+    most = most_prompt_tokens(len(json.dumps({"messages": read})), [read, None])
+
+    assert 0 < most - PICTURE_TOKENS - FILE_TOKENS < 150
+
+
+def test_text_counts_by_its_bytes_whatever_it_pretends_to_be() -> None:
+    read = [{"type": "text", "text": "A" * 1000, "image_url": "x"}, {"type": ["image"]}, 7, "A" * 9]
+
+    assert most_prompt_tokens(2001, read) == 1001
+    assert most_prompt_tokens(10, [{"type": "image", "text": "A" * 99}]) == PICTURE_TOKENS
 
 
 def test_each_captured_usage_is_found() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routing.core.usage import PICTURE_TOKENS
 from routing.gateway.errors import ApiError
 from routing.gateway.schemas import MAX_FIELDS, OURS, REMOVED, JsonBody
 
@@ -225,3 +226,18 @@ def test_the_parsing_ends_at_the_first_field_that_is_too_many() -> None:
         JsonBody(("{" + fields + "no JSON").encode())
 
     assert str(MAX_FIELDS) in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("prompt", "prompts"),
+    [("a", 1), (["a", "b"], 2), ([[1, 2], [3]], 2), ([1, 2, 3], 1), ([], 1), ([1, "a"], 1), (7, 1)],
+)
+def test_each_of_several_prompts_is_answered(prompt: Any, prompts: int) -> None:
+    assert JsonBody(json.dumps({"model": "m", "prompt": prompt}).encode()).prompts == prompts
+
+
+def test_what_a_prompt_is_hardly_more_than_is_read_of_what_the_model_reads() -> None:
+    text = json.dumps({"model": "m", "messages": [{"content": [{"image_url": "x" * 3000}]}]})
+
+    assert PICTURE_TOKENS < JsonBody(text.encode()).prompt_most < PICTURE_TOKENS + 100
+    assert JsonBody(json.dumps({"model": "m", "input": "x" * 3000}).encode()).prompt_most > 1500
