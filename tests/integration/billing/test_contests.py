@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from importlib import import_module
+from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -176,7 +177,12 @@ def test_what_an_amount_has_brought_back_is_not_taken_back_again(
 def test_each_line_gets_back_its_own_part_of_a_request(market: Market) -> None:
     """Reims pays a fee to Rennes's: what was read, written and heard of one request of two are its lines' parts."""
     later = market.turn + timedelta(hours=1)
-    facts = {"prompt_tokens": 90, "cached_tokens": 40, "completion_tokens": 7, "images": 1}
+    facts: dict[str, Any] = {
+        "prompt_tokens": 90,
+        "cached_tokens": 40,
+        "completion_tokens": 7,
+        "images": 1,
+    }
     one, other = (
         market.asked(market.reims, market.served[0], later, audio_ms=ms, **facts)
         for ms in (1501, 77)

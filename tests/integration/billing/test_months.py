@@ -126,10 +126,11 @@ def test_every_month_is_exact_and_stays_so(market: Market, seed: int, late: list
         transaction.set_rollback(True)
 
 
-def booked_in(month: date) -> tuple[list[dict[str, object]], ...]:
+def booked_in(month: date) -> tuple[list[object], list[object]]:
     """All that says what a month's statements are made from, and what was moved in it."""
-    kinds = (Transfer.objects, UsageCharge.objects)
-    return tuple(list(kind.filter(booked_month=month).order_by("pk").values()) for kind in kinds)
+    transfers = Transfer.objects.filter(booked_month=month).order_by("pk")
+    charges = UsageCharge.objects.filter(booked_month=month).order_by("pk")
+    return [*transfers.values()], [*charges.values()]
 
 
 def charged_of(market: Market, late: list[int]) -> int:
@@ -305,6 +306,7 @@ def test_a_clock_that_was_wrong_does_not_hold_the_closing_up(
         market.asked(market.orleans, market.served[0], timezone.now(), finished_at=wrong.timestamp()),
     ])  # fmt: skip
     booked = UsageRecord.objects.get(finished_at=wrong).booked_month
+    assert booked is not None
     monkeypatch.setattr(months, "paris_today", lambda: THIS_MONTH + timedelta(days=32))
 
     for month in sorted({MARCH, booked}):
