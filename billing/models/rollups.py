@@ -47,6 +47,7 @@ class UsageSum(models.Model):
     reasoning_tokens = _sum(_("reasoning tokens"))
     cost_nano = _sum(_("cost in nano-euros"))
     fee_nano = _sum(_("of which the fee"))
+    own_nano = _sum(_("of which own servers’, which is not billed"), db_default=0)
     energy_mj = _sum(_("energy of the sites, in millijoules"), db_default=0)
     energy_low_mj = _sum(_("at least"), db_default=0)
     energy_high_mj = _sum(_("at most"), db_default=0)

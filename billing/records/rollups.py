@@ -63,6 +63,7 @@ def _waits() -> dict[str, str]:
 SUMS: Mapping[str, str] = {
     "requests": "count(*)",
     **{column: f"sum({column})" for column in ADDED},
+    "own_nano": "coalesce(sum(cost_nano) FILTER (WHERE serving_institution_id = asking_institution_id), 0)",
     "metered_mj": f"coalesce(sum(energy_mj) FILTER (WHERE energy_method IN ({METERED})), 0)",
     "unknown_energy": (
         f"count(*) FILTER (WHERE energy_method = '{Method.NONE.value}'"

@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple, TypedDict, Unpack
 from uuid import UUID
 
-from django.db.models import F, Model, Q, Sum
+from django.db.models import Model, Q, Sum
 
 from billing.enums import Scope
 from billing.models import (
@@ -69,9 +69,7 @@ _SUMS = {
     "n_cost": Sum("cost_nano", default=0),
     "n_audio": Sum("audio_ms", default=0),
     "n_images": Sum("images", default=0),
-    "n_own": Sum(
-        "cost_nano", filter=Q(serving_institution_id=F("asking_institution_id")), default=0
-    ),
+    "n_own": Sum("own_nano", default=0),
 }
 _WAITS = {f"within_{bound}": Sum(f"wait_{bound}", default=0) for bound in WAITS_MS}
 _TOLD_AS_STORED = (
