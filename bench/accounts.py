@@ -7,7 +7,10 @@ Makes a PostgreSQL of its own in a temporary folder, unless DATABASE_URL names a
 institutions, 30 servers, 8 models and 500 keys, and the records of 90 days, stored through the statement that stores
 every record (`billing.records.intake`). A database that an earlier run has filled is only measured again. Goals: any
 page of usage in under 200 ms, a statement in under 10 s, the close of a month in under 60 s; the last million costs
-what the first did.
+what the first did. Ends with 1 where a goal is missed.
+
+Not in it: attempts, budgets and meters, whose own costs `usage_drain` and the router's measurements tell. Pages are
+warm, the tables tidied: the median of seven.
 """
 
 import os
@@ -38,10 +41,12 @@ BATCH = 20_000
 DAYS = 90
 INSTITUTIONS, SERVERS, MODELS, KEYS = 25, 30, 8, 500
 ROUNDS = 7
+MISSED: list[float] = []
 PAGE_GOAL_MS = 200
 LOOKING = ("admin", "dsi", "owner")
 STATEMENT_GOAL_S, CLOSE_GOAL_S = 10, 60
-# Few keys ask most: the square of a number drawn evenly. A third is asked of one's own servers.
+# Few keys ask most: the square of a number drawn evenly. Servers are drawn evenly, so few answer their own institution;
+# every key asks every model everywhere, which no real one does: hours and days are summed as little as can be.
 _GENERATE = """
 INSERT INTO usage_staging (
     id, client_request_id, key_id, application_id, asking_institution_id, server_id, deployment_id, model_id,
@@ -100,6 +105,8 @@ def main() -> None:
         tidy()
         measure_pages(people)
         measure_months(people["admin"])
+        if MISSED:
+            raise SystemExit(1)
 
 
 @contextmanager
@@ -213,25 +220,42 @@ def measure_pages(people: "dict[str, User]") -> None:
 
     from tests.support.pages import signed_in_as
 
-    addresses = [
-        f"/usage/?days={days}&scope={scope}"
-        for days in (7, 30, 90)
-        for scope in ("mine", "institution", "served", "federation")
-    ] + ["/", "/catalogue/", "/catalogue/model-0/", "/budgets/"]
-    addresses += ["/accounts/", "/accounts/transfers/", "/accounts/months/", "/accounts/balance/"]
     slowest = 0.0
     with override_settings(ALLOWED_HOSTS=["*"]):
         for name, user in people.items():
             client = signed_in_as(user)
-            for address in addresses:
+            for address in addresses():
                 if name == "owner" and address.startswith("/accounts/"):
                     continue  # who reads no institution's accounts
                 if client.get(address).status_code != HTTPStatus.OK:
                     raise SystemExit(f"{name} does not see {address}")
                 took = median_ms(partial(client.get, address))
                 slowest = max(slowest, took)
-                print(f"{took:7.0f} ms  {name:<6} {address}")
+                print(f"{took:7.0f} ms  {name:<6} {address}{missed(took, PAGE_GOAL_MS)}")
     print(f"the slowest page takes {slowest:.0f} ms (goal {PAGE_GOAL_MS})")
+
+
+def addresses() -> list[str]:
+    from billing.periods import paris_today
+
+    first = paris_today().replace(day=1)
+    whole = [
+        f"/usage/?days={days}&scope={scope}"
+        for days in (7, 30, 90)
+        for scope in ("mine", "institution", "served", "federation")
+    ]
+    found = [*whole, *(f"{whole[-1]}&{part}" for part in ("model=model-3", "unit=requests"))]
+    found += [f"/usage/?days=custom&first={first.replace(year=first.year - 1)}&last={first}"]
+    found += ["/", "/catalogue/", "/catalogue/model-0/", "/budgets/", "/prices/", "/impact/"]
+    return [*found, *(f"/accounts/{page}" for page in ("", "transfers/", "months/", "balance/"))]
+
+
+def missed(took: float, goal: float) -> str:
+    """Return a mark for what takes longer than it should; the measurement then ends with 1."""
+    if took <= goal:
+        return ""
+    MISSED.append(took)
+    return f"   over {goal}"
 
 
 def measure_months(admin: "User") -> None:
@@ -262,10 +286,14 @@ def measure_months(admin: "User") -> None:
                     records = UsageRecord.objects.filter(booked_month=month).count()
                     print(
                         f"{took:7.2f} s   {month:%Y-%m} closed, {records} records (goal {CLOSE_GOAL_S} s)"
+                        f"{missed(took, CLOSE_GOAL_S)}"
                     )
                 for ending in ("", "pdf/", "csv/", "xlsx/"):
                     took = seconds(partial(whole_answer, client, address + ending))
-                    print(f"{took:7.2f} s   {state} {address}{ending} (goal {STATEMENT_GOAL_S} s)")
+                    over = missed(took, STATEMENT_GOAL_S)
+                    print(
+                        f"{took:7.2f} s   {state} {address}{ending} (goal {STATEMENT_GOAL_S} s){over}"
+                    )
 
 
 def whole_answer(client: "Client", address: str) -> None:
