@@ -52,7 +52,7 @@ def test_the_chart_is_drawn_with_a_bar_for_each_model(
 def test_the_table_has_the_chart_s_numbers(visit: Visit, cast: Cast, key: ApiKey) -> None:
     page = visit("/usage/?days=7&unit=requests", as_=cast.orleans_user)
 
-    page.get_by_text("The same numbers as a table").click()
+    page.get_by_text("The same numbers as a table", exact=True).click()
 
     table = page.get_by_role("table", name="requests per day and model")
     expect(table.get_by_role("row")).to_have_count(8)

@@ -376,7 +376,7 @@ def make_documents(cast: Cast) -> tuple[Contest, Note]:
             institution=place,
             month=december,
             line_key="0",
-            kind=LineKind.USED,
+            kind=LineKind.SERVED,
             exact_nano=10**9,
             cents=100,
             reason="too much",
