@@ -202,6 +202,7 @@ def inject_axe(page: Page) -> None:
         page.evaluate(Axe().axe_script)
 
 
+NEXT_FRAME = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 RUN_AXE = """
 axe.run({ resultTypes: ["violations"], preload: false }).then((told) => told.violations)
 """
@@ -228,6 +229,7 @@ def looked_at(page: Page, looks: Sequence[Look] = EVERY_LOOK) -> Iterator[str]:
     inject_axe(page)
     for size, theme in looks:
         page.set_viewport_size(size)
+        page.evaluate(NEXT_FRAME)  # what follows the width has followed it
         change_colours(page, theme)
         if size is PHONE and stays_too_wide(page):
             yield "scrolls sideways"
