@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import CharField, Count, DateTimeField, F, Func, Q, QuerySet, Sum, Value
 
 from billing.energy.hours import AN_HOUR
-from billing.models import EnergyCalibration, EnergyHour, EnergyWindow, InstitutionDay
+from billing.models import EnergyCalibration, EnergyHour, EnergyWindow, ServingDay
 from billing.periods import Period
 from federation.fleet.models import EnergyProbe, InferenceServer
 from federation.people.models import User
@@ -198,7 +198,7 @@ class InAll:
 
 def measured_in_all(period: Period) -> InAll:
     """Return sums that everybody may know: no server, nobody who asks."""
-    sums = InstitutionDay.objects.between(period).aggregate(
+    sums = ServingDay.objects.between(period).aggregate(
         energy=Sum("energy_mj", default=0), metered=Sum("metered_mj", default=0)
     )
     start, end = period.bounds

@@ -1,8 +1,8 @@
 """What was used, summed: by hour, by day and by month in Paris, each of them exact at any moment.
 
-By all that tells requests apart; and by day and month by institutions and models alone, and by keys alone: what the
-pages of those who see many keys read. `billing.records.rollups` adds to all of them in the transaction that stores the
-records; nothing else writes them.
+By all that tells requests apart; and by day and month by institutions and models alone, by who served alone, and by
+keys alone: what the pages of those who see much read. `billing.records.rollups` adds to all of them in the transaction
+that stores the records; nothing else writes them.
 """
 
 from typing import Any, ClassVar, Self
@@ -38,7 +38,6 @@ class UsageSum(models.Model):
     """What, with the time, tells one sum from another."""
 
     id = models.BigAutoField(primary_key=True)
-    asking_institution_id = models.UUIDField(_("asking institution"))
     status = models.CharField(_("status"), max_length=16, choices=STATUS_LABELS)
     requests = _sum(_("requests"))
     prompt_tokens = _sum(_("prompt tokens"))
@@ -103,11 +102,13 @@ _OF_INSTITUTIONS = (
     "status",
     "factors",
 )
+_OF_SERVING = ("serving_institution_id", "model_id", "status", "factors")
 _OF_KEYS = ("asking_institution_id", "key_id", "application_id", "status")
 
 
 class WholeSum(UsageSum):
     KEY: ClassVar = _WHOLE
+    asking_institution_id = models.UUIDField(_("asking institution"))
     serving_institution_id = models.UUIDField(_("serving institution"), null=True)
     key_id = models.UUIDField(_("API key"))
     application_id = models.UUIDField(_("application"))
@@ -125,6 +126,7 @@ class InstitutionSum(UsageSum):
     """Whosever keys asked, whichever server answered."""
 
     KEY: ClassVar = _OF_INSTITUTIONS
+    asking_institution_id = models.UUIDField(_("asking institution"))
     serving_institution_id = models.UUIDField(_("serving institution"), null=True)
     model_id = models.UUIDField(_("model"))
     factors = models.CharField(_("factor set"), max_length=16, blank=True, db_default="")
@@ -135,10 +137,25 @@ class InstitutionSum(UsageSum):
         indexes: ClassVar = [_BY_ASKING, _BY_SERVING]
 
 
+class ServingSum(UsageSum):
+    """Whoever asked."""
+
+    KEY: ClassVar = _OF_SERVING
+    serving_institution_id = models.UUIDField(_("serving institution"), null=True)
+    model_id = models.UUIDField(_("model"))
+    factors = models.CharField(_("factor set"), max_length=16, blank=True, db_default="")
+
+    class Meta(UsageSum.Meta):
+        abstract = True
+        constraints: ClassVar = _constraints(_OF_SERVING)
+        indexes: ClassVar = [_BY_SERVING]
+
+
 class KeySum(UsageSum):
     """Whatever was asked, whoever answered."""
 
     KEY: ClassVar = _OF_KEYS
+    asking_institution_id = models.UUIDField(_("asking institution"))
     key_id = models.UUIDField(_("API key"))
     application_id = models.UUIDField(_("application"))
 
@@ -190,6 +207,22 @@ class InstitutionMonth(InstitutionSum):
     class Meta(InstitutionSum.Meta):
         verbose_name = _("institutions’ usage of a month")
         verbose_name_plural = _("institutions’ usage by month")
+
+
+class ServingDay(ServingSum):
+    since = models.DateField(_("day"))
+
+    class Meta(ServingSum.Meta):
+        verbose_name = _("what an institution served in a day")
+        verbose_name_plural = _("what institutions served by day")
+
+
+class ServingMonth(ServingSum):
+    since = models.DateField(_("first day of the month"))
+
+    class Meta(ServingSum.Meta):
+        verbose_name = _("what an institution served in a month")
+        verbose_name_plural = _("what institutions served by month")
 
 
 class KeyDay(KeySum):

@@ -271,7 +271,15 @@ def _most(contest: Contest) -> int:
     if LineKind(contest.kind) not in OWED_LINES and contest.exact_nano >= 0:
         return LARGEST_GRANT_NANO
     left = left_of(contest.institution, contest.month, [contest.line_key])
-    return left.get(contest.line_key, 0)
+    if contest.line_key not in left:
+        raise ValidationError(
+            _(
+                "This line is not in the statement any more, so no amount of it can be corrected: take the request"
+                " or the transfer back that it was about, or reject it and say so."
+            ),
+            code="no_line",
+        )
+    return left[contest.line_key]
 
 
 def _check_has_statement(other: Institution, month: date) -> None:

@@ -16,6 +16,8 @@ from billing.models import (
     InstitutionMonth,
     KeyDay,
     KeyMonth,
+    ServingDay,
+    ServingMonth,
     UsageDay,
     UsageHour,
     UsageMonth,
@@ -29,8 +31,8 @@ _DAY = f"(finished_at AT TIME ZONE '{PARIS.key}')::date"
 _MONTH = f"date_trunc('month', finished_at AT TIME ZONE '{PARIS.key}')::date"
 LEVELS: Mapping[type[UsageSum], str] = {
     UsageHour: _HOUR,
-    **dict.fromkeys((UsageDay, InstitutionDay, KeyDay), _DAY),
-    **dict.fromkeys((UsageMonth, InstitutionMonth, KeyMonth), _MONTH),
+    **dict.fromkeys((UsageDay, InstitutionDay, ServingDay, KeyDay), _DAY),
+    **dict.fromkeys((UsageMonth, InstitutionMonth, ServingMonth, KeyMonth), _MONTH),
 }
 """Table → the stretch of time in which a record's end lies."""
 ADDED = (

@@ -24,6 +24,8 @@ from billing.models import (
     InstitutionMonth,
     KeyDay,
     KeyMonth,
+    ServingDay,
+    ServingMonth,
     UsageDay,
     UsageMonth,
     UsageRecord,
@@ -44,6 +46,7 @@ from federation.people.models import User
 Levels = tuple[type[UsageSum], type[UsageSum]]
 OF_ALL: Levels = (UsageDay, UsageMonth)
 OF_INSTITUTIONS: Levels = (InstitutionDay, InstitutionMonth)
+OF_SERVING: Levels = (ServingDay, ServingMonth)
 OF_KEYS: Levels = (KeyDay, KeyMonth)
 CHUNK = 2000
 """Rows of an export that are fetched, and named, at once."""
@@ -221,9 +224,11 @@ def covering(user: User, period: Period, narrow: Narrowing) -> list[UsageSumQuer
 
 def _asked_of(user: User, narrow: Narrowing) -> tuple[Q, Levels]:
     """Return which sums are asked for, and the smallest tables that have them."""
+    where = _where(user, narrow)
     if _is_of_institutions(user, narrow):
-        return _where(user, narrow), OF_INSTITUTIONS
-    return _where(user, narrow), OF_ALL
+        of_asking = narrow.get("scope") == Scope.INSTITUTION
+        return where, OF_INSTITUTIONS if of_asking else OF_SERVING
+    return where, OF_ALL
 
 
 def _is_of_institutions(user: User, narrow: Narrowing) -> bool:

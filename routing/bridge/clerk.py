@@ -15,6 +15,7 @@ from functools import partial
 from uuid import UUID
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from billing.energy.calibration import calibrate_all
@@ -114,7 +115,17 @@ def share_energy(stop: threading.Event) -> None:
         settle_all(failed=failed, is_over=stop.is_set)
         if time.monotonic() >= upkeep_at:
             failed.clear()
-            calibrate_all(timezone.now())
-            roll_up(is_over=stop.is_set)
+            _try(partial(calibrate_all, timezone.now()))
+            _try(partial(roll_up, is_over=stop.is_set))
             upkeep_at = time.monotonic() + UPKEEP_SECONDS
         stop.wait(SETTLE_SECONDS)
+
+
+def _try(chore: "partial[int]") -> None:
+    """Do it; tell what goes wrong and go on. What passes, such as a database that is away, is raised."""
+    try:
+        chore()
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        logger.exception("%s failed: tried again later", chore.func.__name__)

@@ -41,7 +41,7 @@ function look() {
     colorway: SERIES.map((n) => token(`series-${n}`)),
     font: { color: ink, family: getComputedStyle(document.body).fontFamily, size: 13 },
     hoverlabel: { bgcolor: sheet, bordercolor: line, font: { color: token("ink") } },
-    legend: { orientation: "h", x: 0, y: -0.15, yanchor: "top" },
+    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
     margin: { t: 12, r: 8, b: 32, l: 48 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",

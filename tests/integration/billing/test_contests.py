@@ -386,6 +386,19 @@ def test_an_amount_is_no_more_than_the_line(market: Market, dsi: User, remedy: R
     assert not Transfer.objects.filter(reason="correction").exists()
 
 
+def test_of_a_line_that_is_gone_a_request_is_taken_back(market: Market, dsi: User) -> None:
+    """In a draft a line names the institution as it is called now; contested was the old one."""
+    draft()
+    made = contest(dsi, market.orleans)
+    Institution.objects.filter(pk=market.rennes.pk).update(name="Rennes et Nantes")
+
+    with pytest.raises(ValidationError, match="not in the statement any more, so no amount"):
+        uphold_contest(by=OPERATOR, contest=made, answer="yes", remedy=Remedy(amount_nano=1))
+    uphold_contest(by=OPERATOR, contest=made, answer="yes", remedy=by_a_request())
+
+    assert balance(AccountKind.CONSUMER, market.orleans) == -44 * NANO_PER_CENT
+
+
 def test_a_remedy_is_of_the_statement_that_is_contested(market: Market, dsi: User) -> None:
     intake.store([market.asked(market.reims, market.served[0])])
     close()

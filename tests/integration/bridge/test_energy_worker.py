@@ -49,3 +49,20 @@ def test_a_server_whose_windows_cannot_be_settled_is_tried_again_every_hour(
     (hour,) = EnergyHour.objects.all()
     assert (hour.server_id, hour.hour) == (UUID(int=5), datetime.fromtimestamp(T0, UTC))
     assert [each.server_id for each in EnergyWindow.objects.all()] == [served.deployment.server_id]
+
+
+def test_a_calibration_that_fails_keeps_no_hour_from_being_kept(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def calibrate_all(now: datetime) -> int:
+        raise ArithmeticError(now)
+
+    monkeypatch.setattr(clerk, "calibrate_all", calibrate_all)
+    store_windows([a_window(UUID(int=5), T0)])
+
+    clerk.share_energy(Rounds(2))
+
+    assert [each.message for each in caplog.records if each.levelname == "ERROR"] == [
+        "calibrate_all failed: tried again later"
+    ]
+    assert EnergyHour.objects.count() == 1
