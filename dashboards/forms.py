@@ -16,7 +16,7 @@ from billing.usage.queries import Narrowing, scopes
 from federation.access.models import ApiKey, Application
 from federation.catalogue.models import AIModel
 from federation.people.models import User
-from federation.widgets import DayInput
+from federation.widgets import DayInput, LongSelect
 
 CUSTOM = "custom"
 PERIODS = {
@@ -66,12 +66,14 @@ class UsageForm(forms.Form):
         Application.objects.none(),
         required=False,
         empty_label=pgettext_lazy("applications", "all"),
+        widget=LongSelect,
         label=gettext_lazy("Application"),
     )
     key = KeyField(
         ApiKey.objects.none(),
         required=False,
         empty_label=pgettext_lazy("keys", "all"),
+        widget=LongSelect,
         label=gettext_lazy("Key"),
     )
     model = forms.ModelChoiceField(

@@ -114,20 +114,13 @@ def usage_by_month(user: User, period: Period, **narrow: Unpack[Narrowing]) -> l
 
 
 def usage_by_key(user: User, period: Period, **narrow: Unpack[Narrowing]) -> list[KeyUsage]:
-    """Return the use of each key, the most tokens first."""
-    where = _where(user, narrow)
-    is_all = _is_of_institutions(user, narrow) and not narrow.get("model")
-    levels = OF_KEYS if is_all and narrow.get("scope") != Scope.SERVED else OF_ALL
-    rows = [
-        row
-        for sums in _whole(where, period, levels)
-        for row in _grouped(sums, "asking_institution_id", "key_id")
-    ]
+    """Return the use of each key, the most tokens first; of those that `user` may not see, by institution."""
+    rows = _by_key(user, period, narrow)
     institutions = named(Institution, "short_name", {asking for asking, *_ in rows})
-    keys = _visible_keys(user, {key for _asking, key, *_ in rows})
+    keys = _visible_keys(user, {key for _asking, key, _counts in rows if key})
     found: dict[tuple[UUID, UUID | None], Counts] = defaultdict(lambda: NOTHING)
-    for asking, key, *counts in rows:
-        found[asking, key if key in keys else None] += Counts(*counts)
+    for asking, key, counts in rows:
+        found[asking, key if key in keys else None] += counts
     usages = [
         KeyUsage(
             key_id=key,
@@ -137,8 +130,37 @@ def usage_by_key(user: User, period: Period, **narrow: Unpack[Narrowing]) -> lis
             counts=counts,
         )
         for (asking, key), counts in found.items()
+        if counts != NOTHING
     ]
     return sorted(usages, key=lambda usage: (-usage.counts.tokens, usage.institution, usage.key))
+
+
+def _by_key(
+    user: User, period: Period, narrow: Narrowing
+) -> list[tuple[UUID, UUID | None, Counts]]:
+    """Return sums by asking institution and key; None for keys of others, where these need not be read one by one."""
+    where, is_all = _where(user, narrow), _is_of_institutions(user, narrow)
+    if is_all and narrow.get("scope") == Scope.SERVED:
+        own = _rows_by_key(_whole(where & of_keys(ApiKey.objects.for_user(user)), period))
+        whole = [
+            (asking, None, Counts(*counts))
+            for sums in _whole(where, period, OF_INSTITUTIONS)
+            for asking, *counts in _grouped(sums, "asking_institution_id")
+        ]
+        return [*own, *whole, *((asking, None, -counts) for asking, _key, counts in own)]
+    levels = OF_KEYS if is_all and not narrow.get("model") else OF_ALL
+    return _rows_by_key(_whole(where, period, levels))
+
+
+def _rows_by_key(
+    parts: Sequence[UsageSumQuerySet],
+) -> list[tuple[UUID, UUID | None, Counts]]:
+    by = ("asking_institution_id", "key_id")
+    return [
+        (asking, key, Counts(*counts))
+        for sums in parts
+        for asking, key, *counts in _grouped(sums, *by)
+    ]
 
 
 def usage_of_key(key: ApiKey, period: Period) -> list[tuple[str, Counts]]:

@@ -26,7 +26,7 @@ from billing.usage.queries import (
     usage_by_key,
     usage_by_month,
 )
-from billing.usage.rows import Counts, Latency
+from billing.usage.rows import NOTHING, Counts, Latency
 from federation.access.models import ApiKey
 from federation.catalogue.models import AIModel
 from federation.people.enums import Role
@@ -319,6 +319,28 @@ def test_a_scope_is_a_part_of_what_its_reader_may_see(
     }
 
     assert found == SCOPES
+
+
+@pytest.mark.parametrize("with_model", [False, True])
+def test_in_each_scope_the_keys_are_what_the_totals_are(
+    scene: Scene, use: Use, records: dict[str, UsageRecord], *, with_model: bool
+) -> None:
+    """Whichever sums are read; and in what was served own keys have their names, others' only their institution."""
+    use(scene.rennes_key, scene.at_rennes, at=NOON)
+    model = records["rennes"].model_id if with_model else None
+    for name, scope in SCOPES:
+        reader = scene.person(name)
+        rows = usage_by_key(reader, TODAY, scope=scope, model=model)
+        whole = totals(reader, TODAY, scope=scope, model=model).counts
+
+        assert sum((row.counts for row in rows), start=NOTHING) == whole, (name, scope)
+        assert all(row.counts.requests > 0 for row in rows)
+    served = usage_by_key(scene.person("rennes_dsi"), TODAY, scope=Scope.SERVED)
+    assert sorted((row.institution, row.key_id is None) for row in served) == [
+        ("Orleans", True),
+        ("Rennes", False),
+        ("Rennes", False),
+    ]
 
 
 def test_only_scopes_that_hold_something_more_are_offered(scene: Scene) -> None:
