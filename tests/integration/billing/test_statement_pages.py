@@ -151,6 +151,9 @@ def check_page_and_paper(dsi: User, draft: Draft) -> None:
     with override("fr"):
         sums = (draft.used_cents, draft.served_cents, draft.net_cents)
         assert all("".join(cents(each).split()) in shown for each in sums)
+        column = re.findall(r'data-label="Montant"><div>(.*?)</div>', shown)
+        assert column == ["".join(cents(line.signed_cents).split()) for line in draft.lines]
+        assert sum(line.signed_cents for line in draft.lines) + draft.granted_cents == sums[-1]
         net = "Àpayer" if draft.net_cents < 0 else "Àrecevoir"
         assert f"{net}:{amount(abs(draft.net_cents))}€" in paper
         told = [draft.used_cents, draft.served_cents, *(line.cents for line in draft.lines)]
