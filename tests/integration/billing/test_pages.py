@@ -173,6 +173,19 @@ def test_a_fee_of_one_institution_is_its_own_business(cast: Cast, finance: User)
     assert "convention 12" not in text_of(signed_in_as(cast.orleans_user), "/prices/fees/")
 
 
+def test_a_second_version_from_the_same_day_is_told_what_to_do(cast: Cast, finance: User) -> None:
+    serve_model(cast.rennes, "llama")
+    browser, day = signed_in_as(finance), f"{timezone.now() + timedelta(days=9):%Y-%m-%d}"
+    for percent in ("2", "3"):
+        fees = browser.post("/prices/fees/", {"percent": percent, "day": day}, follow=True)
+    for price in ("1", "2"):
+        prices = announce(browser, "llama", prompt_nano=price, day=day)
+
+    assert "retirez-la d’abord" in fees.content.decode()
+    assert "retirez-la d’abord" in prices
+    assert FeeVersion.objects.count() == PriceVersion.objects.count() == 1
+
+
 def charged(cast: Cast, use: Use) -> None:
     """Orléans asks Rennes for one million tokens at 1 € each."""
     served = serve_model(cast.rennes, "llama")
@@ -229,7 +242,9 @@ def test_the_newest_transfers_are_shown_and_the_page_says_that_there_are_more(
 def test_a_cost_stands_in_usage(cast: Cast, use: Use) -> None:
     charged(cast, use)
 
-    assert "1,00" in text_of(signed_in_as(cast.orleans_user), "/usage/")
+    shown = text_of(signed_in_as(cast.orleans_user), "/usage/")
+    assert "1,00" in shown
+    assert "dont 1,00 € facturés" in shown.replace("\u00a0", " ").replace("\u202f", " ")
 
 
 def test_a_grant_and_its_reversal_stand_in_the_ledger(cast: Cast, finance: User) -> None:
@@ -244,6 +259,8 @@ def test_a_grant_and_its_reversal_stand_in_the_ledger(cast: Cast, finance: User)
         browser.post(f"/accounts/transfers/{given_.pk}/reverse/", {"reason": "doublon"})
 
     assert Transfer.objects.filter(reason=TransferReason.REVERSAL).count() == 1
+    again = browser.get(f"/accounts/transfers/{given_.pk}/reverse/", follow=True)
+    assert "C’est déjà annulé." in again.content.decode()
     assert "taken back" in text_of(browser, "/accounts/transfers/") or "annul" in text_of(
         browser, "/accounts/transfers/"
     )
