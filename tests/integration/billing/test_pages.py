@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from billing.enums import BudgetWindow, TransferReason
+from billing.ledger.accounts import Holding, holdings
 from billing.models import FeeVersion, PriceVersion, Transfer
 from billing.operations.budgets import set_budget
 from billing.operations.ledger import grant
@@ -264,6 +265,28 @@ def test_a_grant_and_its_reversal_stand_in_the_ledger(cast: Cast, finance: User)
     assert "taken back" in text_of(browser, "/accounts/transfers/") or "annul" in text_of(
         browser, "/accounts/transfers/"
     )
+
+
+def test_a_grant_pays_what_is_owed_and_is_not_to_be_received(cast: Cast, use: Use) -> None:
+    charged(cast, use)
+    grant(by=OPERATOR, institution=cast.orleans, amount_nano=5 * 10**9, reason="du code")
+
+    reader = make_user("ours", Role.MEMBER_FINANCE, institution=cast.orleans)
+    (own,) = holdings(reader)
+
+    assert (own.owed_nano, own.granted_nano) == (10**9, 5 * 10**9)
+    assert own.net_nano == 0
+
+
+@pytest.mark.parametrize(
+    ("owed", "earned", "granted", "net"),
+    [(0, 23, -39, 23), (45, 51, 458, 51), (45, 51, 5, 11), (45, 0, 0, -45), (-3, 0, 5, 3)],
+)
+def test_the_net_position_is_the_statements(
+    cast: Cast, owed: int, earned: int, granted: int, net: int
+) -> None:
+    """A closed month whose grants are booked, an open one that they pay whole, in part, not, and money back."""
+    assert Holding(cast.orleans, owed, earned, granted, 0).net_nano == net
 
 
 def test_nobody_reads_the_transfers_of_others(cast: Cast) -> None:
