@@ -75,6 +75,7 @@ def test_each_reads_its_own_statement_and_no_other(market: Market, dsi: User) ->
     assert browser.get(f"{OF_MARCH}rennes/").status_code == 200
     for ending in ("", "pdf/", "csv/", "xlsx/"):
         assert browser.get(f"{OF_MARCH}reims/{ending}").status_code == 404
+    assert "Ouvert" in text_of(dsi, f"{OF_MARCH}rennes/")
     month = text_of(dsi, OF_MARCH)
     assert f"{OF_MARCH}rennes/" in month
     assert f"{OF_MARCH}reims/" not in month
