@@ -84,7 +84,7 @@ OWED_LINES = frozenset({LineKind.USED, LineKind.CORRECTION_USED, LineKind.YEAR_U
 
 
 class LineUnit(models.TextChoices):
-    PROMPT = "prompt", _("tokens read")
+    PROMPT = "prompt", pgettext_lazy("not from a cache", "tokens read")
     CACHED = "cached", _("tokens from a cache")
     COMPLETION = "completion", _("tokens written")
     EMBEDDING = "embedding", _("tokens of embeddings")
@@ -96,7 +96,7 @@ class PeriodState(models.TextChoices):
     """Of a month of the accounts."""
 
     OPEN = "open", _("open")
-    GRACE = "grace", _("draft")
+    GRACE = "grace", pgettext_lazy("statement", "draft")
     CLOSED = "closed", _("closed")
 
 

@@ -52,6 +52,7 @@ class _Amount(forms.Form):
 
     amount = forms.DecimalField(
         min_value=Decimal(1) / NANO,
+        error_messages={"min_value": gettext_lazy("Give more than nothing.")},
         max_value=LARGEST_BUDGET,
         max_digits=27,
         decimal_places=9,

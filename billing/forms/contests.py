@@ -100,6 +100,8 @@ class AnswerForm(SaidForm):
         decision = cleaned.get("decision", REJECT)
         if decision != REJECT and not self.errors and not cleaned.get(decision):
             self.add_error(decision, _("Give it for this answer."))
+        if "decision" in cleaned:
+            self._refuse_what_is_not_of(decision, cleaned)
         rows: dict[str, Any] = {REQUEST: UsageRecord.objects, TRANSFER: Transfer.objects}
         if decision in rows and cleaned.get(decision):
             seen = rows[decision].for_user(self._user)
@@ -107,6 +109,14 @@ class AnswerForm(SaidForm):
             if cleaned["found"] is None:
                 self.add_error(decision, _("There is none with this identifier."))
         return cleaned
+
+    def _refuse_what_is_not_of(self, decision: str, cleaned: dict[str, Any]) -> None:
+        """Nothing given for another answer is passed over in silence: the answer stands for good."""
+        for name in (AMOUNT, REQUEST, TRANSFER):
+            if name != decision and cleaned.get(name):
+                self.add_error(
+                    name, _("It is not for this answer: take it away, or answer otherwise.")
+                )
 
     def save(self, by: User) -> Contest | None:
         answer = self.cleaned_data["answer"]

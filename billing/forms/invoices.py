@@ -46,8 +46,8 @@ class BilledForm(forms.Form):
     )
     postcode = forms.RegexField(
         r"^[0-9]{5}$",
-        max_length=5,
         label=gettext_lazy("Postcode"),
+        error_messages={"invalid": gettext_lazy("A postcode has five digits, without a space.")},
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "postal-code"}),
     )
     city = forms.CharField(

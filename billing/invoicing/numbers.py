@@ -6,6 +6,8 @@ from collections.abc import Callable
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from federation.members.identifiers import check_siret
+
 IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?")
 E_ADDRESS = re.compile(r"[0-9]{9}(_[A-Za-z0-9_.-]{1,100})?")
@@ -75,5 +77,10 @@ def check_e_address(address: str, siret: str) -> None:
 
 
 def _check_has_siret(siret: str) -> None:
-    if not siret:
-        raise ValidationError(_("It follows from the SIRET: give that first."), code="no_siret")
+    """Raise `ValidationError` unless something can follow from the SIRET: a mistyped one is told of by itself."""
+    try:
+        check_siret(siret)
+    except ValidationError:
+        raise ValidationError(
+            _("It follows from the SIRET: give that first."), code="no_siret"
+        ) from None

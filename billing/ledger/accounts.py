@@ -16,7 +16,11 @@ from federation.people.models import User
 
 @dataclass(frozen=True)
 class Holding:
-    """An institution's side of the ledger, in nano-euros. `own_nano`: what its servers answered to its own people."""
+    """An institution's side of the ledger, in nano-euros. `own_nano`: what its servers answered to its own people.
+
+    What grants have paid is taken off `owed_nano` and `granted_nano` alike; a month in which they paid, and none was
+    made, has less than nothing granted.
+    """
 
     institution: Institution
     owed_nano: int
@@ -26,8 +30,9 @@ class Holding:
 
     @property
     def net_nano(self) -> int:
-        """What it is to receive; negative what it is to pay."""
-        return self.earned_nano + self.granted_nano - self.owed_nano
+        """What it is to receive; negative what it is to pay. Grants pay what is owed, and are never paid out."""
+        paid_by_grants = min(max(0, self.owed_nano), max(0, self.granted_nano))
+        return self.earned_nano - self.owed_nano + paid_by_grants
 
 
 @dataclass(frozen=True)

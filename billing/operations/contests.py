@@ -40,6 +40,7 @@ from billing.operations.returned import key_of, left_of
 from billing.policies import check_keep_accounts, check_speak_for
 from billing.statements.standing import standing_of
 from billing.statements.statement import Draft, Line, draft_of, keys_of, statement_of
+from billing.templatetags.money import euros
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.members.models import Institution
@@ -241,7 +242,11 @@ def _correct(contest: Contest, remedy: Remedy, by: Actor, answer: str) -> None:
     most = _most(contest)
     if not 0 < remedy.amount_nano <= most:
         raise ValidationError(
-            _("The amount is more than nothing, and at most what the line says."), code="amount"
+            _(
+                "The amount is more than nothing, and at most what the line says: %(left)s of it is left."
+            )
+            % {"left": euros(most)},
+            code="amount",
         )
     if remedy.other == contest.institution:
         raise ValidationError(_("Another institution bears it, or the federation."), code="itself")

@@ -66,9 +66,14 @@ def is_closed(month: date) -> bool:
     return AccountingPeriod.objects.filter(month=month, state=PeriodState.CLOSED).exists()
 
 
+def is_settled(month: date) -> bool:
+    """Whether the exact costs of the month's year are shared out."""
+    return CostPool.objects.filter(year=month.year, posted_at__isnull=False).exists()
+
+
 def check_year_is_open(month: date) -> None:
-    """Raise `ValidationError` once the exact costs of the month's year are shared out: it then stays as it is."""
-    if CostPool.objects.filter(year=month.year, posted_at__isnull=False).exists():
+    """Raise `ValidationError` once the month's year is settled: it then stays as it is."""
+    if is_settled(month):
         raise ValidationError(
             _("The costs of %(year)s are shared out: nothing of that year is corrected any more.")
             % {"year": month.year},

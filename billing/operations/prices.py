@@ -63,6 +63,8 @@ def set_price(
         raise ValidationError(_("Give at least one unit a price; 0 is one."), code="no_price")
     if before and all(getattr(before, name) == getattr(price, name) for name in (*UNITS, "kind")):
         raise ValidationError(_("These are the prices already."), code="no_change")
+    if locked.prices.filter(valid_from=price.valid_from).exists():
+        raise _announced()
     price.full_clean()
     price.save(force_insert=True)
     record(
@@ -112,6 +114,8 @@ def set_fee(
         note=note.strip(),
         set_by=by if isinstance(by, User) else None,
     )
+    if FeeVersion.objects.filter(institution=institution, valid_from=fee.valid_from).exists():
+        raise _announced()
     fee.full_clean()
     fee.save(force_insert=True)
     record(
@@ -130,6 +134,15 @@ def withdraw_fee(*, by: Actor, fee: FeeVersion) -> None:
     _check_ahead(fee.valid_from)
     record(by=by, verb="billing.withdraw_fee", obj=fee, institution=fee.institution)
     fee.delete()
+
+
+def _announced() -> ValidationError:
+    return ValidationError(
+        _(
+            "Another one is announced from that moment on: take it back first, or begin at another day."
+        ),
+        code="announced",
+    )
 
 
 def _beginning(asked: datetime | None) -> datetime:

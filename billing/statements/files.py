@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 from django.conf import settings
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
@@ -19,11 +20,11 @@ from reportlab.lib.units import mm
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table
 from xlsxwriter import Workbook
 
-from billing.enums import OWED_LINES, LineUnit
+from billing.enums import LineUnit
 from billing.money import euros
 from billing.statements.document import Document
 from billing.statements.statement import Line
-from billing.templatetags.money import quantity, unit_price
+from billing.templatetags.money import MINUS, quantity, unit_price
 from federation.days import long_day
 from federation.members.pdf import BOLD, MARGIN, PLAIN, foot, register_fonts
 from federation.sheets import table_lines
@@ -51,7 +52,6 @@ _WIDTHS = tuple(width * mm for width in (20, 36, 30, 16, 24, 26, 18))
 def rows(document: Document) -> Iterator[dict[str, Any]]:
     """Yield a line of the file per line: amounts are owed where they are below nothing, else received."""
     for line in document.lines:
-        sign = -1 if line.kind in OWED_LINES else 1
         yield {
             "kind": line.kind.value,
             "other_institution": line.other_name,
@@ -60,8 +60,8 @@ def rows(document: Document) -> Iterator[dict[str, Any]]:
             "unit": line.unit.value if line.unit else "",
             "quantity": line.units if line.unit == LineUnit.AUDIO else line.quantity,
             "unit_price_eur": euros(line.unit_nano),
-            "exact_eur": sign * euros(line.exact_nano),
-            "amount_eur": sign * Decimal(line.cents) / HUNDRED,
+            "exact_eur": euros(line.sign * line.exact_nano),
+            "amount_eur": Decimal(line.signed_cents) / HUNDRED,
         }
     if document.granted_cents:
         paid = Decimal(document.granted_cents) / HUNDRED
@@ -91,7 +91,7 @@ def workbook(document: Document) -> bytes:
 def pdf(document: Document, language: str) -> bytes:
     """Return it on A4, in the language that is active."""
     register_fonts()
-    number = document.number or f"{document.first_day:%Y-%m} · {_('draft')}"
+    number = document.number or f"{document.first_day:%Y-%m} · {pgettext('statement', 'draft')}"
     reference = f"{settings.SITE_NAME} · {document.institution.name} · {number}"
     story: list[Flowable] = [
         Paragraph(escape(document.title), _TITLE),
@@ -159,11 +159,10 @@ def _table(document: Document) -> Table:
 def _cells(line: Line) -> list[Paragraph]:
     month = date_format(line.origin_month, "m/Y") if line.origin_month else ""
     much, price = (quantity(line), unit_price(line)) if line.unit else ("", "")
-    cents = -line.cents if line.kind in OWED_LINES else line.cents
     texts = (line.label, line.other_name, line.model_name, month)
     return [
         *(Paragraph(escape(text), _CELL) for text in texts),
-        *(Paragraph(text, _NUMBER) for text in (much, price, amount(cents))),
+        *(Paragraph(text, _NUMBER) for text in (much, price, amount(line.signed_cents))),
     ]
 
 
@@ -183,4 +182,5 @@ def _sums(document: Document) -> Iterator[str]:
 
 
 def amount(cents: int) -> str:
-    return number_format(Decimal(cents) / HUNDRED, 2, force_grouping=True)
+    shown = number_format(Decimal(abs(cents)) / HUNDRED, 2, force_grouping=True)
+    return f"{MINUS}{shown}" if cents < 0 else shown

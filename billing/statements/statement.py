@@ -61,6 +61,15 @@ class Line:
         return rounded(self.exact_nano)
 
     @property
+    def sign(self) -> int:
+        """What is owed takes from what the institution receives: with it, the lines add up to the net position."""
+        return -1 if self.kind in OWED_LINES else 1
+
+    @property
+    def signed_cents(self) -> int:
+        return self.sign * self.cents
+
+    @property
     def units(self) -> Decimal:
         """The quantity in units of its price: seconds of audio, exactly."""
         quantity = Decimal(self.quantity)

@@ -83,9 +83,12 @@ def grant(request: HttpRequest) -> HttpResponse:
 def reverse_transfer(request: HttpRequest, transfer_id: str) -> HttpResponse:
     user = signed_in(request)
     check_keep_accounts(user)
-    related = ("debit__institution", "credit__institution")
+    related = ("debit__institution", "credit__institution", "reversal")
     visible = Transfer.objects.for_user(user).select_related(*related)
     transfer = get_object_or_404(visible, pk=transfer_id)
+    if hasattr(transfer, "reversal"):
+        messages.warning(request, _("It is taken back already."))
+        return redirect("transfers")
     form = ReversalForm(request.POST or None, transfer=transfer)
     if request.method == "POST" and form.is_valid() and form.save(user):
         messages.success(request, _("It is taken back. Both transfers stay in the ledger."))

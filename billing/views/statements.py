@@ -22,6 +22,7 @@ from billing.models import (
     Statement,
     reads_all_accounts,
 )
+from billing.operations.entries import is_settled
 from billing.operations.months import close_month, draft_month
 from billing.periods import paris_today
 from billing.policies import can_keep_accounts, can_speak_for, can_tell_invoicing
@@ -118,6 +119,7 @@ def statement(request: HttpRequest, month: date, slug: str) -> HttpResponse:
         "may_keep": can_keep_accounts(user),
         "may_tell": can_tell_invoicing(user, institution),
         "may_speak": can_speak_for(user, institution),
+        "is_settled": is_settled(month),
         "days": TACIT_DAYS,
     }
     return render(request, "billing/statement.html", context)

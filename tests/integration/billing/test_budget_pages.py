@@ -106,6 +106,7 @@ def test_what_cannot_be_is_told_and_not_set(
     page = signed_in_as(cast.orleans_user).post("/budgets/new/", {**asked, **fields})
 
     assert page.status_code == 200
+    assert "1E-9" not in str(page.context["form"].errors)
     assert not Budget.objects.exists()
 
 

@@ -379,7 +379,7 @@ def test_an_amount_is_no_more_than_the_line(market: Market, dsi: User, remedy: R
     close()
     made = contest(dsi, market.orleans)
 
-    with pytest.raises(ValidationError, match="at most what the line says"):
+    with pytest.raises(ValidationError, match=r"at most what the line says: €0\.54 of it is left"):
         uphold_contest(by=OPERATOR, contest=made, answer="yes", remedy=remedy)
 
     assert Contest.objects.get().state == ContestState.OPEN

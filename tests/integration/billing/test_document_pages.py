@@ -108,6 +108,8 @@ def test_a_line_is_contested_and_answered_by_pages(
     browser = signed_in_as(finance)
     incomplete = browser.post(address, {"decision": "amount", "answer": "so"})
     assert incomplete.status_code == 200
+    at_odds = {"decision": "reject", "amount": "0.01", "answer": "so"}
+    assert browser.post(address, at_odds).context["form"].errors.keys() == {"amount"}
     browser.post(address, {"decision": "amount", "amount": "0.01", "answer": "counted twice"})
     contest.refresh_from_db()
     assert contest.state == ContestState.UPHELD
@@ -147,6 +149,9 @@ def test_a_credit_note_is_read_by_whom_it_concerns_and_says_the_same_in_each_fil
     assert own.number in text_of(orleans, OF_ORLEANS)
     rows = told(orleans, f"{address}csv/")
     assert sum(Decimal(row["amount_eur"]) for row in rows) * 100 == own.net_cents
+    assert not any(
+        row["amount_eur"].strip("-0.") == "" and "-" in row["amount_eur"] for row in rows
+    )
     exact = sum(Decimal(row["exact_eur"]) for row in rows)
     assert exact * 10**9 == dearest.cost_nano
     assert sum(row[-1] for row in numbers_of(orleans, f"{address}xlsx/")) * 100 == own.net_cents
@@ -198,6 +203,21 @@ def test_a_year_is_entered_looked_at_and_posted_by_pages(
     note = Note.objects.get(institution=market.orleans)
     assert f"/accounts/notes/{note.number}/" in text_of(orleans, address)
     assert "100.01" in text_of(orleans, f"/accounts/notes/{note.number}/")
+
+
+def test_of_a_settled_year_nothing_is_offered_that_would_be_refused(
+    market: Market, orleans: User
+) -> None:
+    draft_month(by=OPERATOR, month=MARCH)
+    close_month(by=OPERATOR, month=MARCH)
+    offered = (f"{OF_ORLEANS}contest/", f"{OF_ORLEANS}accept/")
+    assert all(address in text_of(orleans, OF_ORLEANS) for address in offered)
+
+    CostPool.objects.create(year=MARCH.year, amount_cents=1, evidence="x", posted_at=timezone.now())
+
+    shown = text_of(orleans, OF_ORLEANS)
+    assert not any(address in shown for address in offered)
+    assert "nothing of it is contested or corrected any more" in shown
 
 
 def test_a_member_settles_no_year(market: Market, orleans: User) -> None:

@@ -270,6 +270,19 @@ def test_a_number_that_cannot_be_is_refused_beside_its_field(
     assert not Issuer.objects.exists()
 
 
+@pytest.mark.parametrize("siret", ["ABCDEFGHIJKLMN", "123"])
+def test_what_follows_from_a_siret_is_not_held_against_one_that_cannot_be(
+    market: Market, siret: str
+) -> None:
+    finance = signed_in_as(make_user("fin", Role.FINANCE))
+    told = ISSUER | {"siret": siret, "vat_number": "FR71193509361", "e_address": "482646015"}
+
+    errors = finance.post("/accounts/issuer/", told).context["form"].errors
+
+    assert errors.keys() == {"siret", "vat_number", "e_address"}
+    assert errors["vat_number"] == errors["e_address"]
+
+
 def test_the_way_to_an_invoice_leads_over_pages(market: Market, closed: Statement) -> None:
     """A member's finance and the federation's each fill in their part, and no other."""
     ours = make_user("ours", Role.MEMBER_FINANCE, institution=market.orleans)

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from billing.enums import BudgetWindow, TransferReason
+from billing.ledger.accounts import Holding, holdings
 from billing.models import FeeVersion, PriceVersion, Transfer
 from billing.operations.budgets import set_budget
 from billing.operations.ledger import grant
@@ -173,6 +174,19 @@ def test_a_fee_of_one_institution_is_its_own_business(cast: Cast, finance: User)
     assert "convention 12" not in text_of(signed_in_as(cast.orleans_user), "/prices/fees/")
 
 
+def test_a_second_version_from_the_same_day_is_told_what_to_do(cast: Cast, finance: User) -> None:
+    serve_model(cast.rennes, "llama")
+    browser, day = signed_in_as(finance), f"{timezone.now() + timedelta(days=9):%Y-%m-%d}"
+    for percent in ("2", "3"):
+        fees = browser.post("/prices/fees/", {"percent": percent, "day": day}, follow=True)
+    for price in ("1", "2"):
+        prices = announce(browser, "llama", prompt_nano=price, day=day)
+
+    assert "retirez-la d’abord" in fees.content.decode()
+    assert "retirez-la d’abord" in prices
+    assert FeeVersion.objects.count() == PriceVersion.objects.count() == 1
+
+
 def charged(cast: Cast, use: Use) -> None:
     """Orléans asks Rennes for one million tokens at 1 € each."""
     served = serve_model(cast.rennes, "llama")
@@ -229,7 +243,9 @@ def test_the_newest_transfers_are_shown_and_the_page_says_that_there_are_more(
 def test_a_cost_stands_in_usage(cast: Cast, use: Use) -> None:
     charged(cast, use)
 
-    assert "1,00" in text_of(signed_in_as(cast.orleans_user), "/usage/")
+    shown = text_of(signed_in_as(cast.orleans_user), "/usage/")
+    assert "1,00" in shown
+    assert "dont 1,00 € facturés" in shown.replace("\u00a0", " ").replace("\u202f", " ")
 
 
 def test_a_grant_and_its_reversal_stand_in_the_ledger(cast: Cast, finance: User) -> None:
@@ -244,9 +260,33 @@ def test_a_grant_and_its_reversal_stand_in_the_ledger(cast: Cast, finance: User)
         browser.post(f"/accounts/transfers/{given_.pk}/reverse/", {"reason": "doublon"})
 
     assert Transfer.objects.filter(reason=TransferReason.REVERSAL).count() == 1
+    again = browser.get(f"/accounts/transfers/{given_.pk}/reverse/", follow=True)
+    assert "C’est déjà annulé." in again.content.decode()
     assert "taken back" in text_of(browser, "/accounts/transfers/") or "annul" in text_of(
         browser, "/accounts/transfers/"
     )
+
+
+def test_a_grant_pays_what_is_owed_and_is_not_to_be_received(cast: Cast, use: Use) -> None:
+    charged(cast, use)
+    grant(by=OPERATOR, institution=cast.orleans, amount_nano=5 * 10**9, reason="du code")
+
+    reader = make_user("ours", Role.MEMBER_FINANCE, institution=cast.orleans)
+    (own,) = holdings(reader)
+
+    assert (own.owed_nano, own.granted_nano) == (10**9, 5 * 10**9)
+    assert own.net_nano == 0
+
+
+@pytest.mark.parametrize(
+    ("owed", "earned", "granted", "net"),
+    [(0, 23, -39, 23), (45, 51, 458, 51), (45, 51, 5, 11), (45, 0, 0, -45), (-3, 0, 5, 3)],
+)
+def test_the_net_position_is_the_statements(
+    cast: Cast, owed: int, earned: int, granted: int, net: int
+) -> None:
+    """A closed month whose grants are booked, an open one that they pay whole, in part, not, and money back."""
+    assert Holding(cast.orleans, owed, earned, granted, 0).net_nano == net
 
 
 def test_nobody_reads_the_transfers_of_others(cast: Cast) -> None:

@@ -75,6 +75,7 @@ def test_each_reads_its_own_statement_and_no_other(market: Market, dsi: User) ->
     assert browser.get(f"{OF_MARCH}rennes/").status_code == 200
     for ending in ("", "pdf/", "csv/", "xlsx/"):
         assert browser.get(f"{OF_MARCH}reims/{ending}").status_code == 404
+    assert "Ouvert" in text_of(dsi, f"{OF_MARCH}rennes/")
     month = text_of(dsi, OF_MARCH)
     assert f"{OF_MARCH}rennes/" in month
     assert f"{OF_MARCH}reims/" not in month
@@ -151,6 +152,9 @@ def check_page_and_paper(dsi: User, draft: Draft) -> None:
     with override("fr"):
         sums = (draft.used_cents, draft.served_cents, draft.net_cents)
         assert all("".join(cents(each).split()) in shown for each in sums)
+        column = re.findall(r'data-label="Montant"><div>(.*?)</div>', shown)
+        assert column == ["".join(cents(line.signed_cents).split()) for line in draft.lines]
+        assert sum(line.signed_cents for line in draft.lines) + draft.granted_cents == sums[-1]
         net = "Àpayer" if draft.net_cents < 0 else "Àrecevoir"
         assert f"{net}:{amount(abs(draft.net_cents))}€" in paper
         told = [draft.used_cents, draft.served_cents, *(line.cents for line in draft.lines)]
