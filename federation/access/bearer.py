@@ -9,11 +9,8 @@ from ninja.security import HttpBearer
 
 from federation.access.models import ApiKey
 from federation.members.enums import MembershipState
-from federation.people.throttle import SECONDS, client_address, may_go_on
+from federation.people.throttle import SECONDS, WRONG_KEY, client_address, may_go_on
 from routing.core.keys import MAX_KEY_LENGTH, digest
-
-WRONG_KEY = "wrong_key"
-"""Counted by address (`ACCOUNT_RATE_LIMITS`): keys are not to be guessed here, either."""
 
 
 class KeyBearer(HttpBearer):

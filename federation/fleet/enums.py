@@ -211,3 +211,21 @@ MAINTENANCE_TRANSITIONS: Transitions[MaintenanceState] = {
     MaintenanceState.OVER: frozenset(),
     MaintenanceState.CANCELLED: frozenset(),
 }
+
+
+class LeaseState(models.TextChoices):
+    """Of what a job holds: it takes requests, it only finishes, it has left, nothing was heard of it any more."""
+
+    OPEN = "open", _("taking requests")
+    DRAINING = "draining", _("finishing")
+    ENDED = "ended", pgettext_lazy("lease", "over")
+    EXPIRED = "expired", _("not heard of any more")
+
+
+LEASE_TRANSITIONS: Transitions[LeaseState] = {
+    LeaseState.OPEN: frozenset({LeaseState.DRAINING, LeaseState.ENDED, LeaseState.EXPIRED}),
+    LeaseState.DRAINING: frozenset({LeaseState.ENDED, LeaseState.EXPIRED}),
+    LeaseState.ENDED: frozenset(),
+    LeaseState.EXPIRED: frozenset(),
+}
+HELD_LEASES = frozenset(state for state, ways in LEASE_TRANSITIONS.items() if ways)

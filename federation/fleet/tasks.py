@@ -6,17 +6,19 @@ from datetime import timedelta
 from functools import partial
 
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from federation.fleet.enums import Availability, MaintenanceState, RunTrigger
 from federation.fleet.models import (
     ClientCertificate,
     InferenceServer,
+    Lease,
     Maintenance,
     SiteEgressGrant,
 )
 from federation.fleet.operations.certificates import warn_of_expiry
+from federation.fleet.operations.leases import drain_lease, expire_lease, follow_leases
 from federation.fleet.operations.maintenance import (
     begin_maintenance,
     end_maintenance,
@@ -75,6 +77,21 @@ def _follow_week(server: InferenceServer) -> None:
         _try(partial(resume_server, by=SYSTEM, server=server))
     elif not opens and server.state == ServerState.LIVE:
         _try(partial(pause_server, by=SYSTEM, server=server))
+
+
+def follow_jobs() -> None:
+    """Go by what jobs say, and by what they say no more. The clerk's, every second: the worker's clock is too slow."""
+    now = timezone.now()
+    for lease in Lease.objects.silent().select_related("server"):
+        expire_lease(lease=lease)
+    for lease in Lease.objects.open().filter(ends_at__lte=now).select_related("server"):
+        _try(partial(drain_lease, lease=lease))
+    held = Exists(Lease.objects.open().filter(server=OuterRef("pk")))
+    servers = InferenceServer.objects.filter(technical_form__availability=Availability.SLURM)
+    left = servers.filter(~held, state=ServerState.LIVE)
+    come = servers.filter(held, state=ServerState.DRAINING, paused=True)
+    for server in left.union(come):
+        _try(partial(follow_leases, by=SYSTEM, server=server))
 
 
 def _try(step: Callable[[], object]) -> None:

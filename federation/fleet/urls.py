@@ -1,11 +1,14 @@
 """Lending a server: the technical form, the server's page with its reports, what its owner and the federation do."""
 
+import re
+
 from django.urls import path, re_path
 
 from federation.fleet.views import (
     approval,
     certificates,
     guests,
+    jobs,
     machine,
     networks,
     reports,
@@ -32,6 +35,10 @@ urlpatterns = [
     path("runs/<uuid:run_id>/", reports.run_page, name="run"),
     path("runs/<uuid:run_id>/lines/", reports.run_lines, name="run_lines"),
     path("calendar/<uuid:maintenance_id>/cancel/", upkeep.cancel, name="cancel_maintenance"),
+    re_path(
+        rf"^jobs/(?P<name>{'|'.join(map(re.escape, jobs.FILES))})$", jobs.job_file, name="job_file"
+    ),
+    path("jobs/<uuid:token_id>/revoke/", jobs.revoke_token, name="revoke_server_token"),
     path("<uuid:server_id>/", reports.server_report, name="server_report"),
     path("<uuid:server_id>/pulse/", reports.pulse, name="server_pulse"),
     path("<uuid:server_id>/guests/", guests.guest_rules, name="guest_rules"),
@@ -39,6 +46,8 @@ urlpatterns = [
     path("<uuid:server_id>/check/", reports.run_again, name="run_again"),
     path("<uuid:server_id>/key/", upkeep.rotate_key, name="rotate_key"),
     path("<uuid:server_id>/certificates/", certificates.certificates, name="server_certificates"),
+    path("<uuid:server_id>/jobs/", jobs.jobs, name="server_jobs"),
+    path("<uuid:server_id>/jobs/token/", jobs.new_token, name="new_server_token"),
     path("<uuid:server_id>/calendar/", upkeep.calendar, name="server_calendar"),
     path("<uuid:server_id>/accept/", approval.accept, name="accept_server"),
     path("<uuid:server_id>/decline/", approval.decline, name="decline_server"),

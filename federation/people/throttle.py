@@ -7,6 +7,8 @@ from django.http import HttpRequest, HttpResponse
 
 SECONDS = 60
 """To wait until one may try again: the limits are by the minute."""
+WRONG_KEY = "wrong_key"
+"""Counted by address (`ACCOUNT_RATE_LIMITS`): keys and tokens are not to be guessed at the portal, either."""
 
 
 def client_address(request: HttpRequest) -> str:

@@ -1,8 +1,9 @@
 """The clerk: between the register's database and the router. It publishes, stores the usage, and has servers checked.
 
-Seven things that know nothing of each other: a thread that follows the register's changes, a thread that drains the
+Eight things that know nothing of each other: a thread that follows the register's changes, a thread that drains the
 spool, a thread that hands out conformity runs, one that watches over critical models, one that grants budgets, one that
-shares out measured energy, and the link to the router in the event loop. Each survives the others' troubles.
+shares out measured energy, one that goes by what jobs say, and the link to the router in the event loop. Each survives
+the others' troubles.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from django.utils import timezone
 from billing.energy.calibration import calibrate_all
 from billing.energy.hours import roll_up
 from billing.energy.settlement import settle_all
+from federation.fleet.tasks import follow_jobs
 from routing.bridge.budgets import Grants, Linked
 from routing.bridge.conformity import Examinations, Heard
 from routing.bridge.link import RouterLink
@@ -40,8 +42,10 @@ EXAMINATIONS_LOCK = 0x636C6B03
 MINIMUMS_LOCK = 0x636C6B04
 BUDGETS_LOCK = 0x636C6B05
 ENERGY_LOCK = 0x636C6B06
+JOBS_LOCK = 0x636C6B07
 DRAIN_SECONDS = 0.2
 SETTLE_SECONDS = 15.0
+JOBS_SECONDS = 1.0
 UPKEEP_SECONDS = 3600.0
 """Between two looks whether a deployment has its calibration of the day, and what has become old."""
 END_SECONDS = 1.5
@@ -74,6 +78,7 @@ async def run_clerk() -> None:
         Worker("minimums", MINIMUMS_LOCK, minimums.work, stop),
         Worker("budgets", BUDGETS_LOCK, grants.work, stop),
         Worker("energy", ENERGY_LOCK, share_energy, stop),
+        Worker("jobs", JOBS_LOCK, watch_jobs, stop),
     )
     for worker in workers:
         worker.start()
@@ -103,6 +108,13 @@ def drain(stop: threading.Event) -> None:
         upkeep.step()
         if not spool.step():
             stop.wait(DRAIN_SECONDS)
+
+
+def watch_jobs(stop: threading.Event) -> None:
+    """Take servers into service and out of it as their jobs come and go, until `stop` is set."""
+    while not stop.is_set():
+        follow_jobs()
+        stop.wait(JOBS_SECONDS)
 
 
 def share_energy(stop: threading.Event) -> None:

@@ -361,6 +361,7 @@ def server_row(
         guests=guests,
         labels=site_labels(server.site.labels),
         probe=probe_row(probe, server) if probe else None,
+        held_since=server.held_since.timestamp() if server.held_since else None,
     )
 
 

@@ -115,7 +115,7 @@ class Host:
         return len(self.runs)
 
     def update(self, entry: Server) -> None:
-        """Take over what the register says now; behind another address or token, everything starts anew."""
+        """Take over what the register says now; behind another address or token, or job, everything starts anew."""
         if _way_to(entry) != _way_to(self.entry):
             self.health, self.pace, self.limit = ServerHealth(), Pace(), LearntLimit()
             self.memory, self._gauges, self._is_suspect = 0, None, False
@@ -374,5 +374,5 @@ class Host:
 def _way_to(entry: Server) -> tuple[object, ...]:
     return (
         *(entry.base_url, entry.credential, entry.ca_bundle, entry.grants),
-        *(entry.client_chain, entry.client_key),
+        *(entry.client_chain, entry.client_key, entry.held_since),
     )

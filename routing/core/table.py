@@ -230,6 +230,8 @@ class Server(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     labels: frozenset[str] = frozenset()
     """Of its site, in normal form (`routing.core.labels`)."""
     probe: Probe | None = None
+    held_since: float | None = None
+    """When its present job came, Unix seconds, of a server that comes and goes with jobs."""
 
 
 class PrincipalsSection(msgspec.Struct, frozen=True, kw_only=True, tag="principals"):

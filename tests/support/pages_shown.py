@@ -104,6 +104,8 @@ NO_PAGES = {
     "discard_draft": "a form's target",
     "accept_server": "a form's target",
     "cancel_maintenance": "a form's target",
+    "revoke_server_token": "a form's target",
+    "job_file": "a file",
     "submit_candidacy": "a form's target",
     "sign_agreement": "stands on the candidacy's page; alone only where its form was refused",
     "close_ballot": "a form's target",

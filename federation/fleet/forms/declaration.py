@@ -121,7 +121,7 @@ class Declaration:
 
     def _value(self, name: str) -> Any:
         value = self.form.cleaned_data.get(name)
-        empty: dict[str, Any] = {"modalities": [], "site_labels": []}
+        empty: dict[str, Any] = {"modalities": [], "site_labels": [], "job_hosts": []}
         return empty.get(name, "") if value is None and name in TEXTS | empty.keys() else value
 
     def _lines(self) -> list[dict[str, Any]]:

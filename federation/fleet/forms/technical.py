@@ -17,6 +17,7 @@ from federation.fleet.forms.pem import (
     clean_identity,
     key_field,
 )
+from federation.fleet.hosts import read_hosts
 from federation.fleet.models import Site, TechnicalForm
 from federation.fleet.models.servers import MOST_GPUS
 from federation.fleet.models.technical import MOST_PARALLEL, MOST_RESERVED, MOST_TOKENS
@@ -203,8 +204,18 @@ class DeclarationForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
         label=gettext_lazy("Slurm slots"),
         help_text=gettext_lazy(
-            "For the federation: which partition, for how long, how it is known that the job runs. Drain "
-            "and resume by hand until this is automatic."
+            "For people: which partition, how often, for how long. The jobs themselves come and go by a "
+            "token, which is made on the server’s page."
+        ),
+    )
+    job_hosts = forms.CharField(
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={**PLAIN, "rows": 2}),
+        label=gettext_lazy("Where its jobs run"),
+        help_text=gettext_lazy(
+            "Names, all names below one (*.hpc.univ.fr), networks (10.2.0.0/24): nowhere else do requests follow "
+            "a job. Empty: only at the address above."
         ),
     )
 
@@ -242,6 +253,9 @@ class DeclarationForm(forms.Form):
                     "spaces; an IP address in its usual spelling."
                 )
             ) from None
+
+    def clean_job_hosts(self) -> list[str]:
+        return read_hosts(self.cleaned_data["job_hosts"])
 
     def clean_ca_bundle(self) -> str:
         return clean_authorities(self.cleaned_data["ca_bundle"])
@@ -284,4 +298,5 @@ class DeclarationForm(forms.Form):
 def _initial(form: TechnicalForm | None) -> dict[str, Any]:
     if form is None:
         return {}
-    return {name: getattr(form, name) for name in FIELDS if name != "week"}
+    found = {name: getattr(form, name) for name in FIELDS if name != "week"}
+    return found | {"job_hosts": "\n".join(form.job_hosts)}

@@ -1,6 +1,7 @@
 """Sites and servers, what their owners declared of them, what runs found, and when they are away."""
 
 from federation.fleet.models.certificates import ClientCertificate
+from federation.fleet.models.leases import Lease, ServerToken
 from federation.fleet.models.maintenance import Maintenance
 from federation.fleet.models.networks import SiteEgressGrant
 from federation.fleet.models.probes import EnergyProbe
@@ -24,7 +25,9 @@ __all__ = [
     "EnergyProbe",
     "GuestRules",
     "InferenceServer",
+    "Lease",
     "Maintenance",
+    "ServerToken",
     "Site",
     "SiteEgressGrant",
     "TechnicalForm",

@@ -82,7 +82,8 @@ class InferenceServerQuerySet(models.QuerySet["InferenceServer"]):
 class InferenceServer(Row):
     """A server that answers inference requests. `max_parallel` is a ceiling, None when its owner sets none.
 
-    `paused` says that it drains because its calendar says so, and will be back by itself.
+    `paused` says that it drains because its calendar says so or no job holds it, and will be back by itself.
+    `held_since` is when its present job came, of a server that comes and goes with jobs.
     """
 
     site = models.ForeignKey(Site, models.PROTECT, related_name="servers", verbose_name=_("site"))
@@ -119,6 +120,7 @@ class InferenceServer(Row):
         help_text=_("empty when an operator's command did; the journal names it"),
     )
     paused = models.BooleanField(_("paused by its calendar"), default=False)
+    held_since = models.DateTimeField(_("held by its job since"), null=True, blank=True)
 
     objects = InferenceServerQuerySet.as_manager()
 

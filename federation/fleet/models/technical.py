@@ -4,7 +4,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.utils.translation import gettext_lazy as _
 
 from federation.base import Row
@@ -151,6 +151,13 @@ class TechnicalForm(Row):
     )
     week = models.JSONField(_("hours of the week"), default=list, blank=True)
     slurm_note = models.CharField(_("Slurm slots"), max_length=500, blank=True)
+    job_hosts = ArrayField(
+        models.CharField(max_length=253),
+        verbose_name=_("where its jobs run"),
+        default=list,
+        db_default=Value("{}"),
+        blank=True,
+    )
     decline_reason = models.CharField(_("reason"), max_length=500, blank=True)
 
     objects = TechnicalFormQuerySet.as_manager()

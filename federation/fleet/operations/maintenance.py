@@ -8,8 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from federation.fleet import policies
-from federation.fleet.enums import MAINTENANCE_TRANSITIONS, MaintenanceState
-from federation.fleet.models import InferenceServer, Maintenance
+from federation.fleet.enums import MAINTENANCE_TRANSITIONS, Availability, MaintenanceState
+from federation.fleet.models import InferenceServer, Maintenance, TechnicalForm
 from federation.fleet.operations.servers import change_server_state, locked_server
 from federation.journal.actors import Actor
 from federation.journal.operations import record
@@ -90,14 +90,14 @@ def end_maintenance(*, by: Actor, maintenance: Maintenance) -> Maintenance:
     """Take the server back into service, unless somebody has moved it meanwhile."""
     row = _move(by, maintenance, MaintenanceState.OVER, "fleet.end_maintenance")
     server = locked_server(row.server)
-    if server.paused and server.state == ServerState.DRAINING:
+    if server.paused and server.state == ServerState.DRAINING and _is_there(server):
         change_server_state(by=by, server=server, state=ServerState.LIVE)
     return row
 
 
 @transaction.atomic
 def pause_server(*, by: Actor, server: InferenceServer) -> InferenceServer:
-    """Drain a server whose hours are over; `resume_server` brings it back."""
+    """Drain a server whose hours are over, or that no job holds any more; `resume_server` brings it back."""
     change_server_state(by=by, server=server, state=ServerState.DRAINING)
     locked = locked_server(server)
     locked.paused = True
@@ -110,8 +110,14 @@ def resume_server(*, by: Actor, server: InferenceServer) -> InferenceServer:
     """Take a paused server back into service."""
     locked = locked_server(server)
     if not locked.paused:
-        raise ValidationError(_("This server is not paused by its calendar."), code="not_paused")
+        raise ValidationError(_("This server is not paused."), code="not_paused")
     return change_server_state(by=by, server=locked, state=ServerState.LIVE)
+
+
+def _is_there(server: InferenceServer) -> bool:
+    """Say whether requests may come again; a server of jobs is back with its next job."""
+    forms = TechnicalForm.objects.filter(server=server, availability=Availability.SLURM)
+    return not forms.exists() or server.leases.open().exists()
 
 
 def _move(by: Actor, maintenance: Maintenance, target: MaintenanceState, verb: str) -> Maintenance:

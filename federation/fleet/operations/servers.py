@@ -14,6 +14,7 @@ from federation.fleet.enums import (
     DeploymentState,
     Engine,
     FormState,
+    LeaseState,
     MaintenanceState,
 )
 from federation.fleet.models import (
@@ -109,8 +110,8 @@ def change_server_state(
 ) -> InferenceServer:
     """Take into service, drain, suspend, resume or retire. Raises `ForbiddenTransitionError`.
 
-    A retired server keeps no token, no certificate, no network permission, no meter and no deployment, and nothing
-    is planned for it.
+    A retired server keeps no token, no certificate, no network permission, no meter and no deployment, no job holds it,
+    and nothing is planned for it.
     """
     locked = locked_server(server)
     policies.check_change_server_state(by, locked, state)
@@ -254,6 +255,8 @@ def _close(server: InferenceServer) -> None:
     server.credentials.current().update(valid_to=now)
     ClientCertificate.objects.current().filter(server=server).update(valid_to=now)
     server.egress_grants.in_force().update(revoked_at=now)
+    server.leases.held().update(state=LeaseState.ENDED, ended_at=now)
+    server.tokens.in_force().update(revoked_at=now)
     EnergyProbe.objects.in_force().filter(server=server).update(ended_at=now)
     server.runs.all().break_off()
     server.maintenances.filter(state=MaintenanceState.PLANNED).update(

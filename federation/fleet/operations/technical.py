@@ -19,6 +19,7 @@ from federation.fleet.calendar import HOURS_OF_A_DAY, GuestHours
 from federation.fleet.certificates import Shown
 from federation.fleet.enums import (
     FORM_TRANSITIONS,
+    Availability,
     Days,
     Engine,
     FormState,
@@ -33,6 +34,7 @@ from federation.fleet.operations.guests import set_guest_rules
 from federation.fleet.operations.handing_in import check_whole, draft_certificate, draft_key
 from federation.fleet.operations.keys import change_access_key
 from federation.fleet.operations.labels import set_site_labels
+from federation.fleet.operations.leases import end_leases, follow_leases
 from federation.fleet.operations.runs import request_run
 from federation.fleet.operations.servers import (
     change_server_state,
@@ -54,11 +56,11 @@ FIELDS = (
     *("server_name", "engine", "base_url", "ca_bundle", "model", "proposed_model", "served_name"),
     *("quantisation", "context_length", "tools", "json_schema", "modalities"),
     *("gpu_type", "gpu_count", "site", "site_name", "site_city", "site_pue", "site_labels"),
-    *("max_parallel", "reserved_share", "availability", "week", "slurm_note"),
+    *("max_parallel", "reserved_share", "availability", "week", "slurm_note", "job_hosts"),
 )
 CHECKED_FIELDS = (
     *("engine", "base_url", "model", "proposed_model", "served_name", "quantisation"),
-    *("context_length", "tools", "json_schema", "modalities"),
+    *("context_length", "tools", "json_schema", "modalities", "job_hosts"),
 )
 """What a report is about: when one of these changes, the server has to show it anew."""
 
@@ -190,6 +192,8 @@ def accept_form(*, by: Actor, form: TechnicalForm) -> InferenceServer:
     server = change_server_state(by=by, server=locked.server, state=ServerState.LIVE)
     if locked.site_labels and not server.site.labels:  # Who gains by a label does not give it.
         set_site_labels(by=by, site=server.site, labels=locked.site_labels)
+    if locked.availability == Availability.SLURM:
+        follow_leases(by=by, server=server)
     locked.refresh_from_db(fields=["state"])
     record(
         by=by,
@@ -349,7 +353,13 @@ def _update(
             revoke_egress(by=SYSTEM, grant=grant)
     server.site = _site_of(by, form)
     server.name, server.engine = form.server_name, form.engine
-    server.base_url, server.max_parallel = form.base_url, form.max_parallel
+    if not {"base_url", "job_hosts", "availability"}.isdisjoint(changed):
+        end_leases(
+            by=by, server=server
+        )  # a job that is still there comes again, by what is declared now
+    if not server.leases.open().exists():
+        server.base_url = form.base_url
+    server.max_parallel = form.max_parallel
     server.ca_bundle = form.ca_bundle
     server.gpu_type, server.gpu_count = form.gpu_type, form.gpu_count
     server.full_clean()

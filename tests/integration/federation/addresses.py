@@ -32,9 +32,11 @@ from federation.fleet.models import (
     ConformityRun,
     InferenceServer,
     Maintenance,
+    ServerToken,
     SiteEgressGrant,
     TechnicalForm,
 )
+from federation.fleet.views.jobs import FILES
 from federation.members.enums import TextKind
 from federation.members.models import (
     Agreement,
@@ -383,6 +385,7 @@ RECIPES: dict[str, Recipe] = {
                 "run_again",
             ),
             *("rotate_key", "server_calendar", "accept_server", "decline_server", "grant_egress"),
+            *("server_jobs", "new_server_token"),
         ],
         of_servers(),
     ),
@@ -397,6 +400,9 @@ RECIPES: dict[str, Recipe] = {
         of_networks(step="withdraw"),
     ),
     **dict.fromkeys(["run", "run_lines"], of_runs()),
+    "revoke_server_token": of_institutions(
+        ServerToken.objects.all, "token_id", lambda row: row.server.institution.slug
+    ),
     "cancel_maintenance": of_institutions(
         Maintenance.objects.all, "maintenance_id", lambda row: row.server.institution.slug
     ),
@@ -512,13 +518,21 @@ RECIPES: dict[str, Recipe] = {
         of_departments(Invitation.objects.all, "pk", lambda row: row.institution.slug),
     ),
 }
-PUBLISHED = {"published_text": [{"kind": kind} for kind in TextKind]}  # everybody's
+PUBLISHED = {
+    "published_text": [{"kind": kind} for kind in TextKind],
+    "job_file": [{"name": name} for name in FILES],
+}
+"""Everybody's."""
 SECRETS = {
     "accept_invitation": "whoever holds the link is who it was sent to",
     "first_admin": "whoever holds the link is who runs this site",
     "account_reset_password_from_key": "whoever holds the link reads the account's e-mail",
+    **dict.fromkeys(
+        ("manage:heartbeat", "manage:drain", "manage:leave"),
+        "a server's token is asked for: tests/integration/fleet/test_leases.py",
+    ),
 }
-"""Addresses that hold a secret in the place of a row."""
+"""Addresses that hold a secret in the place of a row, or ask for one beside it."""
 ONES_OWN = {
     "set_language": "a language is chosen for oneself",
     "begin_candidacy": "a candidacy of one's own is begun",

@@ -39,6 +39,7 @@ from federation.fleet.operations import (
     guests,
     keys,
     labels,
+    leases,
     maintenance,
     networks,
     offering,
@@ -76,6 +77,7 @@ OF_ONES_OWN = {
     *("describe_institution", "describe_part", "name_contacts", "submit_candidacy"),
     *("withdraw_candidacy", "sign_agreement", "draw_up", "move", "admit_if_settled"),
     *("enter", "note_stage", "adopt_by_ballot", "ask_for_more", "forget_people", "credit"),
+    *("end_leases", "follow_leases"),
 }
 """Everybody's own affair, tried below and in `tests/integration/members`; and steps of other operations."""
 PEOPLE = ("admin", "auditor", "rennes_dsi", "rennes_user", "reims_dsi", "orleans_user", "intruder")
@@ -155,7 +157,8 @@ MODULES: tuple[ModuleType, ...] = (
     *(access, keyring, trials, members, people),
     *(registering, proposals, life, notices, aliases, minimum, routing, facts),
     *(agreements, ballots, candidacies, invitations, leaving, teams, texts),
-    *(credentials, deployments, egress, guests, keys, labels, publication, rotation, servers),
+    *(credentials, deployments, egress, guests, keys, labels, leases, publication, rotation),
+    servers,
     *(certificates, maintenance, networks, offering, probes, runs, technical),
 )
 

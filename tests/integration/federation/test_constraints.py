@@ -256,6 +256,13 @@ VIOLATIONS: dict[str, Violation] = {
     "a_maintenance_ends_after_it_begins": lambda w: change(
         w.maintenance, ends_at=w.maintenance.starts_at
     ),
+    "a_server_token_is_a_digest": lambda w: change(w.lease.token, digest="ilaas_server_itself"),
+    "one_open_lease_per_server": lambda w: again(w.lease),
+    "a_lease_state_is_known": lambda w: change(w.lease, state="unknown", ended_at=timezone.now()),
+    "a_lease_ends_once": lambda w: change(w.lease, state="ended"),
+    "a_lease_ends_after_it_begins": lambda w: change(
+        w.lease, state="ended", ended_at=w.lease.created_at - timedelta(days=1)
+    ),
     "a_form_state_is_known": lambda w: change(w.form, state="unknown"),
     "a_form_that_was_handed_in_has_a_server": lambda w: change(w.draft, state="submitted"),
     "an_owner_reserves_at_most_90_per_cent": lambda w: change(w.form, reserved_share=91),
@@ -267,6 +274,7 @@ UNIQUE_FIELDS: dict[str, Violation] = {
     "AIModel.slug": lambda w: change(w.model, slug=w.proposed.slug),
     "Candidacy.membership": lambda w: again(w.candidacy),
     "Invitation.digest": lambda w: again(w.invitation, email="third@example.org"),
+    "ServerToken.digest": lambda w: again(w.lease.token),
     "InferenceServer.slug": lambda w: change(w.server, slug=w.staging_server.slug),
     "GuestRules.server": lambda w: again(w.guest_rules),
     "TechnicalForm.server": lambda w: again(w.form),

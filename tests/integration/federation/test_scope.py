@@ -30,7 +30,9 @@ from federation.fleet.models import (
     EnergyProbe,
     GuestRules,
     InferenceServer,
+    Lease,
     Maintenance,
+    ServerToken,
     Site,
     SiteEgressGrant,
     TechnicalForm,
@@ -76,6 +78,8 @@ OWNERS: dict[type[Model], Callable[[Any], UUID]] = {
     ConformityRun: lambda row: row.server.site.institution_id,
     ConformityLine: lambda row: row.run.server.site.institution_id,
     Maintenance: lambda row: row.server.site.institution_id,
+    ServerToken: lambda row: row.server.site.institution_id,
+    Lease: lambda row: row.server.site.institution_id,
 }
 """Rows that everybody with a role at an institution sees, and who owns them."""
 MODELS_OF: dict[type[Model], Callable[[Any], AIModel]] = {

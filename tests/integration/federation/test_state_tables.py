@@ -44,20 +44,26 @@ from federation.catalogue.models import AIModel
 from federation.fleet.enums import (
     DEPLOYMENT_TRANSITIONS,
     FORM_TRANSITIONS,
+    HELD_LEASES,
+    LEASE_TRANSITIONS,
     RUN_TRANSITIONS,
     DeploymentState,
     FormState,
+    LeaseState,
     RunState,
 )
 from federation.fleet.models import (
     ConformityRun,
     Deployment,
     InferenceServer,
+    Lease,
     Maintenance,
     SiteEgressGrant,
     TechnicalForm,
 )
+from federation.fleet.models.leases import LEASE
 from federation.fleet.operations.deployments import retire_deployment
+from federation.fleet.operations.leases import drain_lease, end_lease, expire_lease, renew_lease
 from federation.fleet.operations.runs import conclude_run, request_run
 from federation.fleet.operations.technical import (
     FIELDS,
@@ -123,6 +129,29 @@ def _hand_in(row: TechnicalForm) -> None:
 def _find_true(row: TechnicalForm) -> None:
     if row.server is not None:
         conclude_run(by=SYSTEM, run=make_run(row.server, Verdict.OK))
+
+
+def test_a_lease_moves_along_its_table_only(world: World) -> None:
+    lease = world.lease
+
+    def prepare(state: LeaseState) -> None:
+        ended_at = None if state in HELD_LEASES else timezone.now()
+        Lease.objects.filter(pk=lease.pk).update(state=state, ended_at=ended_at)
+
+    def act(state: LeaseState) -> object:
+        match state:
+            case LeaseState.DRAINING:
+                return drain_lease(lease=lease)
+            case LeaseState.ENDED:
+                return end_lease(lease=lease)
+            case LeaseState.EXPIRED:
+                Lease.objects.filter(pk=lease.pk).update(heard_at=timezone.now() - 2 * LEASE)
+                return expire_lease(lease=lease)
+        return renew_lease(lease=lease, number=1)
+
+    rows = Lease.objects.filter(pk=lease.pk)
+
+    assert moves(rows, LEASE_TRANSITIONS, prepare, act) == allowed(LEASE_TRANSITIONS)
 
 
 def test_a_technical_form_moves_along_its_table_only(world: World) -> None:
@@ -264,6 +293,7 @@ TRIED: dict[str, tuple[type[Model], str, Callable[[World], None]]] = {
     "Lifecycle stage": (AIModel, "stage", test_states.test_a_model_moves_along_its_stages_only),
     "Server": (InferenceServer, "state", test_states.test_a_server_moves_along_its_table_only),
     "Maintenance": (Maintenance, "state", test_states.test_a_time_away_moves_along_its_table_only),
+    "Lease": (Lease, "state", test_a_lease_moves_along_its_table_only),
     "Site grant": (SiteEgressGrant, "state", test_states.test_a_network_moves_along_its_table_only),
     "Form": (TechnicalForm, "state", test_a_technical_form_moves_along_its_table_only),
     "Run": (ConformityRun, "state", test_a_run_moves_along_its_table_only),

@@ -67,7 +67,9 @@ from federation.fleet.models import (
     EnergyProbe,
     GuestRules,
     InferenceServer,
+    Lease,
     Maintenance,
+    ServerToken,
     Site,
     SiteEgressGrant,
     TechnicalForm,
@@ -133,6 +135,8 @@ class World:
     """Of a server in staging, all of whose reports are green."""
     run: ConformityRun
     maintenance: Maintenance
+    lease: Lease
+    """Of a job that has the server; Reims has one, too."""
 
     candidacy: Candidacy
     """Of Nantes, begun by a person of her own account, signed, with an open ballot."""
@@ -335,6 +339,19 @@ def make_maintenances(*deployments: Deployment) -> Maintenance:
     return planned[0]
 
 
+def make_leases(*deployments: Deployment) -> Lease:
+    """A job with a token of its own has the server of each; return that of the first."""
+    made = []
+    for n, each in enumerate(deployments):
+        token = ServerToken.objects.create(server=each.server, digest=f"{n:064x}", ending=f"tok{n}")
+        made.append(
+            Lease.objects.create(
+                server=each.server, token=token, job=f"job {n}", base_url=each.server.base_url
+            )
+        )
+    return made[0]
+
+
 def make_accounts(cast: Cast, model: AIModel) -> tuple[PriceVersion, FeeVersion, Transfer]:
     """A price and a fee that are ahead, and a contribution of Rennes; Reims has a fee and a contribution, too."""
     ahead = timezone.now() + timedelta(days=7)
@@ -449,6 +466,7 @@ def make_world() -> World:
     price, fee, contribution = make_accounts(cast, model)
     contest, note = make_documents(cast)
     maintenance = make_maintenances(deployment, at_reims)
+    lease = make_leases(deployment, at_reims)
     budgets = make_budgets(cast, users_application.keys.get(), model)
     return World(
         price=price,
@@ -460,6 +478,7 @@ def make_world() -> World:
         form=form,
         run=run,
         maintenance=maintenance,
+        lease=lease,
         cast=cast,
         model=model,
         proposed=proposed,

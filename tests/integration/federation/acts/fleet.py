@@ -7,7 +7,8 @@ from django.conf import settings
 from django.test import override_settings
 from django.utils import timezone
 
-from federation.fleet.enums import Engine, MaintenanceState
+from federation.fleet.enums import Availability, Engine, MaintenanceState
+from federation.fleet.models import InferenceServer, TechnicalForm
 from federation.fleet.operations import (
     certificates,
     credentials,
@@ -16,6 +17,7 @@ from federation.fleet.operations import (
     guests,
     keys,
     labels,
+    leases,
     maintenance,
     networks,
     offering,
@@ -55,6 +57,13 @@ def _resume_paused(world: World, by: Actor) -> object:
     rows = type(world.server).objects.filter(pk=world.server.pk)
     rows.update(state=ServerState.DRAINING, paused=True)
     return maintenance.resume_server(by=by, server=world.server)
+
+
+def _of_jobs(world: World) -> InferenceServer:
+    """The server of the form, as if it came and went with jobs."""
+    TechnicalForm.objects.filter(pk=world.form.pk).update(availability=Availability.SLURM)
+    assert world.form.server is not None
+    return world.form.server
 
 
 ACTS: Acts = {
@@ -233,6 +242,14 @@ ACTS: Acts = {
         lambda w, by: maintenance.begin_maintenance(by=by, maintenance=w.maintenance),
     ),
     "end_maintenance": (RENNES_DSI, lambda w, by: _end_maintenance(w, by)),
+    "make_server_token": (
+        RENNES_DSI,
+        lambda w, by: leases.make_server_token(by=by, server=_of_jobs(w)),
+    ),
+    "revoke_server_token": (
+        RENNES_DSI,
+        lambda w, by: leases.revoke_server_token(by=by, token=w.lease.token),
+    ),
     "pause_server": (
         RENNES_DSI,
         lambda w, by: maintenance.pause_server(by=by, server=w.server),
