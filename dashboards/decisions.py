@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.budgeting.requests import requests_to_decide
 from billing.models import Contest
 from billing.policies import can_keep_accounts
+from billing.statements.standing import statements_to_answer
 from federation.catalogue.models import AIModel, Proposal
 from federation.fleet.queries import networks_to_decide, servers_to_decide
 from federation.members.enums import (
@@ -37,6 +38,8 @@ def waiting_for(user: User) -> list[Waiting]:
     """Return what `user` can decide now, without what there is none of: most is the federation's alone."""
     asked = len(requests_to_decide(user))
     found = [Waiting(_("Requests for more of a budget"), asked, reverse("budget_requests"))]
+    unread = statements_to_answer(user).count()
+    found.append(Waiting(_("Statements to accept or contest"), unread, reverse("statements")))
     if can_keep_accounts(user):
         contested = Contest.objects.for_user(user).waiting().count()
         found.append(Waiting(_("Contested lines to answer"), contested, reverse("contests")))

@@ -5,10 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+
 from billing.enums import PeriodState
-from billing.models import Acceptance, AccountingPeriod, Contest
+from billing.models import ACCOUNTANTS, Acceptance, AccountingPeriod, Contest, Statement
 from billing.periods import PARIS, paris_today
 from billing.statements.statement import Draft
+from federation.people.models import User
 
 TACIT_DAYS = 30
 """Days after the closing in which a line can be contested; then the statement is accepted."""
@@ -67,6 +71,18 @@ def standings(period: AccountingPeriod, drafts: Sequence[Draft]) -> list[Standin
 
 def standing_of(period: AccountingPeriod, draft: Draft) -> Standing:
     return standings(period, [draft])[0]
+
+
+def statements_to_answer(user: User) -> QuerySet[Statement]:
+    """Return the closed statements of whom `user` speaks for that are neither accepted nor accepted by time."""
+    accepted = Acceptance.objects.filter(
+        institution=OuterRef("institution"),
+        month=OuterRef("period_id"),
+        lines_hash=OuterRef("lines_hash"),
+    )
+    since = timezone.now() - timedelta(days=TACIT_DAYS)
+    own = Statement.objects.filter(institution__in=user.institution_ids(*ACCOUNTANTS))
+    return own.filter(~Exists(accepted), period__closed_at__gte=since)
 
 
 def tacit_day(period: AccountingPeriod) -> date | None:

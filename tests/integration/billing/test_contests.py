@@ -38,9 +38,11 @@ from billing.operations.months import close_month, draft_month
 from billing.operations.returned import left_of
 from billing.periods import paris_today
 from billing.records import intake
+from billing.statements import standing
 from billing.statements.document import of_note, of_statement
 from billing.statements.standing import TACIT_DAYS, standing_of
 from billing.statements.statement import NANO_PER_CENT, draft_of, kept, keys_of
+from dashboards.decisions import waiting_for
 from federation.members.models import Institution
 from federation.people.enums import Role
 from federation.people.models import Mail, User
@@ -475,6 +477,28 @@ def test_a_statement_is_accepted_as_it_was_read(market: Market, dsi: User) -> No
     assert standing_of(period, whole).is_final
     with pytest.raises(ValidationError, match="accepted already"):
         contest(dsi, market.orleans)
+
+
+def test_a_closed_statement_waits_for_its_institution(
+    market: Market, dsi: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the first page, until it is accepted, or time has passed."""
+
+    def waiting(user: User) -> list[tuple[str, int]]:
+        return [(each.address, each.number) for each in waiting_for(user)]
+
+    draft()
+    assert waiting(dsi) == []
+    close_month(by=OPERATOR, month=MARCH)
+    other = make_user("other", Role.MEMBER_FINANCE, institution=market.reims)
+    assert waiting(dsi) == [("/accounts/months/", 1)]
+    assert waiting(other) == []
+
+    with monkeypatch.context() as patched:
+        patched.setattr(standing, "TACIT_DAYS", 0)
+        assert waiting(dsi) == []
+    accept(dsi, market, Statement.objects.get(institution=market.orleans).lines_hash)
+    assert waiting(dsi) == []
 
 
 def accept(by: User, market: Market, lines_hash: str) -> Acceptance:
