@@ -50,10 +50,11 @@ class Shown:
         calendar = BudgetWindow(self.budget.window) not in _NO_FORECAST
         if not calendar or self.since is None or self.until is None:
             return None
-        passed, whole = (self.now - self.since).total_seconds(), self.until - self.since
-        if passed < whole.total_seconds() / _LEAST_PASSED:
+        begin = self.since.timestamp()  # two moments of one zone differ by what its clocks say
+        passed, whole = self.now.timestamp() - begin, self.until.timestamp() - begin
+        if passed < whole / _LEAST_PASSED:
             return None
-        return round(self.spent * whole.total_seconds() / passed)
+        return round(self.spent * whole / passed)
 
     @property
     def is_expected_to_last(self) -> bool:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from billing.budgeting.alerts import tell_of_thresholds
 from billing.budgeting.standing import Shown, spent_before, spent_now
+from billing.budgeting.windows import window_end, window_start
 from billing.enums import BudgetWindow
 from billing.models import (
     THRESHOLDS,
@@ -355,3 +356,11 @@ def test_the_end_is_forecast_from_what_was_used_until_now(cast: Cast) -> None:
 
     assert (shown.percent, shown.remaining, shown.forecast) == (60, 40, 120)
     assert not shown.is_expected_to_last
+
+
+def test_a_day_of_25_hours_has_them_in_its_forecast(cast: Cast) -> None:
+    now = datetime(2026, 10, 25, 22, 30, tzinfo=UTC)
+    since, until = (window(BudgetWindow.DAY, now) for window in (window_start, window_end))
+    shown = Shown(a_budget(), "", 98, since, until, now)
+
+    assert shown.forecast == 100
