@@ -126,7 +126,9 @@ def set_fee(
 
 @transaction.atomic
 def withdraw_fee(*, by: Actor, fee: FeeVersion) -> None:
+    """Take back a version that has not begun: nothing is charged by it meanwhile. Raises `ValidationError` otherwise."""
     check_keep_accounts(by)
+    hold_the_books()
     _check_ahead(fee.valid_from)
     record(by=by, verb="billing.withdraw_fee", obj=fee, institution=fee.institution)
     fee.delete()
