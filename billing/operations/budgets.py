@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -12,7 +12,7 @@ from billing.budgeting.raises import end_raise, void_requests
 from billing.budgeting.spending import used_before
 from billing.budgeting.windows import window_start
 from billing.enums import BudgetLevel, BudgetWindow
-from billing.ledger import posting
+from billing.ledger.books import hold_the_books
 from billing.models import THE_FEDERATION, Budget, BudgetGrant, BudgetHour, Holder, Owner
 from billing.policies import check_change_budget, institution_of, level_of
 from federation.access.models import ApiKey, Application
@@ -44,8 +44,7 @@ def set_budget(
     """
     highest = level_of(by, owner)
     # No batch is stored until this is: what was used before it is in the sums, what comes after finds the budget.
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [posting.LOCK])
+    hold_the_books()
     budget = Budget(
         scope=scope_of(owner),
         scope_id=owner.pk if owner else THE_FEDERATION,

@@ -18,6 +18,7 @@ from billing.enums import (
     PeriodState,
     TransferReason,
 )
+from billing.ledger.books import hold_the_books, share_the_books
 from billing.models import (
     Acceptance,
     AccountingPeriod,
@@ -30,8 +31,6 @@ from billing.operations.entries import (
     account,
     book,
     check_year_is_open,
-    hold_months,
-    hold_the_books,
     person,
 )
 from billing.operations.ledger import LARGEST_GRANT_NANO, reverse, reverse_request
@@ -182,7 +181,7 @@ def accept_statement(
 
 def _held(institution: Institution, month: date) -> tuple[AccountingPeriod, Draft]:
     """Return the month and the statement as they stand; until the transaction ends, none is closed."""
-    hold_months()
+    share_the_books()
     check_year_is_open(month)
     period = AccountingPeriod.objects.filter(month=month).first() or AccountingPeriod(month=month)
     return period, statement_of(institution, month)

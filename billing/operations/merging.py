@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 
 from billing.budgeting.raises import end_raise, void_requests
 from billing.enums import OWN_ACCOUNTS, AccountKind, TransferReason
+from billing.ledger.books import hold_the_books
 from billing.models import AccountMonth, Budget, Holder, Transfer
-from billing.operations.entries import account, book, first_open_month, hold_the_books
+from billing.operations.entries import account, book, first_open_month
 from federation.access.models import Application, Limit
 from federation.fleet.models import Site, TechnicalForm
 from federation.journal.actors import Actor

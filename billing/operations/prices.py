@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.enums import PriceKind
+from billing.ledger.books import hold_the_books
 from billing.models import UNITS, FeeVersion, PriceVersion, UsageCharge
-from billing.operations.entries import hold_the_books
 from billing.policies import check_keep_accounts
 from federation.catalogue.models import AIModel
 from federation.journal.actors import Actor
@@ -126,7 +126,7 @@ def set_fee(
 
 @transaction.atomic
 def withdraw_fee(*, by: Actor, fee: FeeVersion) -> None:
-    """Take back a version that has not begun: nothing is charged by it meanwhile. Raises `ValidationError` otherwise."""
+    """Take back a version that has not begun. Raises `ValidationError` when it has: requests may be charged by it."""
     check_keep_accounts(by)
     hold_the_books()
     _check_ahead(fee.valid_from)
