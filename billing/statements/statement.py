@@ -189,7 +189,7 @@ def charged_lines(institution: Institution, month: date) -> list[tuple[UsageChar
 
 def kept(statement: Statement) -> Draft:
     """Return a closed statement as what it was worked out as."""
-    lines = tuple(line_of(row) for row in statement.lines.order_by("position"))
+    lines = tuple(map(line_of, statement.lines.all()))
     return Draft(statement.institution, lines, statement.granted_cents)
 
 
