@@ -2,7 +2,9 @@
 
 import random
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -45,6 +47,7 @@ from federation.members.models import Institution
 from federation.people.enums import Role
 from federation.people.models import Mail, User
 from tests.integration.billing.market import Market
+from tests.integration.billing.test_lock_order import PATIENCE_SECONDS, begin
 from tests.integration.federation.crowd import at_once
 from tests.support.factories import OPERATOR, make_institution, make_user
 
@@ -577,6 +580,46 @@ def test_two_answers_at_once_make_one_correction(transactional_db: None) -> None
     assert Note.objects.count() == 2
     assert Transfer.objects.filter(reason="correction").count() == 1
     assert findings() == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("settle", [draft, close])
+def test_an_answer_knows_what_is_taken_back_while_it_waits_for_the_books(
+    transactional_db: None, settle: Callable[[], None]
+) -> None:
+    market = Market()
+    fill(market)
+    settle()
+    made = contest(OPERATOR, market.orleans)
+    whole = Remedy(amount_nano=54 * NANO_PER_CENT, other=market.rennes)
+    uphold = partial(uphold_contest, by=OPERATOR, contest=made, answer="all of it", remedy=whole)
+    with ThreadPoolExecutor() as threads:
+        with transaction.atomic():
+            request = UsageRecord.objects.filter(prompt_tokens=1_000_000).first()
+            assert request is not None
+            reverse_request(by=OPERATOR, request=request, reason="answered nonsense")
+            answering = begin(threads, uphold, waiting=1)
+        with pytest.raises(ValidationError):
+            answering.result(PATIENCE_SECONDS)
+
+    assert left_of(market.orleans, MARCH, [made.line_key]) == {made.line_key: 44 * NANO_PER_CENT}
+    assert findings() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_accepted_at_this_moment_is_not_contested(transactional_db: None) -> None:
+    market = Market()
+    fill(market)
+    close()
+    seen = Statement.objects.get(institution=market.orleans).lines_hash
+    with ThreadPoolExecutor() as threads:
+        with transaction.atomic():
+            accept_statement(by=OPERATOR, institution=market.orleans, month=MARCH, lines_hash=seen)
+            contesting = begin(threads, partial(contest, OPERATOR, market.orleans), waiting=1)
+        with pytest.raises(ValidationError):
+            contesting.result(PATIENCE_SECONDS)
+
+    assert not Contest.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
