@@ -49,7 +49,7 @@ def set_price(
     Raises `ValidationError` on a moment that is past, a price that cannot be, and one that changes nothing.
     """
     check_keep_accounts(by)
-    locked = AIModel.objects.select_for_update().get(pk=model.pk)
+    locked = AIModel.objects.select_for_update(no_key=True).get(pk=model.pk)
     price = PriceVersion(
         model=locked,
         valid_from=_beginning(valid_from),
