@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import date, timedelta
 from functools import partial
 from importlib import import_module
@@ -43,7 +43,9 @@ from billing.records import intake
 from billing.statements.document import of_note, of_statement
 from billing.statements.standing import TACIT_DAYS, standing_of
 from billing.statements.statement import NANO_PER_CENT, draft_of, kept, keys_of
+from federation.journal import operations as journal
 from federation.members.models import Institution
+from federation.people import operations as people
 from federation.people.enums import Role
 from federation.people.models import Mail, User
 from tests.integration.billing.market import Market
@@ -620,6 +622,39 @@ def test_what_is_accepted_at_this_moment_is_not_contested(transactional_db: None
             contesting.result(PATIENCE_SECONDS)
 
     assert not Contest.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_does_not_wait_for_who_closes_the_account_of_a_reader(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who answers has the journal before the letters, which name the account that the other holds."""
+    market = Market()
+    fill(market)
+    reader = make_user("dsi", Role.MEMBER_FINANCE, institution=market.orleans)
+    close()
+    made = contest(reader, market.orleans)
+    answering: list[Future[None]] = []
+
+    def answer() -> None:
+        try:
+            reject_contest(by=OPERATOR, contest=made, answer="you were")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor() as threads:
+
+        def answer_meanwhile(**said: Any) -> None:
+            answering.append(threads.submit(answer))
+            wait(answering, timeout=2)
+            journal.record(**said)
+
+        monkeypatch.setattr(people, "record", answer_meanwhile)
+        people.close_account(by=OPERATOR, user=reader)
+        answering[0].result(PATIENCE_SECONDS)
+
+    made.refresh_from_db()
+    assert made.state == ContestState.REJECTED
 
 
 @pytest.mark.django_db(transaction=True)
