@@ -211,9 +211,12 @@ def correction_of(row: LineColumns) -> CorrectionLine:
 
 
 def _charges(month: date) -> list[UsageCharge]:
-    """Return those of a month that cost something, always in one order."""
+    """Return those of a month that cost something, always in one order: of two prices, the one charged by first.
+
+    So what comes late at another price takes no line's place, which is what finds it again (`keys_of`).
+    """
     return list(UsageCharge.objects.filter(booked_month=month, cost_nano__gt=0).order_by(
-        "serving_institution_id", "asking_institution_id", "model_id", "origin_month", "price_id"
+        "serving_institution_id", "asking_institution_id", "model_id", "origin_month", "id"
     ))  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -48,7 +48,7 @@ from federation.members.models import Institution
 from federation.people import operations as people
 from federation.people.enums import Role
 from federation.people.models import Mail, User
-from tests.integration.billing.market import Market
+from tests.integration.billing.market import HISTORY, Market, price_from
 from tests.integration.billing.test_lock_order import PATIENCE_SECONDS, begin
 from tests.integration.federation.crowd import at_once
 from tests.support.factories import OPERATOR, make_institution, make_user
@@ -349,6 +349,29 @@ def test_a_line_is_found_again_in_a_draft_that_has_grown(market: Market, dsi: Us
     fill(market)
 
     assert keys_of(draft_of(market.orleans, MARCH).lines) == before
+
+
+def test_what_comes_late_at_an_older_price_is_another_line(market: Market, dsi: User) -> None:
+    """A token of the prompt costs the same at both: nothing but their order tells these lines apart."""
+    served = market.served[0]
+    for days, completion_nano in ((5, 1), (2, 2)):
+        begun = HISTORY - timedelta(days=days)
+        price_from(begun, served, prompt_nano=50, completion_nano=completion_nano)
+    of_prompts = {"cached_tokens": 0, "completion_tokens": 0}
+
+    def ask(at: datetime, tokens: int) -> None:
+        intake.store([
+            market.asked(market.orleans, served, at, prompt_tokens=tokens, **of_prompts)
+        ])  # fmt: skip
+
+    ask(HISTORY, 2_000_000)
+    draft()
+    made = contest(dsi, market.orleans, 1)
+    assert made.exact_nano == 2_000_000 * 50
+
+    ask(HISTORY - timedelta(days=3), 100_000_000)
+
+    assert left_of(market.orleans, MARCH, [made.line_key]) == {made.line_key: made.exact_nano}
 
 
 def test_only_its_own_finance_speaks_for_an_institution(market: Market, dsi: User) -> None:
