@@ -357,7 +357,7 @@ def test_what_comes_late_at_an_older_price_is_another_line(market: Market, dsi: 
     for days, completion_nano in ((5, 1), (2, 2)):
         begun = HISTORY - timedelta(days=days)
         price_from(begun, served, prompt_nano=50, completion_nano=completion_nano)
-    of_prompts = {"cached_tokens": 0, "completion_tokens": 0}
+    of_prompts: dict[str, Any] = {"cached_tokens": 0, "completion_tokens": 0}
 
     def ask(at: datetime, tokens: int) -> None:
         intake.store([
