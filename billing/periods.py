@@ -61,16 +61,16 @@ class Period:
     @property
     def id_bounds(self) -> tuple[UUID, UUID]:
         """Ids between which every request that ended in the period has its own."""
-        start, end = self.bounds
-        return uuid7_floor(start - _SLACK), uuid7_floor(end + _SLACK)
+        return _ids_between(*self.bounds)
 
 
 def ids_of_months(months: Iterable[date]) -> tuple[UUID, UUID]:
-    """Return ids between which those of requests lie that ended in these months, or in any between them."""
+    """Return ids between which those of requests lie that ended in these months, or in any between them.
+
+    Months may lie beyond a `Period`'s years: they are those of a router's clock, however wrong.
+    """
     known = sorted(months)
-    first = max(known[0], date(FIRST_YEAR, 1, 1))
-    last = min(known[-1], date(LAST_YEAR, 12, 1))
-    return Period(first, following(last) - timedelta(days=1)).id_bounds
+    return _ids_between(_midnight(known[0]), _midnight(following(known[-1])))
 
 
 def following(month: date) -> date:
@@ -86,6 +86,10 @@ def last_days(count: int) -> Period:
 
 def paris_today() -> date:
     return timezone.now().astimezone(PARIS).date()
+
+
+def _ids_between(start: datetime, end: datetime) -> tuple[UUID, UUID]:
+    return uuid7_floor(start - _SLACK), uuid7_floor(end + _SLACK)
 
 
 def _midnight(day: date) -> datetime:

@@ -56,10 +56,6 @@ def level_of(by: Actor, owner: Owner) -> BudgetLevel:
     return BudgetLevel.INSTITUTION
 
 
-def check_set_budget(by: Actor, owner: Owner) -> None:
-    level_of(by, owner)
-
-
 def check_change_budget(by: Actor, budget: Budget) -> None:
     """Those of the level that holds it, or of a higher one: whom it bounds from above does not lift it."""
     refuse_unless(level_of(by, budget.owner) >= budget.level)
@@ -119,7 +115,6 @@ def check_tell_invoicing(by: Actor, institution: Institution) -> None:
 
 can_speak_for = asking(check_speak_for)
 can_read_balance = asking(check_read_balance)
-can_set_budget = asking(check_set_budget)
 can_change_budget = asking(check_change_budget)
 can_keep_accounts = asking(check_keep_accounts)
 can_ask_for_more = asking(check_ask_for_more)

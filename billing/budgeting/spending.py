@@ -84,7 +84,7 @@ _SUM_OF = {
 def used_before(
     scope: BudgetScope, scope_id: UUID, unit: BudgetUnit, since: datetime | None
 ) -> list[tuple[datetime, int]]:
-    """Return by hour what was used already, from the sums. Exact while no batch is being stored (`posting.LOCK`)."""
+    """Return by hour what was used already, from the sums. Exact while no batch is being stored (`hold_the_books`)."""
     whose = f"AND {COLUMNS[scope]} = %(id)s" if scope in COLUMNS else ""
     if scope is BudgetScope.PERSON:
         whose = f"AND application_id IN (SELECT application.id {_HELD} WHERE holder.id = %(id)s)"

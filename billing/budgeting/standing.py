@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import F, OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -50,10 +51,11 @@ class Shown:
         calendar = BudgetWindow(self.budget.window) not in _NO_FORECAST
         if not calendar or self.since is None or self.until is None:
             return None
-        passed, whole = (self.now - self.since).total_seconds(), self.until - self.since
-        if passed < whole.total_seconds() / _LEAST_PASSED:
+        begin = self.since.timestamp()  # two moments of one zone differ by what its clocks say
+        passed, whole = self.now.timestamp() - begin, self.until.timestamp() - begin
+        if passed < whole / _LEAST_PASSED:
             return None
-        return round(self.spent * whole.total_seconds() / passed)
+        return round(self.spent * whole / passed)
 
     @property
     def is_expected_to_last(self) -> bool:
@@ -120,12 +122,17 @@ def spent_now(budgets: Iterable[Budget], now: datetime) -> Mapping[UUID, int]:
 
 
 def spent_before(budgets: Iterable[Budget], now: datetime) -> Mapping[UUID, int]:
-    """Return what was used of each budget before its present window. It only ever grows."""
+    """Return what was used of each budget before its present window. It only ever grows.
+
+    All that was used less what is in the window, in one statement: history is not read again and again.
+    """
     found: dict[UUID, int] = defaultdict(int)
     for since, ids in _by_start(budgets, now).items():
         if since is not None:
-            hours = BudgetHour.objects.filter(budget__in=ids, hour__lt=since)
-            found.update(hours.values_list("budget_id").annotate(Sum("spent")).order_by())
+            hours = BudgetHour.objects.filter(budget=OuterRef("pk"), hour__gte=since).order_by()
+            within = hours.values("budget").annotate(total=Sum("spent")).values("total")
+            grants = BudgetGrant.objects.filter(budget__in=ids)
+            found.update(grants.values_list("pk", F("spent") - Coalesce(Subquery(within), 0)))
     return found
 
 

@@ -27,7 +27,7 @@ from billing.energy.metering import MOST_COUNTED, instance_at, machine_told
 from billing.impact import windows
 from billing.impact.energy import DEFAULT_OVERHEAD, Conditions, Instance, Tokens, measured
 from billing.impact.enums import Method, Scope
-from billing.ledger import posting
+from billing.ledger.books import share_the_books
 from billing.models import Attempt, EnergyWindow, UsageRecord
 from billing.records.rollups import LEVELS, movement
 from federation.fleet.models import Deployment, InferenceServer
@@ -192,7 +192,7 @@ def _settle_some(server_id: UUID, now: datetime) -> int:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:
             return 0
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [posting.LOCK])
+    share_the_books()
     longest = _waits(now)["longest"]
     due = _due_of(server_id, now, longest)
     if not due:

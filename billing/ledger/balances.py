@@ -210,8 +210,9 @@ def findings() -> list[str]:
             if count := cursor.fetchone()[0]:
                 found.append(f"{count} {text}")
     found += documents_findings()
-    if rest := sum(balances().values()):
+    stood = balances()
+    if rest := sum(stood.values()):
         found.append(f"the balances add up to {rest} nano-euros instead of nothing")
-    if waiting := balances().get(AccountKind.SUSPENSE.value, 0):
+    if waiting := stood.get(AccountKind.SUSPENSE.value, 0):
         found.append(f"{waiting} nano-euros of institutions that are not in the register")
     return found

@@ -27,8 +27,6 @@ from federation.members.models import Institution
 from routing.core.enums import RequestStatus
 from routing.core.pricing import MILLISECONDS
 
-LOCK = 0x626F6F6B
-"""Advisory lock ("book"): batches share it, whoever closes a month has it alone."""
 SERVED = (RequestStatus.OK, RequestStatus.ABANDONED, RequestStatus.INTERRUPTED)
 """How a request may end of which a part was answered; one that died with its router has no HTTP status."""
 _EMBEDDINGS = "embeddings"

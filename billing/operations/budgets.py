@@ -1,18 +1,17 @@
 """Writes about budgets: set, changed, ended. Routers go by them within a second."""
 
-from datetime import datetime
-
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.budgeting.amounts import in_words
 from billing.budgeting.raises import end_raise, void_requests
 from billing.budgeting.spending import used_before
+from billing.budgeting.standing import spent_now
 from billing.budgeting.windows import window_start
 from billing.enums import BudgetLevel, BudgetWindow
-from billing.ledger import posting
+from billing.ledger.books import hold_the_books
 from billing.models import THE_FEDERATION, Budget, BudgetGrant, BudgetHour, Holder, Owner
 from billing.policies import check_change_budget, institution_of, level_of
 from federation.access.models import ApiKey, Application
@@ -44,8 +43,7 @@ def set_budget(
     """
     highest = level_of(by, owner)
     # No batch is stored until this is: what was used before it is in the sums, what comes after finds the budget.
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [posting.LOCK])
+    hold_the_books()
     budget = Budget(
         scope=scope_of(owner),
         scope_id=owner.pk if owner else THE_FEDERATION,
@@ -99,7 +97,7 @@ def change_budget(
         raise ValidationError(_("This is the budget already."), code="no_change")
     locked.full_clean()
     if most < before[0] or (hard and not before[1]):
-        check_enough(locked, spent_in_window(locked, timezone.now()), knowingly)
+        check_enough(locked, spent_now([locked], timezone.now())[locked.pk], knowingly)
         locked.level = level_of(by, owner)
     locked.save(update_fields=["most", "hard", "name", "level"])
     if most != before[0]:
@@ -139,13 +137,6 @@ def scope_of(owner: Owner) -> BudgetScope:
             return BudgetScope.MODEL
         case None:
             return BudgetScope.FEDERATION
-
-
-def spent_in_window(budget: Budget, now: datetime) -> int:
-    """Return what is used of a budget in its present window, in its unit."""
-    since = window_start(BudgetWindow(budget.window), now)
-    hours = budget.hours.all() if since is None else budget.hours.filter(hour__gte=since)
-    return sum(hours.values_list("spent", flat=True))
 
 
 def check_enough(budget: Budget, spent: int, knowingly: bool) -> None:

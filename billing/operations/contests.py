@@ -18,6 +18,7 @@ from billing.enums import (
     PeriodState,
     TransferReason,
 )
+from billing.ledger.books import hold_the_books, share_the_books
 from billing.models import (
     Acceptance,
     AccountingPeriod,
@@ -30,8 +31,6 @@ from billing.operations.entries import (
     account,
     book,
     check_year_is_open,
-    hold_months,
-    hold_the_books,
     person,
 )
 from billing.operations.ledger import LARGEST_GRANT_NANO, reverse, reverse_request
@@ -182,11 +181,14 @@ def accept_statement(
 
 
 def _held(institution: Institution, month: date) -> tuple[AccountingPeriod, Draft]:
-    """Return the month and the statement as they stand; until the transaction ends, none is closed."""
-    hold_months()
+    """Return the month and the statement as they stand; until the transaction ends, none is closed.
+
+    Of one month one answers after the other: what is accepted is contested no more.
+    """
+    share_the_books()
     check_year_is_open(month)
-    period = AccountingPeriod.objects.filter(month=month).first() or AccountingPeriod(month=month)
-    return period, statement_of(institution, month)
+    known = AccountingPeriod.objects.select_for_update(no_key=True).filter(month=month).first()
+    return known or AccountingPeriod(month=month), statement_of(institution, month)
 
 
 def _columns(line: Line) -> dict[str, object]:
@@ -239,6 +241,7 @@ def _check_moves(contest: Contest, transfer: Transfer) -> None:
 
 def _correct(contest: Contest, remedy: Remedy, by: Actor, answer: str) -> None:
     """Move an amount in favour of the institution that contests, from who has it or to who owes it."""
+    hold_the_books()  # until here somebody may have taken back what the line is about
     most = _most(contest)
     if not 0 < remedy.amount_nano <= most:
         raise ValidationError(
@@ -250,7 +253,6 @@ def _correct(contest: Contest, remedy: Remedy, by: Actor, answer: str) -> None:
         )
     if remedy.other == contest.institution:
         raise ValidationError(_("Another institution bears it, or the federation."), code="itself")
-    hold_the_books()
     is_owed = LineKind(contest.kind) in OWED_LINES
     own = account(AccountKind.CONSUMER if is_owed else AccountKind.HOST, contest.institution)
     if remedy.other is None:

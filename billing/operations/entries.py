@@ -8,7 +8,8 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from billing.enums import AccountKind, PeriodState, TransferReason
-from billing.ledger import posting, sums
+from billing.ledger import sums
+from billing.ledger.books import hold_the_books
 from billing.models import Account, AccountingPeriod, CostPool, Transfer
 from billing.periods import following, paris_today
 from federation.journal.actors import Actor
@@ -31,21 +32,6 @@ def book(transfer: Transfer) -> Transfer:
     with connection.cursor() as cursor:
         cursor.execute(sums.ONE, {"transfer": transfer.pk})
     return transfer
-
-
-def hold_months() -> None:
-    """Until the transaction ends, no month is closed and no year settled; many hold them at once."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [posting.LOCK])
-
-
-def hold_the_books() -> None:
-    """Until the transaction ends, nobody else books anything: batches of requests wait, and corrections.
-
-    Taken before any of the sums is touched, and never by who holds months already: two such would wait for each other.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [posting.LOCK])
 
 
 def month_to_book() -> date:

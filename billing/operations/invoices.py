@@ -85,7 +85,7 @@ def tell_invoicing(
 ) -> InvoicingFacts:
     """Say what the invoices of an institution need. Its SIRET is taken where the register has none: else it stays."""
     check_tell_invoicing(by, institution)
-    locked = Institution.objects.select_for_update().get(pk=institution.pk)
+    locked = Institution.objects.select_for_update(no_key=True).get(pk=institution.pk)
     row = facts_of(locked)
     changed = _take(row, dict(facts))
     if siret and not locked.siret:

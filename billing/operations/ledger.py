@@ -105,10 +105,8 @@ def reverse_request(
     """
     check_keep_accounts(by)
     check_reason(reason)
-    paid = Transfer.objects.select_for_update(of=("self",)).filter(
-        posting_id=request.posting_id, key__contains=_between(request)
-    )
-    of = {transfer.reason: transfer for transfer in paid} if request.posting_id else {}
+    paid = Transfer.objects.select_for_update(of=("self",)).filter(key__in=_paid_by(request))
+    of = {transfer.reason: transfer for transfer in paid.order_by("key")}
     if not of:
         raise ValidationError(_("Nothing was transferred for this request."), code="not_charged")
     if Transfer.objects.filter(reverses__in=of.values()).exists():
@@ -155,10 +153,11 @@ def _check_whole(transfer: Transfer) -> None:
     if transfer.posting_id is None:
         return
     begin = f"reversal:{transfer.reason}:"
-    keys = Transfer.objects.filter(key__startswith=begin).values_list("key", flat=True)
+    back = Transfer.objects.filter(debit=transfer.credit_id, credit=transfer.debit_id)
+    keys = back.filter(key__startswith=begin).values_list("key", flat=True)
     requests = [key.removeprefix(begin) for key in keys]
     of_batch = UsageRecord.objects.filter(pk__in=requests, posting_id=transfer.posting_id)
-    if any(transfer.key.endswith(_between(each)) for each in of_batch):
+    if any(transfer.key in _paid_by(each) for each in of_batch):
         raise ValidationError(
             _("A request that it paid for is taken back already: take back the others one by one."),
             code="reversed",
@@ -188,7 +187,8 @@ def _check_unused(transfer: Transfer) -> None:
         )
 
 
-def _between(request: UsageRecord) -> str:
-    """Return how the key of a posting's transfer ends that pays for this request (`billing.ledger.posting`)."""
+def _paid_by(request: UsageRecord) -> list[str]:
+    """Return the keys of the transfers that pay for this request, if any do (`billing.ledger.posting`)."""
     sides = (request.asking_institution_id, request.serving_institution_id, request.booked_month)
-    return ":".join(str(side) for side in sides if side is not None)
+    of = ":".join(str(each) for each in (request.posting_id, *sides) if each is not None)
+    return [f"{part.value}:{of}" for part in (TransferReason.USAGE, TransferReason.FEE)]

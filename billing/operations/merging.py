@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 
 from billing.budgeting.raises import end_raise, void_requests
 from billing.enums import OWN_ACCOUNTS, AccountKind, TransferReason
+from billing.ledger.books import hold_the_books
 from billing.models import AccountMonth, Budget, Holder, Transfer
-from billing.operations.entries import account, book, first_open_month, hold_the_books
+from billing.operations.entries import account, book, first_open_month
 from federation.access.models import Application, Limit
 from federation.fleet.models import Site, TechnicalForm
 from federation.journal.actors import Actor
@@ -39,7 +40,9 @@ def merge_institutions(*, by: Actor, old: Institution, new: Institution) -> list
     """
     check_decide_membership(by)
     hold_the_books()  # first: who closes a month holds them before institutions and journal
-    both = Institution.objects.select_for_update().order_by("pk").in_bulk([old.pk, new.pk])
+    both = (
+        Institution.objects.select_for_update(no_key=True).order_by("pk").in_bulk([old.pk, new.pk])
+    )
     if len(both) != 2:  # two institutions
         raise ValidationError(_("An institution does not become a part of itself."), code="same")
     locked, heir = both[old.pk], both[new.pk]
@@ -78,7 +81,7 @@ def move_what_came_late(*, by: Actor) -> list[Transfer]:
     hold_the_books()
     merged = Institution.objects.filter(successor__isnull=False).order_by("pk")
     found: list[Transfer] = []
-    for part in merged.select_for_update():
+    for part in merged.select_for_update(no_key=True):
         heir = heir_of(part)
         if moved := _empty_accounts(by, part, heir):
             record(

@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from billing import mails
 from billing.enums import OWED_LINES, PERIOD_TRANSITIONS, AccountKind, PeriodState, TransferReason
 from billing.ledger.balances import is_charged
+from billing.ledger.books import hold_the_books
 from billing.models import AccountingPeriod, AccountMonth, Statement, StatementLine, Transfer
-from billing.operations.entries import account, book, hold_the_books, person, settle
+from billing.operations.entries import account, book, person, settle
 from billing.operations.notes import next_number
 from billing.periods import paris_today
 from billing.policies import check_keep_accounts

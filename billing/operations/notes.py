@@ -12,6 +12,7 @@ from django.db.models import F, Sum
 
 from billing import mails
 from billing.enums import AccountKind, DocumentKind, LineKind, TransferReason
+from billing.ledger.books import hold_the_books
 from billing.models import (
     Contest,
     DocumentSeries,
@@ -26,7 +27,6 @@ from billing.operations.entries import (
     book,
     check_year_is_open,
     first_open_month,
-    hold_the_books,
     is_closed,
     person,
     settle,

@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.enums import PriceKind
+from billing.ledger.books import hold_the_books
 from billing.models import UNITS, FeeVersion, PriceVersion, UsageCharge
-from billing.operations.entries import hold_the_books
 from billing.policies import check_keep_accounts
 from federation.catalogue.models import AIModel
 from federation.journal.actors import Actor
@@ -49,7 +49,7 @@ def set_price(
     Raises `ValidationError` on a moment that is past, a price that cannot be, and one that changes nothing.
     """
     check_keep_accounts(by)
-    locked = AIModel.objects.select_for_update().get(pk=model.pk)
+    locked = AIModel.objects.select_for_update(no_key=True).get(pk=model.pk)
     price = PriceVersion(
         model=locked,
         valid_from=_beginning(valid_from),
@@ -130,7 +130,9 @@ def set_fee(
 
 @transaction.atomic
 def withdraw_fee(*, by: Actor, fee: FeeVersion) -> None:
+    """Take back a version that has not begun. Raises `ValidationError` when it has: requests may be charged by it."""
     check_keep_accounts(by)
+    hold_the_books()
     _check_ahead(fee.valid_from)
     record(by=by, verb="billing.withdraw_fee", obj=fee, institution=fee.institution)
     fee.delete()

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.budgeting.raises import end_raise, move
+from billing.budgeting.standing import spent_now
 from billing.enums import RequestState
 from billing.mails import forget_asked, tell_of_answer, tell_of_request
 from billing.models import Budget, BudgetRequest
@@ -18,7 +19,6 @@ from billing.operations.budgets import (
     change_budget,
     check_enough,
     check_in_force,
-    spent_in_window,
 )
 from billing.periods import paris_today
 from billing.policies import (
@@ -82,7 +82,7 @@ def approve_request(
         )
     raised = budget.requests.raised().first()
     before = raised.before if raised else budget.most
-    spent = spent_in_window(budget, timezone.now())
+    spent = spent_now([budget], timezone.now())[budget.pk]
     budget.most = granted
     check_enough(budget, spent, knowingly)
     change_budget(by=by, budget=budget, most=granted, hard=budget.hard, name=budget.name)

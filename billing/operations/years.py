@@ -7,8 +7,9 @@ from django.utils.translation import gettext as _
 
 from billing import mails
 from billing.enums import AccountKind, DocumentKind, LineKind, TransferReason
+from billing.ledger.books import hold_the_books
 from billing.models import CostPool, Note, Transfer, YearShare
-from billing.operations.entries import account, book, first_open_month, hold_the_books, person
+from billing.operations.entries import account, book, first_open_month, person
 from billing.operations.notes import give_back, keep_lines, next_number
 from billing.periods import paris_today
 from billing.policies import check_keep_accounts

@@ -15,6 +15,7 @@ from django.db.backends.utils import CursorWrapper
 from billing.budgeting import spending
 from billing.impact.enums import Method
 from billing.ledger import posting, sums
+from billing.ledger.books import share_the_books
 from billing.models import MAX_DATA_CLASS, Attempt, UsageRecord
 from billing.periods import PARIS
 from billing.records.rollups import LEVELS, addition
@@ -134,7 +135,7 @@ def store(ended: Sequence[Closed], *, is_demo: bool = False, charged: bool = Tru
 
 def store_staged(cursor: CursorWrapper, *, is_demo: bool = False, charged: bool = True) -> int:
     """Store what lies in the staging tables of this transaction; return how many requests that were."""
-    cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [posting.LOCK])
+    share_the_books()
     cursor.execute(posting.ACCOUNTS)
     cursor.execute(_INSERT, {"is_demo": is_demo, "charged": charged, "posting": str(uuid7())})
     stored: int = cursor.fetchone()[0]

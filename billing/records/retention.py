@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from billing.enums import PeriodState
-from billing.ledger import posting
+from billing.ledger.books import hold_the_books
 from billing.models import (
     AccountingPeriod,
     Budget,
@@ -145,8 +145,8 @@ def forget_hour(hour: datetime) -> int:
         "low": uuid7_floor(hour - AN_HOUR),
         "high": uuid7_floor(hour + 2 * AN_HOUR),
     }
+    hold_the_books()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [posting.LOCK])
         cursor.execute(f"SELECT coalesce(sum(requests), 0) FROM {_OF_HOUR}", bounds)
         (expected,) = cursor.fetchone()
         cursor.execute(_NARROWED, bounds)
@@ -162,6 +162,6 @@ def forget_hour(hour: datetime) -> int:
 @transaction.atomic
 def fold_budgets(before: datetime) -> None:
     """Keep by month what keys had used of their budgets before a moment."""
+    hold_the_books()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [posting.LOCK])
         cursor.execute(_FOLD, {"before": before})

@@ -198,7 +198,7 @@ def charged_lines(institution: Institution, month: date) -> list[tuple[UsageChar
 
 def kept(statement: Statement) -> Draft:
     """Return a closed statement as what it was worked out as."""
-    lines = tuple(line_of(row) for row in statement.lines.order_by("position"))
+    lines = tuple(map(line_of, statement.lines.all()))
     return Draft(statement.institution, lines, statement.granted_cents)
 
 
@@ -220,9 +220,12 @@ def correction_of(row: LineColumns) -> CorrectionLine:
 
 
 def _charges(month: date) -> list[UsageCharge]:
-    """Return those of a month that cost something, always in one order."""
+    """Return those of a month that cost something, always in one order: of two prices, the one charged by first.
+
+    So what comes late at another price takes no line's place, which is what finds it again (`keys_of`).
+    """
     return list(UsageCharge.objects.filter(booked_month=month, cost_nano__gt=0).order_by(
-        "serving_institution_id", "asking_institution_id", "model_id", "origin_month", "price_id"
+        "serving_institution_id", "asking_institution_id", "model_id", "origin_month", "id"
     ))  # fmt: skip
 
 

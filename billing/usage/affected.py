@@ -1,12 +1,14 @@
 """Whom the absence of a server concerns: the institutions whose requests it has answered lately."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, Sum
 
-from billing.models import UsageRecord
+from billing.models import UsageDay
 from billing.periods import last_days
+from billing.usage.queries import named
 from federation.catalogue.models import AIModel
 from federation.fleet.models import Deployment, InferenceServer
 from federation.members.models import Institution
@@ -27,29 +29,24 @@ class Affected(NamedTuple):
 
 def affected_by(user: User, server: InferenceServer) -> list[Affected]:
     """Return who has used the server in 30 days, the most requests first, as far as `user` may know."""
-    rows = list(
-        UsageRecord.objects.for_user(user)
-        .ended_in(last_days(DAYS))
-        .filter(server_id=server.pk)
-        .values("asking_institution_id", "model_id")
-        .annotate(requests=Count("pk"))
-        .order_by("-requests")
-    )
-    institutions = Institution.objects.in_bulk({row["asking_institution_id"] for row in rows})
-    models = AIModel.objects.in_bulk({row["model_id"] for row in rows})
-    others = _other_servers(server, set(models))
+    sums = UsageDay.objects.for_user(user).between(last_days(DAYS)).filter(server_id=server.pk)
+    by = sums.values_list("asking_institution_id", "model_id")
+    rows = list(by.annotate(n_requests=Sum("requests")).order_by("-n_requests"))
+    institutions = named(Institution, "short_name", {asking for asking, _model, _n in rows})
+    models = named(AIModel, "slug", {model for _asking, model, _n in rows})
+    others = _other_servers(server, models.keys())
     return [
         Affected(
-            institution=_named(institutions, row["asking_institution_id"]),
-            model=models[row["model_id"]].slug if row["model_id"] in models else "–",
-            requests=row["requests"],
-            others=others.get(row["model_id"], 0),
+            institution=institutions.get(asking, "–"),
+            model=models.get(model, "–"),
+            requests=requests,
+            others=others.get(model, 0),
         )
-        for row in rows
+        for asking, model, requests in rows
     ]
 
 
-def _other_servers(server: InferenceServer, models: set[UUID]) -> dict[UUID, int]:
+def _other_servers(server: InferenceServer, models: Collection[UUID | None]) -> dict[UUID, int]:
     live = Deployment.objects.live().filter(
         server__state=ServerState.LIVE, version__model__in=models
     )
@@ -59,8 +56,3 @@ def _other_servers(server: InferenceServer, models: set[UUID]) -> dict[UUID, int
         .annotate(Count("server", distinct=True))
     )
     return dict(counts.order_by())
-
-
-def _named(institutions: dict[UUID, Institution], pk: UUID) -> str:
-    found = institutions.get(pk)
-    return found.short_name if found else "–"

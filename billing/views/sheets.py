@@ -21,7 +21,7 @@ from billing.periods import paris_today
 from billing.statements.standing import standings
 from billing.statements.years import years
 from billing.views.accounts import accountant, transfers_seen
-from billing.views.statements import may_read, of_month, period_of
+from billing.views.statements import of_month, period_of
 from federation.people.guards import signed_in
 from federation.sheets import streamed, table_lines
 from routing.core.enums import BudgetUnit
@@ -161,7 +161,7 @@ def _fees(request: HttpRequest) -> Iterator[tuple[Any, ...]]:
 
 def _month(request: HttpRequest, month: date) -> Iterator[tuple[Any, ...]]:
     user, period = accountant(request), period_of(month)
-    drafts = [draft for draft in of_month(month) if may_read(user, draft.institution)]
+    drafts = of_month(user, month)
     for draft, standing in zip(drafts, standings(period, drafts), strict=True):
         amounts = draft.used_cents, draft.served_cents, draft.granted_cents, draft.net_cents
         accepted = bool(standing.acceptance) or standing.is_tacit

@@ -27,7 +27,8 @@ def record(
     """Append an event, inside the transaction of the act that it tells.
 
     `diff` maps a field to its new value, or to `[before, after]`: ids, states and numbers, never a name,
-    an address or a secret. Call it last: from here to the end of the transaction other acts wait.
+    an address or a secret. Call it last: from here to the end of the transaction other acts wait. Whoever holds a row
+    that others name, such as an account or an institution, when they call it, holds it without its key (`no_key`).
     """
     kind, pseudonym, command = by.audit_identity
     with connection.cursor() as cursor:

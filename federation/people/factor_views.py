@@ -85,7 +85,7 @@ class RemovePasskeyView(RemoveWebAuthnView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic():
-            User.objects.select_for_update().get(pk=signed_in(self.request).pk)
+            User.objects.select_for_update(no_key=True).get(pk=signed_in(self.request).pk)
             if not get_adapter().can_delete_authenticator(self.get_object()):
                 return self._refuse(form)
             response: HttpResponse = super().form_valid(form)

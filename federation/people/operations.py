@@ -91,7 +91,7 @@ def revoke_role(*, by: Actor, grant: RoleGrant) -> None:
 @transaction.atomic
 def close_account(*, by: Actor, user: User) -> User:
     """Close an account: nobody signs in with it any more, and it counts for no decision."""
-    locked: User = User.objects.select_for_update().get(pk=user.pk)
+    locked: User = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     policies.check_close_account(by, locked)
     locked.is_active = False
     locked.save(update_fields=["is_active"])
@@ -102,7 +102,7 @@ def close_account(*, by: Actor, user: User) -> User:
 @transaction.atomic
 def reset_second_factor(*, by: Actor, user: User) -> User:
     """Take a lost second factor off an account, recovery codes with it; end its sessions, and tell its owner."""
-    locked: User = User.objects.select_for_update().get(pk=user.pk)
+    locked: User = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     policies.check_reset_second_factor(by, locked)
     held = Authenticator.objects.filter(user=locked)
     kinds = sorted(held.values_list("type", flat=True))

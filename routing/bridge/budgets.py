@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -24,6 +25,7 @@ from billing.enums import BudgetWindow
 from billing.models import Budget, BudgetGrant, PriceVersion
 from routing.bridge.models import RoutingChange, SpoolCheckpoint, SpoolOpen
 from routing.bridge.segments import find_segments, number_of, size_of
+from routing.bridge.worker import attempt
 from routing.core.pricing import Position, Standing, Standings
 from routing.dispatch.frames import AskBudgets
 
@@ -96,7 +98,7 @@ class Grants:
             self.step()
             self._prices_until = publish_begun_prices(self._prices_until)
             if time.monotonic() >= alert_at:
-                tell_of_thresholds(timezone.now())
+                attempt(partial(tell_of_thresholds, timezone.now()))
                 alert_at = time.monotonic() + ALERT_SECONDS
 
     def step(self) -> None:

@@ -16,7 +16,6 @@ from functools import partial
 from uuid import UUID
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from billing.energy.calibration import calibrate_all
@@ -31,7 +30,7 @@ from routing.bridge.publisher import Publisher
 from routing.bridge.router import running_incarnation
 from routing.bridge.spool import Drain
 from routing.bridge.upkeep import Upkeep
-from routing.bridge.worker import Worker
+from routing.bridge.worker import Worker, attempt
 from routing.core.conformity import ConformityJob
 from routing.core.pricing import Standings
 from routing.core.table import Section
@@ -127,17 +126,7 @@ def share_energy(stop: threading.Event) -> None:
         settle_all(failed=failed, is_over=stop.is_set)
         if time.monotonic() >= upkeep_at:
             failed.clear()
-            _try(partial(calibrate_all, timezone.now()))
-            _try(partial(roll_up, is_over=stop.is_set))
+            attempt(partial(calibrate_all, timezone.now()))
+            attempt(partial(roll_up, is_over=stop.is_set))
             upkeep_at = time.monotonic() + UPKEEP_SECONDS
         stop.wait(SETTLE_SECONDS)
-
-
-def _try(chore: "partial[int]") -> None:
-    """Do it; tell what goes wrong and go on. What passes, such as a database that is away, is raised."""
-    try:
-        chore()
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:
-        logger.exception("%s failed: tried again later", chore.func.__name__)

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from django.db import InterfaceError, OperationalError, connection
 
@@ -64,3 +65,13 @@ class Worker(threading.Thread):
         if what not in self._told:
             self._told.add(what)
             logger.log(level, "%s %s", self.name, what)
+
+
+def attempt(chore: "partial[object]") -> None:
+    """Do it; tell what goes wrong and go on, for work that waits for nothing of it. What passes is raised."""
+    try:
+        chore()
+    except TROUBLE:
+        raise
+    except Exception:
+        logger.exception("%s failed: tried again later", chore.func.__name__)

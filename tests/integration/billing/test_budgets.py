@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from billing.budgeting.alerts import tell_of_thresholds
 from billing.budgeting.standing import Shown, spent_before, spent_now
+from billing.budgeting.windows import window_end, window_start
 from billing.enums import BudgetWindow
 from billing.models import (
     THRESHOLDS,
@@ -26,7 +27,7 @@ from billing.models import (
     PriceVersion,
     prices,
 )
-from billing.operations.budgets import change_budget, end_budget, set_budget, spent_in_window
+from billing.operations.budgets import change_budget, end_budget, set_budget
 from billing.operations.prices import Units
 from billing.records import intake
 from billing.records.checks import findings
@@ -127,7 +128,7 @@ def test_what_was_used_before_a_budget_was_set_counts_in_its_window(cast: Cast) 
             BudgetWindow.YEAR: 1 + (long_ago.year == timezone.now().year),
         }
         window = BudgetWindow(budget.window)
-        assert spent_in_window(budget, timezone.now()) == expected.get(window, 1), window
+        assert spent_now([budget], timezone.now())[budget.pk] == expected.get(window, 1), window
 
 
 def test_a_window_that_passes_frees_what_was_used_in_it(cast: Cast) -> None:
@@ -138,6 +139,7 @@ def test_a_window_that_passes_frees_what_was_used_in_it(cast: Cast) -> None:
         (datetime(2027, 3, 27, 23, tzinfo=UTC), 7),
     ):
         BudgetHour.objects.create(budget=budget, hour=hour, spent=amount)
+    BudgetGrant.objects.filter(budget=budget).update(spent=12)
 
     assert spent_now([budget], now)[budget.pk] == 7
     assert spent_before([budget], now)[budget.pk] == 5
@@ -355,3 +357,11 @@ def test_the_end_is_forecast_from_what_was_used_until_now(cast: Cast) -> None:
 
     assert (shown.percent, shown.remaining, shown.forecast) == (60, 40, 120)
     assert not shown.is_expected_to_last
+
+
+def test_a_day_of_25_hours_has_them_in_its_forecast(cast: Cast) -> None:
+    now = datetime(2026, 10, 25, 22, 30, tzinfo=UTC)
+    since, until = (window(BudgetWindow.DAY, now) for window in (window_start, window_end))
+    shown = Shown(a_budget(), "", 98, since, until, now)
+
+    assert shown.forecast == 100

@@ -2,7 +2,9 @@
 
 import random
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import date, datetime, timedelta
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -43,10 +45,13 @@ from billing.statements.document import of_note, of_statement
 from billing.statements.standing import TACIT_DAYS, standing_of
 from billing.statements.statement import NANO_PER_CENT, draft_of, kept, keys_of
 from dashboards.decisions import waiting_for
+from federation.journal import operations as journal
 from federation.members.models import Institution
+from federation.people import operations as people
 from federation.people.enums import Role
 from federation.people.models import Mail, User
-from tests.integration.billing.market import Market
+from tests.integration.billing.market import HISTORY, Market, price_from
+from tests.integration.billing.test_lock_order import PATIENCE_SECONDS, begin
 from tests.integration.federation.crowd import at_once
 from tests.support.factories import OPERATOR, make_institution, make_user
 
@@ -348,6 +353,29 @@ def test_a_line_is_found_again_in_a_draft_that_has_grown(market: Market, dsi: Us
     assert keys_of(draft_of(market.orleans, MARCH).lines) == before
 
 
+def test_what_comes_late_at_an_older_price_is_another_line(market: Market, dsi: User) -> None:
+    """A token of the prompt costs the same at both: nothing but their order tells these lines apart."""
+    served = market.served[0]
+    for days, completion_nano in ((5, 1), (2, 2)):
+        begun = HISTORY - timedelta(days=days)
+        price_from(begun, served, prompt_nano=50, completion_nano=completion_nano)
+    of_prompts: dict[str, Any] = {"cached_tokens": 0, "completion_tokens": 0}
+
+    def ask(at: datetime, tokens: int) -> None:
+        intake.store([
+            market.asked(market.orleans, served, at, prompt_tokens=tokens, **of_prompts)
+        ])  # fmt: skip
+
+    ask(HISTORY, 2_000_000)
+    draft()
+    made = contest(dsi, market.orleans, 1)
+    assert made.exact_nano == 2_000_000 * 50
+
+    ask(HISTORY - timedelta(days=3), 100_000_000)
+
+    assert left_of(market.orleans, MARCH, [made.line_key]) == {made.line_key: made.exact_nano}
+
+
 def test_only_its_own_finance_speaks_for_an_institution(market: Market, dsi: User) -> None:
     draft()
     fin = make_user("fin", Role.FINANCE)
@@ -601,6 +629,79 @@ def test_two_answers_at_once_make_one_correction(transactional_db: None) -> None
     assert Note.objects.count() == 2
     assert Transfer.objects.filter(reason="correction").count() == 1
     assert findings() == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("settle", [draft, close])
+def test_an_answer_knows_what_is_taken_back_while_it_waits_for_the_books(
+    transactional_db: None, settle: Callable[[], None]
+) -> None:
+    market = Market()
+    fill(market)
+    settle()
+    made = contest(OPERATOR, market.orleans)
+    whole = Remedy(amount_nano=54 * NANO_PER_CENT, other=market.rennes)
+    uphold = partial(uphold_contest, by=OPERATOR, contest=made, answer="all of it", remedy=whole)
+    with ThreadPoolExecutor() as threads:
+        with transaction.atomic():
+            request = UsageRecord.objects.filter(prompt_tokens=1_000_000).first()
+            assert request is not None
+            reverse_request(by=OPERATOR, request=request, reason="answered nonsense")
+            answering = begin(threads, uphold, waiting=1)
+        with pytest.raises(ValidationError):
+            answering.result(PATIENCE_SECONDS)
+
+    assert left_of(market.orleans, MARCH, [made.line_key]) == {made.line_key: 44 * NANO_PER_CENT}
+    assert findings() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_accepted_at_this_moment_is_not_contested(transactional_db: None) -> None:
+    market = Market()
+    fill(market)
+    close()
+    seen = Statement.objects.get(institution=market.orleans).lines_hash
+    with ThreadPoolExecutor() as threads:
+        with transaction.atomic():
+            accept_statement(by=OPERATOR, institution=market.orleans, month=MARCH, lines_hash=seen)
+            contesting = begin(threads, partial(contest, OPERATOR, market.orleans), waiting=1)
+        with pytest.raises(ValidationError):
+            contesting.result(PATIENCE_SECONDS)
+
+    assert not Contest.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_does_not_wait_for_who_closes_the_account_of_a_reader(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who answers has the journal before the letters, which name the account that the other holds."""
+    market = Market()
+    fill(market)
+    reader = make_user("dsi", Role.MEMBER_FINANCE, institution=market.orleans)
+    close()
+    made = contest(reader, market.orleans)
+    answering: list[Future[None]] = []
+
+    def answer() -> None:
+        try:
+            reject_contest(by=OPERATOR, contest=made, answer="you were")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor() as threads:
+
+        def answer_meanwhile(**said: Any) -> None:
+            answering.append(threads.submit(answer))
+            wait(answering, timeout=2)
+            journal.record(**said)
+
+        monkeypatch.setattr(people, "record", answer_meanwhile)
+        people.close_account(by=OPERATOR, user=reader)
+        answering[0].result(PATIENCE_SECONDS)
+
+    made.refresh_from_db()
+    assert made.state == ContestState.REJECTED
 
 
 @pytest.mark.django_db(transaction=True)

@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from math import floor
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import Error, IntegrityError, connection, transaction
 from django.db.models import F
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -59,7 +60,7 @@ def told() -> dict[Of, Counter[str]]:
     def add(of: Of, row: EnergyWindow | EnergyHour, windows: int, total: float) -> None:
         sums = found.setdefault(of, Counter())
         sums.update({name: getattr(row, name) for name in ADDED} | dict(Counter(row.faults)))
-        sums.update({"windows": windows, "total_ms": round(total)})
+        sums.update({"windows": windows, "total_ms": floor(total + 0.5)})  # as PostgreSQL rounds
 
     for window in EnergyWindow.objects.all():
         hour = window.start.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
@@ -253,6 +254,7 @@ def take_some(draw: random.Random, waiting: list[Any], windows: list[Metered]) -
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(seed=st.integers(0, 2**32))
+@example(seed=423)  # a window of an odd number of half milliseconds
 def test_over_any_history_hours_are_the_sums_of_their_windows(seed: int) -> None:
     """Requests and windows come in any order, again and late; runs end anywhere."""
     draw = random.Random(seed)

@@ -1,5 +1,6 @@
 """Invoices: valid by Europe's rules and France's, the same to the cent as everything else, and never changed."""
 
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -26,11 +27,13 @@ from billing.invoicing.cii import xml_of
 from billing.invoicing.facts import facts_of, missing
 from billing.invoicing.paper import facturx_of
 from billing.ledger.balances import balances
-from billing.models import Invoice, Issuer, Statement, Transfer
+from billing.models import Invoice, Issuer, Note, Statement, Transfer
+from billing.operations import invoices
 from billing.operations.invoices import issue_invoice, set_issuer, tell_invoicing
 from billing.operations.ledger import grant, reverse
 from billing.operations.months import close_month, draft_month
 from federation.journal.models import AuditEvent
+from federation.journal.operations import record
 from federation.people.enums import Role
 from federation.people.models import User
 from tests.integration.billing.bills import (
@@ -42,6 +45,7 @@ from tests.integration.billing.bills import (
     SIRET,
     asked_market,
     cents,
+    close,
     closed_of,
     ready_for_invoices,
     told,
@@ -325,3 +329,34 @@ def test_one_without_a_role_reads_no_facts(closed: Statement) -> None:
     user: User = make_user("nobody")
 
     assert signed_in_as(user).get("/accounts/invoicing/orleans/").status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_credit_note_does_not_wait_for_who_says_what_invoices_need(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who issues two has the journal from the first on, and names in the second whom the other holds."""
+    market = asked_market()
+    close(MARCH)
+    paid = Transfer.objects.filter(reason="usage", credit__institution=market.rennes).first()
+    assert paid is not None
+
+    def correct() -> None:
+        try:
+            reverse(by=OPERATOR, transfer=paid, reason="a slip")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor() as threads:
+
+        def correct_meanwhile(**said: Any) -> None:
+            wait([begun := threads.submit(correct)], timeout=2)
+            record(**said)
+            correcting.append(begun)
+
+        correcting: list[Future[None]] = []
+        monkeypatch.setattr(invoices, "record", correct_meanwhile)
+        tell_invoicing(by=OPERATOR, institution=market.rennes, facts=FACTS, siret=SIRET)
+        correcting[0].result(20)
+
+    assert Note.objects.count() == 2

@@ -1,8 +1,10 @@
 """What requests cost, and who owes it to whom: exact for every history, and never changed."""
 
 import random
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -30,6 +32,7 @@ from billing.ledger.balances import balances, findings
 from billing.models import (
     AccountingPeriod,
     AccountMonth,
+    FeeVersion,
     PriceVersion,
     Statement,
     Transfer,
@@ -40,7 +43,7 @@ from billing.models import (
 from billing.operations.entries import month_to_book
 from billing.operations.ledger import grant, reverse, reverse_request
 from billing.operations.months import close_month, draft_month
-from billing.operations.prices import Units, set_fee, set_price, withdraw_price
+from billing.operations.prices import Units, set_fee, set_price, withdraw_fee, withdraw_price
 from billing.periods import paris_today
 from billing.records import intake
 from billing.statements import files
@@ -53,6 +56,7 @@ from routing.core.accounting import Closed
 from routing.core.enums import RequestStatus
 from routing.core.ids import uuid7
 from tests.integration.billing.market import HISTORY, Market, price_from
+from tests.integration.billing.test_lock_order import PATIENCE_SECONDS, begin
 from tests.integration.federation.crowd import at_once
 from tests.support.factories import OPERATOR, make_cast, make_institution, make_user, serve_model
 
@@ -340,6 +344,23 @@ def test_a_request_of_the_batch_between_others_does_not_hold_a_transfer(market: 
     assert outcome() == {}
 
 
+def test_a_request_to_an_unknown_server_takes_nothing_back_of_who_was_served_there(
+    market: Market,
+) -> None:
+    """What Rennes owes in suspense and what Reims owes Rennes are of one batch; both name Rennes and the month."""
+    nobodys = market.asked(market.rennes, market.served[1], server_id=str(uuid7()))
+    store([nobodys, market.asked(market.reims, market.served[0])])
+    request = UsageRecord.objects.get(pk=nobodys.opened.id)
+    due = owed(market.reims), earned(market.rennes)
+
+    reverse_request(by=OPERATOR, request=request, reason="nonsense")
+
+    assert (owed(market.rennes), owed(market.reims), earned(market.rennes)) == (0, *due)
+    for transfer in Transfer.objects.filter(debit__institution=market.reims):
+        reverse(by=OPERATOR, transfer=transfer, reason="a slip")
+    assert outcome() == {}
+
+
 def test_a_grant_is_reversed_once_and_a_reversal_never(market: Market) -> None:
     given_ = grant(by=OPERATOR, institution=market.rennes, amount_nano=5, reason="code")
     back = reverse(by=OPERATOR, transfer=given_, reason="twice entered")
@@ -400,6 +421,22 @@ def test_a_price_is_withdrawn_until_it_begins(market: Market) -> None:
     assert not PriceVersion.objects.filter(pk=price.pk).exists()
     with pytest.raises(ValidationError, match="in force, or was"):
         withdraw_price(by=OPERATOR, price=begun)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_charged_by_a_fee_that_begins_while_it_is_withdrawn(serving: Market) -> None:
+    soon = timezone.now() + timedelta(seconds=0.5)
+    fee = FeeVersion.objects.create(basis_points=9_000, valid_from=soon)
+    with ThreadPoolExecutor() as threads:
+        with transaction.atomic():
+            withdraw_fee(by=OPERATOR, fee=fee)
+            time.sleep(0.6)
+            asked = serving.asked(serving.reims, serving.served[0], timezone.now())
+            storing = begin(threads, partial(store, [asked]), waiting=1)
+        storing.result(PATIENCE_SECONDS)
+
+    record = UsageRecord.objects.get()
+    assert record.fee_nano == record.cost_nano * 500 // 10_000
 
 
 def test_a_clock_ahead_charges_by_no_price_to_come(market: Market) -> None:

@@ -315,6 +315,23 @@ def test_a_clock_that_was_wrong_does_not_hold_the_closing_up(
     assert findings() == []
 
 
+def test_the_month_of_a_clock_that_was_never_set_is_closed_like_others(market: Market) -> None:
+    """No other month could be closed before it."""
+    price_from(datetime(2000, 1, 1, tzinfo=UTC), market.served[0])
+    never_set = market.asked(market.orleans, market.served[0], datetime(2000, 1, 1, tzinfo=UTC))
+    intake.store([never_set, market.asked(market.orleans, market.served[0])])
+    reverse_request(
+        by=OPERATOR,
+        request=UsageRecord.objects.get(pk=never_set.opened.id),
+        reason="a clock that was wrong",
+    )
+
+    for month in (date(2000, 1, 1), MARCH):
+        close(month)
+
+    assert findings() == []
+
+
 def test_only_the_federations_finance_closes(market: Market) -> None:
     for person in (make_user("aud", Role.AUDITOR), make_user("nobody")):
         with pytest.raises(PermissionDenied):

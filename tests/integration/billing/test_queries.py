@@ -16,6 +16,7 @@ from billing.models import Attempt, UsageRecord
 from billing.periods import PARIS, Period, paris_today
 from billing.records import partitions
 from billing.usage import queries
+from billing.usage.affected import DAYS, affected_by
 from billing.usage.queries import (
     Narrowing,
     csv_rows,
@@ -416,3 +417,20 @@ def number_of_queries(read: Callable[[], object]) -> int:
     with CaptureQueriesContext(connection) as captured:
         read()
     return len(captured)
+
+
+def test_whom_a_server_would_be_missing_is_read_from_the_sums(scene: Scene, use: Use) -> None:
+    """By institution and model, the most requests first, of the last days alone; each reader what is theirs."""
+    for _twice in range(2):
+        use(scene.orleans_key, scene.at_rennes, at=NOON)
+    use(scene.user_key, scene.at_rennes, at=NOON, status=RequestStatus.SERVER_ERROR)
+    use(scene.user_key, scene.at_reims, at=NOON)
+    use(scene.user_key, scene.at_rennes, at=NOON - timedelta(days=DAYS))
+
+    with CaptureQueriesContext(connection) as asked:
+        told = affected_by(scene.cast.rennes_dsi, scene.at_rennes.server)
+
+    orleans, rennes = scene.cast.orleans.short_name, scene.cast.rennes.short_name
+    assert told == [(orleans, "llama", 2, 0), (rennes, "llama", 1, 0)]
+    assert affected_by(scene.cast.orleans_user, scene.at_rennes.server) == told[:1]
+    assert not any(UsageRecord._meta.db_table in each["sql"] for each in asked.captured_queries)

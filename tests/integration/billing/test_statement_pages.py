@@ -11,9 +11,11 @@ from zipfile import ZipFile
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.db import connection
 from django.db.models import QuerySet, Sum
 from django.http import StreamingHttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils.translation import override
 from pypdf import PdfReader
 
@@ -25,8 +27,9 @@ from billing.operations.months import close_month, draft_month
 from billing.records import intake
 from billing.statements import files
 from billing.statements.document import of_draft
-from billing.statements.statement import NANO_PER_CENT, Draft, Line, draft_of, drafts
+from billing.statements.statement import NANO_PER_CENT, Draft, Line, draft_of, drafts, kept
 from billing.templatetags.money import cents
+from billing.views.statements import of_month
 from federation.fleet.models import Deployment
 from federation.members.models import Institution
 from federation.people.enums import Role
@@ -95,6 +98,18 @@ def test_a_month_moves_by_its_buttons(market: Market) -> None:
     page = browser.get(OF_MARCH).content.decode()
     assert f"{OF_MARCH}close/" not in page
     assert Statement.objects.count() == len(drafts(MARCH))
+
+
+def test_a_closed_month_is_read_at_once_however_many_statements_it_has(market: Market) -> None:
+    draft_month(by=OPERATOR, month=MARCH)
+    close_month(by=OPERATOR, month=MARCH)
+
+    with CaptureQueriesContext(connection) as asked:
+        told = of_month(make_user("fin", Role.FINANCE), MARCH)
+
+    assert told == [kept(each) for each in Statement.objects.order_by("institution__name")]
+    of_statements = [each for each in asked.captured_queries if "billing_statement" in each["sql"]]
+    assert len(told) > len(of_statements) == 2
 
 
 def test_an_it_department_closes_nothing(market: Market, dsi: User) -> None:
