@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
 
@@ -67,7 +68,7 @@ class Worker(threading.Thread):
             logger.log(level, "%s %s", self.name, what)
 
 
-def attempt(chore: "partial[object]") -> None:
+def attempt(chore: "partial[Any]") -> None:
     """Do it; tell what goes wrong and go on, for work that waits for nothing of it. What passes is raised."""
     try:
         chore()

@@ -88,6 +88,7 @@ def token(form: TechnicalForm) -> str:
 
 
 def server_of(form: TechnicalForm) -> InferenceServer:
+    assert form.server_id is not None
     return InferenceServer.objects.get(pk=form.server_id)
 
 
@@ -366,6 +367,8 @@ def test_after_a_time_away_it_waits_for_its_job(form: TechnicalForm, token: str)
 
 
 def test_a_server_that_is_always_there_has_no_jobs(cast: Cast, form: TechnicalForm) -> None:
+    assert form.site is not None
+    assert form.model is not None
     other = make_checked(make_form(cast.rennes, form.site, form.model))
 
     with pytest.raises(ValidationError) as refusal:
