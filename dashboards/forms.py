@@ -1,6 +1,6 @@
 """What a reader asks of the usage page, in its address. Whatever cannot be read is told and left at its default."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, cast
 from uuid import UUID
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from billing.enums import Scope
 from billing.periods import Period, last_days
-from billing.usage.queries import Narrowing, scopes
+from billing.usage.asked import Asked, scopes
 from federation.access.models import ApiKey, Application
 from federation.catalogue.models import AIModel
 from federation.people.models import User
@@ -41,16 +41,20 @@ def _day(label: Any) -> forms.DateField:
     )
 
 
-class ApplicationField(forms.ModelChoiceField):  # type: ignore[type-arg]  # no generic class at run time
-    """Named with the institution: two may have an application of the same name."""
+class NamedField(forms.ModelChoiceField):  # type: ignore[type-arg]  # no generic class at run time
+    """Rows by their names, the values of `named`: an instance for each of hundreds takes much of a page's time."""
 
-    def label_from_instance(self, obj: Application) -> str:
-        return f"{obj.name} · {obj.institution}"
+    class iterator(forms.models.ModelChoiceIterator):  # type: ignore[type-arg]  # noqa: N801  # what Django calls it
+        field: "NamedField"
 
+        def __iter__(self) -> Iterator[tuple[str, Any]]:
+            yield "", self.field.empty_label
+            for pk, *names in self.queryset.values_list("pk", *self.field.named):
+                yield str(pk), " · ".join(names)
 
-class KeyField(forms.ModelChoiceField):  # type: ignore[type-arg]  # no generic class at run time
-    def label_from_instance(self, obj: ApiKey) -> str:
-        return f"{obj.application.name} · {obj.name} · {obj.application.institution}"
+    def __init__(self, *named: str, **options: Any) -> None:
+        self.named = named
+        super().__init__(queryset=None, required=False, widget=LongSelect, **options)
 
 
 class UsageForm(forms.Form):
@@ -62,18 +66,17 @@ class UsageForm(forms.Form):
     first = _day(gettext_lazy("From"))
     last = _day(gettext_lazy("To"))
     scope = forms.TypedChoiceField(coerce=Scope, initial=Scope.MINE, label=gettext_lazy("Whose"))
-    application = ApplicationField(
-        Application.objects.none(),
-        required=False,
+    application = NamedField(
+        "name",
+        "institution__short_name",  # two may have an application of the same name
         empty_label=pgettext_lazy("applications", "all"),
-        widget=LongSelect,
         label=gettext_lazy("Application"),
     )
-    key = KeyField(
-        ApiKey.objects.none(),
-        required=False,
+    key = NamedField(
+        "application__name",
+        "name",
+        "application__institution__short_name",
         empty_label=pgettext_lazy("keys", "all"),
-        widget=LongSelect,
         label=gettext_lazy("Key"),
     )
     model = forms.ModelChoiceField(
@@ -88,7 +91,7 @@ class UsageForm(forms.Form):
     )
 
     def __init__(self, asked: Mapping[str, str], *, user: User) -> None:
-        choices = scopes(user)
+        self._user, choices = user, scopes(user)
         owns_some = Application.objects.filter(owner=user).exists()
         self._usual_scope = (
             Scope.MINE
@@ -97,11 +100,8 @@ class UsageForm(forms.Form):
         )
         defaults = {name: field.initial for name, field in self.base_fields.items()}
         super().__init__({**defaults, "scope": self._usual_scope.value, **asked})
-        applications = Application.objects.for_user(user).select_related("institution")
-        self._offer("application", applications.only("name", "institution__short_name"))
-        keys = ApiKey.objects.for_user(user).select_related("application__institution")
-        named = ("name", "application__name", "application__institution__short_name")
-        self._offer("key", keys.only(*named))
+        self._offer("application", Application.objects.for_user(user))
+        self._offer("key", ApiKey.objects.for_user(user))
         self._offer("model", AIModel.objects.for_user(user))
         scope = cast(forms.TypedChoiceField, self.fields["scope"])
         scope.choices = [(choice.value, choice.label) for choice in choices]
@@ -130,14 +130,16 @@ class UsageForm(forms.Form):
         return bool(self.cleaned_data.get("unit", TOKENS) == TOKENS)
 
     @property
-    def narrowing(self) -> Narrowing:
+    def asked(self) -> Asked:
         chosen = self.cleaned_data
-        return {
-            "scope": chosen.get("scope", self._usual_scope),
-            "application": _id_of(chosen.get("application")),
-            "key": _id_of(chosen.get("key")),
-            "model": _id_of(chosen.get("model")),
-        }
+        return Asked(
+            self._user,
+            self.period,
+            scope=chosen.get("scope", self._usual_scope),
+            application=_id_of(chosen.get("application")),
+            key=_id_of(chosen.get("key")),
+            model=_id_of(chosen.get("model")),
+        )
 
     def _check_days(self, first: date | None, last: date | None) -> None:
         if first is None or last is None:

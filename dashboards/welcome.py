@@ -12,7 +12,8 @@ from django.utils import timezone
 from billing.enums import Scope
 from billing.models import UsageRecord
 from billing.periods import last_days
-from billing.usage.queries import scopes, totals
+from billing.usage.asked import Asked, scopes
+from billing.usage.queries import totals
 from billing.usage.rows import Totals
 from dashboards.observed import is_stopped, observed
 from dashboards.queries import server_cards
@@ -101,7 +102,7 @@ def welcome(user: User) -> Welcome:
         candidacies=[] if may_issue else _candidacies(user),
         has_key=ApiKey.objects.for_user(user).usable().filter(application__owner=user).exists(),
         is_protected=is_mfa_enabled(user),
-        usage=totals(user, last_days(RECENT_DAYS), scope=scope),
+        usage=totals(Asked(user, last_days(RECENT_DAYS), scope=scope)),
         scope=scope,
         servers=_servers_now(user),
         runs_servers=Scope.SERVED in scopes(user),

@@ -6,7 +6,6 @@ figures come out as they were told. The machines' share goes by GPU time: what s
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Unpack
 from uuid import UUID
 
 from django.db.models import Sum
@@ -16,10 +15,10 @@ from billing.impact.factors import NAMED, NOTHING_EMBODIED, Impact, embodied, im
 from billing.impact.interval import Interval
 from billing.models import InstitutionMonth, UsageSumQuerySet
 from billing.periods import Period
-from billing.usage.queries import Narrowing, covering, named
+from billing.usage.asked import Asked
+from billing.usage.queries import named
 from billing.usage.rows import Request
 from federation.catalogue.models import AIModel
-from federation.people.models import User
 
 AT_SITE = 1_000
 """A PUE of 1: the stored energies have it in them already."""
@@ -88,9 +87,9 @@ class ModelFootprint:
     footprint: Footprint
 
 
-def footprints(user: User, period: Period, **narrow: Unpack[Narrowing]) -> list[ModelFootprint]:
+def footprints(asked: Asked) -> list[ModelFootprint]:
     """Return what each model took of what the reader asks for, the most energy first."""
-    return _by_model(covering(user, period, narrow))
+    return _by_model(asked.whole)
 
 
 def total(parts: Iterable[ModelFootprint]) -> Footprint:

@@ -1,6 +1,6 @@
 """What pages and exports read of the accounts: sums of a period by day, month, model and key; and its requests.
 
-Everything starts from what the reader sees (`seen_by`) and takes a constant number of queries. What is a sum comes from
+Everything starts from what its reader asks (`asked`) and takes a constant number of queries. What is a sum comes from
 the roll-ups; requests narrow their ids first, so that only the period's partitions are read. Models, servers and
 institutions are named whoever reads: the catalogue and who serves are common. Keys and applications are named only to
 those who may see them.
@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import accumulate
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Model, Q, Sum
@@ -20,46 +20,21 @@ from billing.enums import Scope
 from billing.models import (
     FAILED,
     WAITS_MS,
-    InstitutionDay,
-    InstitutionMonth,
-    KeyDay,
-    KeyMonth,
-    ServingDay,
-    ServingMonth,
-    UsageDay,
-    UsageMonth,
     UsageRecord,
-    UsageRecordQuerySet,
-    UsageSum,
     UsageSumQuerySet,
 )
-from billing.models.scopes import forgotten_of, of_keys, reads_all_accounts, seen_by, within
 from billing.periods import Period
+from billing.usage.asked import OF_ALL, OF_INSTITUTIONS, OF_KEYS, Asked, covering
 from billing.usage.rows import NOTHING, Counts, DayUsage, KeyUsage, Latency, Request, Totals
-from federation.access.models import OVERSEERS, ApiKey, Application
+from federation.access.models import ApiKey
 from federation.catalogue.models import AIModel
 from federation.fleet.models import InferenceServer
 from federation.members.models import Institution
-from federation.people.enums import Role
 from federation.people.models import User
 
-Levels = tuple[type[UsageSum], type[UsageSum]]
-OF_ALL: Levels = (UsageDay, UsageMonth)
-OF_INSTITUTIONS: Levels = (InstitutionDay, InstitutionMonth)
-OF_SERVING: Levels = (ServingDay, ServingMonth)
-OF_KEYS: Levels = (KeyDay, KeyMonth)
 CHUNK = 2000
 """Rows of an export that are fetched, and named, at once."""
 MILLISECOND = timedelta(milliseconds=1)
-
-
-class Narrowing(TypedDict, total=False):
-    """What a page may ask for out of all that its reader sees. None, like absent, asks for all."""
-
-    scope: Scope | None
-    model: UUID | None
-    key: UUID | None
-    application: UUID | None
 
 
 _SUMS = {
@@ -85,26 +60,15 @@ _TOLD_AS_STORED = (
 )  # fmt: skip
 
 
-def scopes(user: User) -> list[Scope]:
-    """Return what `user` may choose from, the smallest first."""
-    found = [Scope.MINE]
-    if user.institution_ids(*OVERSEERS):
-        found += [Scope.INSTITUTION, Scope.SERVED]
-    if user.sees_everything or user.has_role(Role.FINANCE):
-        found.append(Scope.FEDERATION)
-    return found
-
-
-def usage_by_day(user: User, period: Period, **narrow: Unpack[Narrowing]) -> list[DayUsage]:
+def usage_by_day(asked: Asked) -> list[DayUsage]:
     """Return the use of each model on each day in Paris on which it was used, in the days' order."""
-    where, (days, _months) = _asked_of(user, narrow)
-    return _by_time(days._default_manager.filter(where).between(period))
+    return _by_time(asked.by_day)
 
 
-def usage_by_month(user: User, period: Period, **narrow: Unpack[Narrowing]) -> list[DayUsage]:
+def usage_by_month(asked: Asked) -> list[DayUsage]:
     """The same by month, each under its first day; of the period's first and last month, its days alone."""
     found: dict[tuple[date, UUID], DayUsage] = {}
-    for sums in covering(user, period, narrow):
+    for sums in asked.whole:
         for usage in _by_time(sums):
             month = usage.day.replace(day=1)
             before = found.get((month, usage.model_id))
@@ -113,11 +77,11 @@ def usage_by_month(user: User, period: Period, **narrow: Unpack[Narrowing]) -> l
     return sorted(found.values(), key=lambda usage: (usage.day, usage.model_id))
 
 
-def usage_by_key(user: User, period: Period, **narrow: Unpack[Narrowing]) -> list[KeyUsage]:
-    """Return the use of each key, the most tokens first; of those that `user` may not see, by institution."""
-    rows = _by_key(user, period, narrow)
+def usage_by_key(asked: Asked) -> list[KeyUsage]:
+    """Return the use of each key, the most tokens first; of those that the reader may not see, by institution."""
+    rows = _by_key(asked)
     institutions = named(Institution, "short_name", {asking for asking, *_ in rows})
-    keys = _visible_keys(user, {key for _asking, key, _counts in rows if key})
+    keys = _visible_keys(asked.user, {key for _asking, key, _counts in rows if key})
     found: dict[tuple[UUID, UUID | None], Counts] = defaultdict(lambda: NOTHING)
     for asking, key, counts in rows:
         found[asking, key if key in keys else None] += counts
@@ -135,21 +99,18 @@ def usage_by_key(user: User, period: Period, **narrow: Unpack[Narrowing]) -> lis
     return sorted(usages, key=lambda usage: (-usage.counts.tokens, usage.institution, usage.key))
 
 
-def _by_key(
-    user: User, period: Period, narrow: Narrowing
-) -> list[tuple[UUID, UUID | None, Counts]]:
+def _by_key(asked: Asked) -> list[tuple[UUID, UUID | None, Counts]]:
     """Return sums by asking institution and key; None for keys of others, where these need not be read one by one."""
-    where, is_all = _where(user, narrow), _is_of_institutions(user, narrow)
-    if is_all and narrow.get("scope") == Scope.SERVED:
-        own = _rows_by_key(_whole(where & of_keys(ApiKey.objects.for_user(user)), period))
+    if asked.is_of_institutions and asked.scope == Scope.SERVED:
+        own = _rows_by_key(covering(asked.where & asked.of_visible_keys, asked.period))
         whole = [
             (asking, None, Counts(*counts))
-            for sums in _whole(where, period, OF_INSTITUTIONS)
+            for sums in covering(asked.where, asked.period, OF_INSTITUTIONS)
             for asking, *counts in _grouped(sums, "asking_institution_id")
         ]
         return [*own, *whole, *((asking, None, -counts) for asking, _key, counts in own)]
-    levels = OF_KEYS if is_all and not narrow.get("model") else OF_ALL
-    return _rows_by_key(_whole(where, period, levels))
+    levels = OF_KEYS if asked.is_of_institutions and not asked.model else OF_ALL
+    return _rows_by_key(covering(asked.where, asked.period, levels))
 
 
 def _rows_by_key(
@@ -175,12 +136,12 @@ def usage_of_key(key: ApiKey, period: Period) -> list[tuple[str, Counts]]:
 
 def sums_of_key(key: ApiKey, period: Period) -> list[UsageSumQuerySet]:
     """Return what together is the period of a key. For whoever holds the key."""
-    return _whole(Q(key_id=key.pk), period)
+    return covering(Q(key_id=key.pk), period)
 
 
-def totals(user: User, period: Period, **narrow: Unpack[Narrowing]) -> Totals:
+def totals(asked: Asked) -> Totals:
     counts, first_tokens, waits = NOTHING, 0, [0] * len(WAITS_MS)
-    for sums in covering(user, period, narrow):
+    for sums in asked.whole:
         row = sums.aggregate(**_SUMS, **_WAITS, n_first=Sum("first_tokens", default=0))
         counts += Counts(*(row[name] for name in _SUMS))
         first_tokens += row["n_first"]
@@ -201,72 +162,18 @@ def _latency(first_tokens: int, waits: Sequence[int]) -> Latency:
     return Latency(bound(50), bound(95), bound(99))
 
 
-def latest_requests(
-    user: User, period: Period, limit: int, **narrow: Unpack[Narrowing]
-) -> list[Request]:
+def latest_requests(asked: Asked, limit: int) -> list[Request]:
     """Return the requests of the period that arrived last, the latest first."""
-    return told(user, list(_ended_in(user, period, narrow).order_by("-id")[:limit]))
+    return told(asked.user, list(asked.records.order_by("-id")[:limit]))
 
 
-def csv_rows(user: User, period: Period, **narrow: Unpack[Narrowing]) -> Iterator[Request]:
+def csv_rows(asked: Asked) -> Iterator[Request]:
     """Yield every request of the period in the order of arrival, however many; holds no cursor open."""
-    records = _ended_in(user, period, narrow).order_by("id")
+    records = asked.records.order_by("id")
     chunk = list(records[:CHUNK])
     while chunk:
-        yield from told(user, chunk)
+        yield from told(asked.user, chunk)
         chunk = list(records.filter(id__gt=chunk[-1].id)[:CHUNK])
-
-
-def _where(user: User, narrow: Narrowing) -> Q:
-    """Return which rows of the accounts are asked for, out of those that `user` sees."""
-    keys, scope = ApiKey.objects.for_user(user), narrow.get("scope")
-    if scope in (Scope.INSTITUTION, Scope.SERVED):  # a reader sees all of it
-        where = within(user, scope)
-    else:
-        where = seen_by(user) & (within(user, scope) if scope else Q())
-    if model := narrow.get("model"):
-        where &= Q(model_id=model)
-    if key := narrow.get("key"):
-        where &= of_keys(keys.filter(pk=key))
-    if application := narrow.get("application"):
-        known = Application.objects.for_user(user).filter(pk=application)
-        where &= of_keys(keys.filter(application=application)) | forgotten_of(known)
-    return where
-
-
-def _ended_in(user: User, period: Period, narrow: Narrowing) -> UsageRecordQuerySet:
-    return UsageRecord.objects.filter(_where(user, narrow)).ended_in(period)
-
-
-def covering(user: User, period: Period, narrow: Narrowing) -> list[UsageSumQuerySet]:
-    """Return what together is the period: its whole months, and the days before and behind them. Not by keys."""
-    where, levels = _asked_of(user, narrow)
-    return _whole(where, period, levels)
-
-
-def _asked_of(user: User, narrow: Narrowing) -> tuple[Q, Levels]:
-    """Return which sums are asked for, and the smallest tables that have them."""
-    where = _where(user, narrow)
-    if _is_of_institutions(user, narrow):
-        of_asking = narrow.get("scope") == Scope.INSTITUTION
-        return where, OF_INSTITUTIONS if of_asking else OF_SERVING
-    return where, OF_ALL
-
-
-def _is_of_institutions(user: User, narrow: Narrowing) -> bool:
-    """Whether what is asked for is all of institutions, whosever keys."""
-    if narrow.get("key") or narrow.get("application"):
-        return False
-    if narrow.get("scope") in (Scope.INSTITUTION, Scope.SERVED):
-        return True
-    return narrow.get("scope") != Scope.MINE and reads_all_accounts(user)
-
-
-def _whole(where: Q, period: Period, levels: Levels = OF_ALL) -> list[UsageSumQuerySet]:
-    by_day, by_month = (level._default_manager.filter(where) for level in levels)
-    months, days = period.in_months()
-    found = [by_month.between(months)] if months else []
-    return found + [by_day.between(rest) for rest in days]
 
 
 def _by_time(sums: UsageSumQuerySet) -> list[DayUsage]:

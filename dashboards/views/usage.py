@@ -19,6 +19,7 @@ from django.views.decorators.http import require_safe
 from billing.ledger.accounts import reads_accounts
 from billing.periods import last_days
 from billing.policies import can_read_balance
+from billing.usage.asked import Asked
 from billing.usage.footprint import footprints, total
 from billing.usage.queries import (
     csv_rows,
@@ -64,20 +65,20 @@ LISTEN_FOR = timedelta(hours=1)
 @login_required
 def usage(request: HttpRequest) -> HttpResponse:
     user, form = signed_in(request), _form(request)
-    period, narrow = form.period, form.narrowing
+    period, asked = form.period, form.asked
     is_monthly = len(period.days) > MOST_DAYS_CHARTED
     chart = usage_chart(
-        (usage_by_month if is_monthly else usage_by_day)(user, period, **narrow),
+        (usage_by_month if is_monthly else usage_by_day)(asked),
         period.months if is_monthly else period.days,
         of_tokens=form.counts_tokens,
         is_monthly=is_monthly,
     )
-    keys = usage_by_key(user, period, **narrow)
-    taken = footprints(user, period, **narrow)
+    keys = usage_by_key(asked)
+    taken = footprints(asked)
     context = {
         "form": form,
         "period": period,
-        "totals": totals(user, period, **narrow),
+        "totals": totals(asked),
         "may_issue": bool(issuing_institutions(user)),
         "has_keys": ApiKey.objects.for_user(user).exists(),
         "chart": chart,
@@ -88,7 +89,7 @@ def usage(request: HttpRequest) -> HttpResponse:
         "other_keys": max(0, len(keys) - MOST_KEYS),
         "reads_accounts": reads_accounts(user),
         "reads_balance": can_read_balance(user),
-        "latest": latest_requests(user, period, LATEST, **narrow),
+        "latest": latest_requests(asked, LATEST),
     }
     return render(request, "dashboards/usage.html", context)
 
@@ -106,7 +107,7 @@ def usage_csv(request: HttpRequest) -> StreamingHttpResponse:
 def keys_csv(request: HttpRequest) -> StreamingHttpResponse:
     """The sums of every key in the chosen period."""
     form = _form(request)
-    keys = usage_by_key(signed_in(request), form.period, **form.narrowing)
+    keys = usage_by_key(form.asked)
     lines = table_lines(KEY_COLUMNS, map(key_row, keys), get_language() or "")
     return streamed(lines, _file_name(request, "keys.csv"))
 
@@ -116,7 +117,7 @@ def keys_csv(request: HttpRequest) -> StreamingHttpResponse:
 def days_csv(request: HttpRequest) -> StreamingHttpResponse:
     """The sums of every model on every day of the chosen period."""
     form = _form(request)
-    days = usage_by_day(signed_in(request), form.period, **form.narrowing)
+    days = usage_by_day(form.asked)
     lines = table_lines(DAY_COLUMNS, map(day_row, days), get_language() or "")
     return streamed(lines, _file_name(request, "days.csv"))
 
@@ -126,7 +127,7 @@ def days_csv(request: HttpRequest) -> StreamingHttpResponse:
 def impact_csv(request: HttpRequest) -> StreamingHttpResponse:
     """What each model took of the planet in the chosen period."""
     form = _form(request)
-    taken = footprints(signed_in(request), form.period, **form.narrowing)
+    taken = footprints(form.asked)
     lines = table_lines(MODEL_COLUMNS, map(model_row, taken), get_language() or "")
     return streamed(lines, _file_name(request, "impact.csv"))
 
@@ -142,7 +143,7 @@ def usage_jsonl(request: HttpRequest) -> StreamingHttpResponse:
 def usage_xlsx(request: HttpRequest) -> FileResponse | HttpResponse:
     """The same as a workbook; too many requests lead back to the page, which says what else there is."""
     form = _form(request)
-    count = totals(signed_in(request), form.period, **form.narrowing).counts.requests
+    count = totals(form.asked).counts.requests
     if count > MOST_ROWS:
         text = _(
             "A workbook holds up to %(most)s requests, and these are %(count)s: narrow the filters, or "
@@ -168,7 +169,7 @@ def first_call(request: HttpRequest, key_id: UUID) -> HttpResponse:
     """A part of the page that shows a new key: whether its first call has come, asked again until it has."""
     user = signed_in(request)
     key = get_object_or_404(ApiKey.objects.for_user(user), pk=key_id)
-    latest = latest_requests(user, last_days(2), 1, key=key.pk)
+    latest = latest_requests(Asked(user, last_days(2), key=key.pk), 1)
     context = {
         "key": key,
         "call": latest[0] if latest else None,
@@ -179,7 +180,7 @@ def first_call(request: HttpRequest, key_id: UUID) -> HttpResponse:
 
 def _requests(request: HttpRequest) -> Iterator[Request]:
     form = _form(request)
-    return csv_rows(signed_in(request), form.period, **form.narrowing)
+    return csv_rows(form.asked)
 
 
 def _file_name(request: HttpRequest, ending: str) -> str:

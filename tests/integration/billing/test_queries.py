@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Unpack
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -17,11 +17,10 @@ from billing.periods import PARIS, Period, paris_today
 from billing.records import partitions
 from billing.usage import queries
 from billing.usage.affected import DAYS, affected_by
+from billing.usage.asked import Asked, scopes
 from billing.usage.queries import (
-    Narrowing,
     csv_rows,
     latest_requests,
-    scopes,
     totals,
     usage_by_day,
     usage_by_key,
@@ -80,7 +79,7 @@ def test_a_days_use_is_counted_by_model(scene: Scene, use: Use) -> None:
     use(scene.user_key, scene.at_rennes, at=NOON, status=RequestStatus.SERVER_ERROR)
     use(scene.user_key, scene.at_reims, at=NOON + timedelta(days=1))
 
-    rows = usage_by_day(scene.cast.rennes_user, Period(DAY, DAY + timedelta(days=1)))
+    rows = usage_by_day(Asked(scene.cast.rennes_user, Period(DAY, DAY + timedelta(days=1))))
 
     assert [(row.day, row.model, row.counts.requests, row.counts.errors) for row in rows] == [
         (DAY, "llama", 2, 1),
@@ -105,16 +104,16 @@ def test_a_request_belongs_to_the_day_in_paris_on_which_it_ended(
     use(scene.user_key, at=arrived, finished_at=finished.timestamp())
     user = scene.cast.rennes_user
 
-    assert [row.day for row in usage_by_day(user, Period(day, day))] == [day]
+    assert [row.day for row in usage_by_day(Asked(user, Period(day, day)))] == [day]
     for other in (day - timedelta(days=1), day + timedelta(days=1)):
-        assert usage_by_day(user, Period(other, other)) == []
+        assert usage_by_day(Asked(user, Period(other, other))) == []
 
 
 def test_abandoned_requests_are_no_errors(scene: Scene, use: Use) -> None:
     for status in RequestStatus:
         use(scene.user_key, at=NOON, status=status)
 
-    counts = totals(scene.cast.rennes_user, TODAY).counts
+    counts = totals(Asked(scene.cast.rennes_user, TODAY)).counts
 
     assert (counts.requests, counts.errors) == (6, 4)
 
@@ -124,7 +123,7 @@ def test_keys_come_with_the_most_used_first(scene: Scene, use: Use) -> None:
     use(scene.rennes_key, scene.at_reims, at=NOON, completion_tokens=1000)
     reader = scene.cast.rennes_dsi
 
-    assert [(row.key, row.institution) for row in usage_by_key(reader, TODAY)] == [
+    assert [(row.key, row.institution) for row in usage_by_key(Asked(reader, TODAY))] == [
         ("key of rennes_dsi", "Rennes"),
         ("key of rennes_user", "Rennes"),
     ]
@@ -133,7 +132,7 @@ def test_keys_come_with_the_most_used_first(scene: Scene, use: Use) -> None:
 def test_a_model_that_is_not_in_the_register_shows_its_id(scene: Scene, use: Use) -> None:
     record = use(scene.user_key, at=NOON)
 
-    (row,) = usage_by_day(scene.cast.rennes_user, TODAY)
+    (row,) = usage_by_day(Asked(scene.cast.rennes_user, TODAY))
 
     assert row.model == str(record.model_id)
 
@@ -144,19 +143,19 @@ def test_the_wait_for_the_first_token_is_told_in_percentiles(scene: Scene, use: 
         use(scene.user_key, at=NOON, first_token_at=arrived + milliseconds / 1000)
     use(scene.user_key, at=NOON, first_token_at=None)
 
-    assert totals(scene.cast.rennes_user, TODAY).latency == Latency(500, 1000, 1000)
+    assert totals(Asked(scene.cast.rennes_user, TODAY)).latency == Latency(500, 1000, 1000)
 
 
 def test_a_wait_beyond_every_bound_has_none(scene: Scene, use: Use) -> None:
     use(scene.user_key, at=NOON, first_token_at=NOON.timestamp() + 31)
 
-    assert totals(scene.cast.rennes_user, TODAY).latency == Latency(None, None, None)
+    assert totals(Asked(scene.cast.rennes_user, TODAY)).latency == Latency(None, None, None)
 
 
 def test_a_first_token_before_the_request_is_no_wait(scene: Scene, use: Use) -> None:
     use(scene.user_key, at=NOON, first_token_at=NOON.timestamp() - 3)
 
-    assert totals(scene.cast.rennes_user, TODAY).latency == Latency(100, 100, 100)
+    assert totals(Asked(scene.cast.rennes_user, TODAY)).latency == Latency(100, 100, 100)
 
 
 @pytest.mark.parametrize(
@@ -177,10 +176,10 @@ def test_months_and_days_add_up_to_the_period(
     inside = [day for day in asked[::3] if first <= day <= last]
     user, period = scene.cast.rennes_user, Period(first, last)
 
-    by_month = usage_by_month(user, period)
+    by_month = usage_by_month(Asked(user, period))
 
-    assert totals(user, period).counts.requests == len(inside)
-    assert sum(row.counts.requests for row in usage_by_key(user, period)) == len(inside)
+    assert totals(Asked(user, period)).counts.requests == len(inside)
+    assert sum(row.counts.requests for row in usage_by_key(Asked(user, period))) == len(inside)
     assert {row.day: row.counts.requests for row in by_month} == Counter(
         day.replace(day=1) for day in inside
     )
@@ -189,19 +188,19 @@ def test_months_and_days_add_up_to_the_period(
 def test_without_any_use_everything_is_nothing(scene: Scene) -> None:
     user = scene.cast.rennes_user
 
-    found = totals(user, TODAY)
+    found = totals(Asked(user, TODAY))
 
     assert (found.counts, found.latency) == (Counts(0, 0, 0, 0, 0, 0), None)
     for rows in (usage_by_day, usage_by_key):
-        assert rows(user, TODAY) == []
-    assert latest_requests(user, TODAY, 10) == []
-    assert list(csv_rows(user, TODAY)) == []
+        assert rows(Asked(user, TODAY)) == []
+    assert latest_requests(Asked(user, TODAY), 10) == []
+    assert list(csv_rows(Asked(user, TODAY))) == []
 
 
 def test_a_request_is_told_with_the_names_of_all_that_took_part(scene: Scene, use: Use) -> None:
     record = use(scene.user_key, scene.at_reims, at=NOON, first_token_at=NOON.timestamp() + 0.25)
 
-    (told,) = latest_requests(scene.cast.rennes_user, TODAY, 5)
+    (told,) = latest_requests(Asked(scene.cast.rennes_user, TODAY), 5)
 
     assert (told.id, told.model, told.serving, told.asking) == (
         record.pk,
@@ -217,13 +216,15 @@ def test_a_request_is_told_with_the_names_of_all_that_took_part(scene: Scene, us
 def test_the_latest_requests_come_first_and_no_more_than_asked(scene: Scene, use: Use) -> None:
     ids = [use(scene.user_key, at=NOON + timedelta(minutes=n)).pk for n in range(4)]
 
-    assert [row.id for row in latest_requests(scene.cast.rennes_user, TODAY, 3)] == ids[:0:-1]
+    assert [row.id for row in latest_requests(Asked(scene.cast.rennes_user, TODAY), 3)] == ids[
+        :0:-1
+    ]
 
 
 def test_the_latest_requests_are_those_of_the_period(scene: Scene, use: Use) -> None:
     use(scene.user_key, at=NOON - timedelta(days=2))
 
-    assert latest_requests(scene.cast.rennes_user, TODAY, 3) == []
+    assert latest_requests(Asked(scene.cast.rennes_user, TODAY), 3) == []
 
 
 def test_an_export_holds_each_request_of_the_period_once(
@@ -233,7 +234,7 @@ def test_an_export_holds_each_request_of_the_period_once(
     ids = [use(scene.user_key, at=NOON + timedelta(seconds=n)).pk for n in range(7)]
     use(scene.user_key, at=NOON - timedelta(days=2))
 
-    assert [row.id for row in csv_rows(scene.cast.rennes_user, TODAY)] == ids
+    assert [row.id for row in csv_rows(Asked(scene.cast.rennes_user, TODAY))] == ids
 
 
 SEEN = {
@@ -265,13 +266,13 @@ def test_everyone_sees_their_own_and_an_overseer_what_the_institution_asked_or_s
 
         seen = UsageRecord.objects.for_user(reader).values_list("pk", flat=True)
         attempts = Attempt.objects.for_user(reader).values_list("request_id", flat=True)
-        told = {row.id for row in latest_requests(reader, TODAY, 10)}
-        exported = {row.id for row in csv_rows(reader, TODAY)}
+        told = {row.id for row in latest_requests(Asked(reader, TODAY), 10)}
+        exported = {row.id for row in csv_rows(Asked(reader, TODAY))}
         assert set(seen) == set(attempts) == told == exported == expected, name
         for rows in (usage_by_day, usage_by_key):
-            counted = sum(row.counts.requests for row in rows(reader, TODAY))
+            counted = sum(row.counts.requests for row in rows(Asked(reader, TODAY)))
             assert counted == len(expected), name
-        assert totals(reader, TODAY).counts.requests == len(expected), name
+        assert totals(Asked(reader, TODAY)).counts.requests == len(expected), name
 
 
 def test_a_visitor_and_a_closed_account_see_nothing(
@@ -288,8 +289,8 @@ def test_whoever_served_a_request_learns_who_asked_but_not_with_which_key(
 ) -> None:
     reader = scene.cast.reims_dsi
 
-    (row,) = usage_by_key(reader, TODAY)
-    (request,) = latest_requests(reader, TODAY, 10)
+    (row,) = usage_by_key(Asked(reader, TODAY))
+    (request,) = latest_requests(Asked(reader, TODAY), 10)
 
     assert (row.key_id, row.key, row.application, row.institution) == (None, "", "", "Rennes")
     assert (request.key, request.application, request.client_request_id) == ("", "", "")
@@ -315,7 +316,9 @@ def test_a_scope_is_a_part_of_what_its_reader_may_see(
 ) -> None:
     names = {record.pk: name for name, record in records.items()}
     found = {
-        (name, scope): {names[row.id] for row in csv_rows(scene.person(name), TODAY, scope=scope)}
+        (name, scope): {
+            names[row.id] for row in csv_rows(Asked(scene.person(name), TODAY, scope=scope))
+        }
         for name, scope in SCOPES
     }
 
@@ -331,12 +334,12 @@ def test_in_each_scope_the_keys_are_what_the_totals_are(
     model = records["rennes"].model_id if with_model else None
     for name, scope in SCOPES:
         reader = scene.person(name)
-        rows = usage_by_key(reader, TODAY, scope=scope, model=model)
-        whole = totals(reader, TODAY, scope=scope, model=model).counts
+        rows = usage_by_key(Asked(reader, TODAY, scope=scope, model=model))
+        whole = totals(Asked(reader, TODAY, scope=scope, model=model)).counts
 
         assert sum((row.counts for row in rows), start=NOTHING) == whole, (name, scope)
         assert all(row.counts.requests > 0 for row in rows)
-    served = usage_by_key(scene.person("rennes_dsi"), TODAY, scope=Scope.SERVED)
+    served = usage_by_key(Asked(scene.person("rennes_dsi"), TODAY, scope=Scope.SERVED))
     assert sorted((row.institution, row.key_id is None) for row in served) == [
         ("Orleans", True),
         ("Rennes", False),
@@ -361,8 +364,8 @@ def test_a_page_may_ask_for_a_model_a_key_or_an_application(
 ) -> None:
     reader = scene.cast.rennes_dsi
 
-    def ids(**narrow: Unpack[Narrowing]) -> set[UUID]:
-        return {row.id for row in csv_rows(reader, TODAY, **narrow)}
+    def ids(**narrow: Any) -> set[UUID]:
+        return {row.id for row in csv_rows(Asked(reader, TODAY, **narrow))}
 
     model = AIModel.objects.get(slug="qwen")
     assert ids(model=model.pk) == {records["rennes"].pk}
@@ -377,18 +380,18 @@ def test_nobody_asks_by_a_key_that_is_not_theirs_to_see(
     reader = scene.cast.rennes_dsi
     key = scene.orleans_key
 
-    assert totals(reader, TODAY, key=key.pk).counts.requests == 0
-    assert totals(reader, TODAY, application=key.application_id).counts.requests == 0
+    assert totals(Asked(reader, TODAY, key=key.pk)).counts.requests == 0
+    assert totals(Asked(reader, TODAY, application=key.application_id)).counts.requests == 0
 
 
 def test_the_queries_are_as_many_for_one_request_as_for_many(scene: Scene, use: Use) -> None:
     reader = scene.cast.rennes_dsi
     reads: dict[str, Callable[[], object]] = {
-        "day": lambda: usage_by_day(reader, TODAY),
-        "key": lambda: usage_by_key(reader, TODAY),
-        "totals": lambda: totals(reader, TODAY),
-        "latest": lambda: latest_requests(reader, TODAY, 100),
-        "csv": lambda: list(csv_rows(reader, TODAY)),
+        "day": lambda: usage_by_day(Asked(reader, TODAY)),
+        "key": lambda: usage_by_key(Asked(reader, TODAY)),
+        "totals": lambda: totals(Asked(reader, TODAY)),
+        "latest": lambda: latest_requests(Asked(reader, TODAY), 100),
+        "csv": lambda: list(csv_rows(Asked(reader, TODAY))),
     }
     scene.cast.rennes_dsi.grants  # noqa: B018  # read once per person, whatever the page
     counted = []

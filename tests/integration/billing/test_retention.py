@@ -1,5 +1,6 @@
 """What is forgotten, when, and that not one sum changes with it."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -39,7 +40,8 @@ from billing.periods import Period
 from billing.records import intake
 from billing.records.retention import forgets_before
 from billing.records.rollups import LEVELS, SUMS, wrong_sums
-from billing.usage.queries import Narrowing, totals
+from billing.usage.asked import Asked
+from billing.usage.queries import totals
 from federation.access.models import ApiKey
 from federation.journal.models import AuditEvent
 from federation.members.operations.leaving import forget_people, forget_person
@@ -248,15 +250,19 @@ def test_whoever_owns_the_application_still_sees_what_it_used(cast: Cast, key: A
     intake.store([used(key, serve_model(cast.reims), at=HISTORY)])
     close(date(2026, 3, 1), datetime(2026, 4, 5, tzinfo=UTC))
     period = Period(date(2026, 1, 1), date(2026, 12, 31))
-    of_it = Narrowing(application=key.application_id)
-    mine = [totals(cast.rennes_user, period), totals(cast.rennes_user, period, **of_it)]
+    whole = Asked(cast.rennes_user, period)
+    of_it = Asked(cast.rennes_user, period, application=key.application_id)
+    mine = [totals(whole), totals(of_it)]
     assert mine[0].counts.requests == 1
 
     anonymise(by=OPERATOR, today=DUE)
 
-    assert [totals(cast.rennes_user, period), totals(cast.rennes_user, period, **of_it)] == mine
-    assert totals(cast.rennes_user, period, key=key.pk).counts.requests == 0
-    assert totals(make_user("nobody"), period).counts.requests == 0
+    asked_anew = [
+        dataclasses.replace(asked) for asked in (whole, of_it)
+    ]  # who sees what is looked up anew
+    assert [totals(asked) for asked in asked_anew] == mine
+    assert totals(Asked(cast.rennes_user, period, key=key.pk)).counts.requests == 0
+    assert totals(Asked(make_user("nobody"), period)).counts.requests == 0
 
 
 def test_who_has_left_is_forgotten_and_their_institutions_sums_stay(
