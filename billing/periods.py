@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from routing.core.ids import uuid7_floor
 
 PARIS = ZoneInfo("Europe/Paris")
 FIRST_YEAR, LAST_YEAR = 2020, 2100
+_DAY = timedelta(days=1)
 _SLACK = timedelta(hours=1)
 """Many times the longest request, and any jump of a router's clock: an id is the time of arrival."""
 
@@ -49,9 +51,24 @@ class Period:
         behind = (self.end_day + timedelta(days=1)).replace(day=1)
         if behind <= first:
             return None, [self]
-        last, day = behind - timedelta(days=1), timedelta(days=1)
-        rest = [(self.start_day, first - day), (behind, self.end_day)]
-        return Period(first, last), [Period(a, b) for a, b in rest if a <= b]
+        rest = [(self.start_day, first - _DAY), (behind, self.end_day)]
+        return Period(first, behind - _DAY), [Period(a, b) for a, b in rest if a <= b]
+
+    def in_parts(self) -> "Parts":
+        """Return it as whole months and as few days as can be: of a month that lacks few, these are taken away."""
+        whole, days, less = list[date](), list[Period](), list[Period]()
+        for month in self.months:
+            last = following(month) - _DAY
+            begin, end = max(self.start_day, month), min(self.end_day, last)
+            outside = [(month, begin - _DAY), (end + _DAY, last)]
+            lacking = [Period(a, b) for a, b in outside if a <= b]
+            if sum(len(part.days) for part in lacking) <= (end - begin).days:
+                whole.append(month)
+                less += lacking
+            else:
+                days.append(Period(begin, end))
+        months = Period(whole[0], following(whole[-1]) - _DAY) if whole else None
+        return Parts(months, days, less)
 
     @property
     def bounds(self) -> tuple[datetime, datetime]:
@@ -62,6 +79,14 @@ class Period:
     def id_bounds(self) -> tuple[UUID, UUID]:
         """Ids between which every request that ended in the period has its own."""
         return _ids_between(*self.bounds)
+
+
+class Parts(NamedTuple):
+    """Together a period: whole months and days, less the days that the months have too many."""
+
+    months: Period | None
+    days: list[Period]
+    less: list[Period]
 
 
 def ids_of_months(months: Iterable[date]) -> tuple[UUID, UUID]:

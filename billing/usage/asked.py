@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -96,17 +97,30 @@ class Asked:
         return sums.between(self.period)
 
     @property
-    def whole(self) -> list[UsageSumQuerySet]:
-        """What together is the period: its whole months, and the days before and behind them. Not by keys."""
+    def parts(self) -> "list[Part]":
+        """What together is the period. Not by keys."""
         return covering(self.where, self.period, self.levels)
 
 
-def covering(where: Q, period: Period, levels: Levels = OF_ALL) -> list[UsageSumQuerySet]:
-    """Return the sums of whole months of a period, and of its days before and behind them."""
+class Part(NamedTuple):
+    """Sums that are added up, or with the sign -1 taken away."""
+
+    sums: UsageSumQuerySet
+    sign: int = 1
+
+
+def covering(where: Q, period: Period, levels: Levels = OF_ALL) -> list[Part]:
+    """Return what together is the period, in as few sums as can be: months, and days that are added or taken away.
+
+    What is taken away is to be read first: a record that is stored meanwhile then makes nothing less than nothing.
+    """
     by_day, by_month = (level._default_manager.filter(where) for level in levels)
-    months, days = period.in_months()
-    found = [by_month.between(months)] if months else []
-    return found + [by_day.between(rest) for rest in days]
+    months, days, less = period.in_parts()
+    return [
+        *(Part(by_day.between(part), -1) for part in less),
+        *(Part(by_day.between(part)) for part in days),
+        *([Part(by_month.between(months))] if months else []),
+    ]
 
 
 def scopes(user: User) -> list[Scope]:

@@ -4,6 +4,7 @@ Starts from sums or from records, whose energies are those of the site and whose
 figures come out as they were told. The machines' share goes by GPU time: what stood idle is nobody's request's.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -13,9 +14,9 @@ from django.db.models import Sum
 from billing.impact.enums import Method
 from billing.impact.factors import NAMED, NOTHING_EMBODIED, Impact, embodied, impact
 from billing.impact.interval import Interval
-from billing.models import InstitutionMonth, UsageSumQuerySet
+from billing.models import InstitutionMonth
 from billing.periods import Period
-from billing.usage.asked import Asked
+from billing.usage.asked import Asked, Part
 from billing.usage.queries import named
 from billing.usage.rows import Request
 from federation.catalogue.models import AIModel
@@ -89,16 +90,16 @@ class ModelFootprint:
 
 def footprints(asked: Asked) -> list[ModelFootprint]:
     """Return what each model took of what the reader asks for, the most energy first."""
-    return _by_model(asked.whole)
+    return _by_model(asked.parts)
 
 
 def total(parts: Iterable[ModelFootprint]) -> Footprint:
     return sum((part.footprint for part in parts), start=NOTHING)
 
 
-def of_sums(sums: Sequence[UsageSumQuerySet]) -> Footprint:
+def of_sums(parts: Sequence[Part]) -> Footprint:
     """Return what is summed in these, whatever the model."""
-    return sum((part.footprint for part in _by_model(sums)), start=NOTHING)
+    return sum((each.footprint for each in _by_model(parts)), start=NOTHING)
 
 
 def of_request(request: Request) -> Footprint:
@@ -116,25 +117,34 @@ def recent_by_model(period: Period) -> dict[UUID, Footprint]:
     """
     first, last = period.start_day.replace(day=1), period.end_day
     sums = InstitutionMonth.objects.filter(since__range=(first, last))
-    return {part.model_id: part.footprint for part in _by_model([sums])}
+    return {part.model_id: part.footprint for part in _by_model([Part(sums)])}
 
 
-def _by_model(parts: Sequence[UsageSumQuerySet]) -> list[ModelFootprint]:
-    found: dict[UUID, Footprint] = {}
-    for sums in parts:
+def _by_model(parts: Sequence[Part]) -> list[ModelFootprint]:
+    summed: dict[tuple[UUID, str], list[int]] = defaultdict(lambda: [0] * len(_SUMS))
+    for sums, sign in parts:
         by = ("model_id", "factors")
         for model, factors, *figures in sums.order_by(*by).values_list(*by).annotate(**_SUMS):
-            low, central, high, metered, unknown, gpu_ms, read, written = figures
-            found[model] = found.get(model, NOTHING) + Footprint(
-                impact=_impact(factors, Interval(low, central, high), gpu_ms),
-                metered_mj=metered,
-                unknown=unknown,
-                gpu_ms=gpu_ms,
-                tokens=read + written if central else 0,
-            )
+            before = summed[model, factors]
+            summed[model, factors] = [n + sign * m for n, m in zip(before, figures, strict=True)]
+    found: dict[UUID, Footprint] = {}
+    for (model, factors), figures in summed.items():
+        if any(figures):
+            found[model] = found.get(model, NOTHING) + _footprint(factors, figures)
     slugs = named(AIModel, "slug", set(found))
     rows = [ModelFootprint(pk, slugs.get(pk, str(pk)), each) for pk, each in found.items()]
     return sorted(rows, key=lambda row: (-row.footprint.impact.energy_kwh.central, row.model))
+
+
+def _footprint(factors: str, figures: Sequence[int]) -> Footprint:
+    low, central, high, metered, unknown, gpu_ms, read, written = figures
+    return Footprint(
+        impact=_impact(factors, Interval(low, central, high), gpu_ms),
+        metered_mj=metered,
+        unknown=unknown,
+        gpu_ms=gpu_ms,
+        tokens=read + written if central else 0,
+    )
 
 
 def _impact(factors: str, energy_mj: Interval, gpu_ms: int) -> Impact:

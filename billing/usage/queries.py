@@ -24,7 +24,7 @@ from billing.models import (
     UsageSumQuerySet,
 )
 from billing.periods import Period
-from billing.usage.asked import OF_ALL, OF_INSTITUTIONS, OF_KEYS, Asked, covering
+from billing.usage.asked import OF_ALL, OF_INSTITUTIONS, OF_KEYS, Asked, Part, covering
 from billing.usage.rows import NOTHING, Counts, DayUsage, KeyUsage, Latency, Request, Totals
 from federation.access.models import ApiKey
 from federation.catalogue.models import AIModel
@@ -68,13 +68,14 @@ def usage_by_day(asked: Asked) -> list[DayUsage]:
 def usage_by_month(asked: Asked) -> list[DayUsage]:
     """The same by month, each under its first day; of the period's first and last month, its days alone."""
     found: dict[tuple[date, UUID], DayUsage] = {}
-    for sums in asked.whole:
+    for sums, sign in asked.parts:
         for usage in _by_time(sums):
             month = usage.day.replace(day=1)
             before = found.get((month, usage.model_id))
-            counts = usage.counts + (before.counts if before else NOTHING)
+            counts = usage.counts * sign + (before.counts if before else NOTHING)
             found[month, usage.model_id] = replace(usage, day=month, counts=counts)
-    return sorted(found.values(), key=lambda usage: (usage.day, usage.model_id))
+    used = (usage for usage in found.values() if usage.counts != NOTHING)
+    return sorted(used, key=lambda usage: (usage.day, usage.model_id))
 
 
 def usage_by_key(asked: Asked) -> list[KeyUsage]:
@@ -104,22 +105,20 @@ def _by_key(asked: Asked) -> list[tuple[UUID, UUID | None, Counts]]:
     if asked.is_of_institutions and asked.scope == Scope.SERVED:
         own = _rows_by_key(covering(asked.where & asked.of_visible_keys, asked.period))
         whole = [
-            (asking, None, Counts(*counts))
-            for sums in covering(asked.where, asked.period, OF_INSTITUTIONS)
+            (asking, None, Counts(*counts) * sign)
+            for sums, sign in covering(asked.where, asked.period, OF_INSTITUTIONS)
             for asking, *counts in _grouped(sums, "asking_institution_id")
         ]
-        return [*own, *whole, *((asking, None, -counts) for asking, _key, counts in own)]
+        return [*own, *whole, *((asking, None, counts * -1) for asking, _key, counts in own)]
     levels = OF_KEYS if asked.is_of_institutions and not asked.model else OF_ALL
     return _rows_by_key(covering(asked.where, asked.period, levels))
 
 
-def _rows_by_key(
-    parts: Sequence[UsageSumQuerySet],
-) -> list[tuple[UUID, UUID | None, Counts]]:
+def _rows_by_key(parts: Sequence[Part]) -> list[tuple[UUID, UUID | None, Counts]]:
     by = ("asking_institution_id", "key_id")
     return [
-        (asking, key, Counts(*counts))
-        for sums in parts
+        (asking, key, Counts(*counts) * sign)
+        for sums, sign in parts
         for asking, key, *counts in _grouped(sums, *by)
     ]
 
@@ -127,25 +126,26 @@ def _rows_by_key(
 def usage_of_key(key: ApiKey, period: Period) -> list[tuple[str, Counts]]:
     """Return what a key has used of each model, by the models' names. For whoever holds the key."""
     found: dict[UUID, Counts] = defaultdict(lambda: NOTHING)
-    for sums in sums_of_key(key, period):
+    for sums, sign in sums_of_key(key, period):
         for model, *counts in _grouped(sums, "model_id"):
-            found[model] += Counts(*counts)
+            found[model] += Counts(*counts) * sign
     names = named(AIModel, "slug", set(found))
-    return sorted((names.get(model, str(model)), counts) for model, counts in found.items())
+    used = {model: counts for model, counts in found.items() if counts != NOTHING}
+    return sorted((names.get(model, str(model)), counts) for model, counts in used.items())
 
 
-def sums_of_key(key: ApiKey, period: Period) -> list[UsageSumQuerySet]:
+def sums_of_key(key: ApiKey, period: Period) -> list[Part]:
     """Return what together is the period of a key. For whoever holds the key."""
     return covering(Q(key_id=key.pk), period)
 
 
 def totals(asked: Asked) -> Totals:
     counts, first_tokens, waits = NOTHING, 0, [0] * len(WAITS_MS)
-    for sums in asked.whole:
+    for sums, sign in asked.parts:
         row = sums.aggregate(**_SUMS, **_WAITS, n_first=Sum("first_tokens", default=0))
-        counts += Counts(*(row[name] for name in _SUMS))
-        first_tokens += row["n_first"]
-        waits = [sum(pair) for pair in zip(waits, (row[name] for name in _WAITS), strict=True)]
+        counts += Counts(*(row[name] for name in _SUMS)) * sign
+        first_tokens += sign * row["n_first"]
+        waits = [n + sign * row[name] for n, name in zip(waits, _WAITS, strict=True)]
     return Totals(counts=counts, latency=_latency(first_tokens, waits) if first_tokens else None)
 
 

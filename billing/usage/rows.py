@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from operator import add, attrgetter, neg
+from operator import add, attrgetter
 from uuid import UUID
 
 from billing.models import LIMITED
@@ -42,8 +42,9 @@ class Counts:
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*map(add, _fields_of(self), _fields_of(other)))
 
-    def __neg__(self) -> "Counts":
-        return Counts(*map(neg, _fields_of(self)))
+    def __mul__(self, sign: int) -> "Counts":
+        """Less than nothing with -1: what is taken away."""
+        return Counts(*(value * sign for value in _fields_of(self)))
 
 
 _fields_of = attrgetter(*(each.name for each in fields(Counts)))

@@ -7,6 +7,7 @@ import pytest
 from billing.impact.enums import Method
 from billing.impact.factors import FRANCE, NAMED, Impact, Lifetime, Making
 from billing.models import UsageMonth
+from billing.usage.asked import Part
 from billing.usage.footprint import of_sums
 from routing.core.accounting import Energy
 from tests.integration.billing.conftest import Use
@@ -31,7 +32,7 @@ def answered(use: Use, factors: str) -> None:
 
 
 def told(factors: str) -> Impact:
-    return of_sums([UsageMonth.objects.filter(factors=factors)]).impact
+    return of_sums([Part(UsageMonth.objects.filter(factors=factors))]).impact
 
 
 def test_a_new_set_changes_nothing_of_what_old_records_tell(

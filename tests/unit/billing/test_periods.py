@@ -1,7 +1,10 @@
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from billing.periods import PARIS, Period, last_days, paris_today
 from routing.core.ids import uuid7_floor
@@ -27,6 +30,31 @@ def test_both_ends_are_days_of_the_period() -> None:
     period = Period(date(2026, 2, 27), date(2026, 3, 1))
 
     assert period.days == [date(2026, 2, 27), date(2026, 2, 28), date(2026, 3, 1)]
+
+
+DAYS = st.dates(date(2023, 1, 1), date(2027, 12, 31))
+
+
+@given(start=DAYS, length=st.integers(0, 500))
+def test_months_and_days_less_those_too_many_are_the_period(start: date, length: int) -> None:
+    period = Period(start, start + timedelta(days=length))
+
+    months, days, less = period.in_parts()
+
+    whole = Counter(months.days if months else ())
+    whole.update(day for part in days for day in part.days)
+    whole.subtract(day for part in less for day in part.days)
+    assert +whole == Counter(period.days)
+    assert min(whole.values()) >= 0
+    assert sum(len(part.days) for part in (*days, *less)) <= 2 * 15
+
+
+def test_a_month_that_lacks_a_day_is_a_month_less_this_day() -> None:
+    months, days, less = Period(date(2026, 9, 2), date(2026, 11, 10)).in_parts()
+
+    assert months == Period(date(2026, 9, 1), date(2026, 10, 31))
+    assert days == [Period(date(2026, 11, 1), date(2026, 11, 10))]
+    assert less == [Period(date(2026, 9, 1), date(2026, 9, 1))]
 
 
 def test_the_last_days_end_today() -> None:
