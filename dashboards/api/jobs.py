@@ -111,9 +111,7 @@ def _own(request: HttpRequest, lease_id: UUID) -> Lease:
 
 def _aware(moment: datetime | None) -> datetime | None:
     if moment is not None and moment.tzinfo is None:
-        raise HttpError(
-            422, _("A moment has its distance from UTC, as in 2027-01-31T18:00:00+01:00.")
-        )
+        raise HttpError(422, _("A moment needs its distance from UTC, as ISO 8601 writes it."))
     return moment
 
 
