@@ -55,7 +55,10 @@ NO_PAGES = {
     **{f"{each.page}_csv": "a file" for each in SHEETS},
     "manage:openapi-json": "an answer for machines",
     "manage:api-root": "an answer for machines",
-    "manage:usage": "an answer for machines",
+    **dict.fromkeys(
+        [f"manage:{name}" for name in ("usage", "register", "heartbeat", "drain", "leave")],
+        "an answer for machines",
+    ),
     "usage_xlsx": "a file",
     **dict.fromkeys(["prices_csv", "accounts_csv", "transfers_csv", "budgets_csv"], "a file"),
     "usage_impact_csv": "a file",
@@ -278,7 +281,7 @@ class Album:
                 "server_energy",
                 "server_calendar",
             ),
-            "server_certificates",
+            *("server_certificates", "server_jobs", "new_server_token"),
         )
         form = world.form.server_id
         grant = RoleGrant.objects.get(user=world.cast.rennes_user)

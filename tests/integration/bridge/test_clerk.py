@@ -38,7 +38,7 @@ from tests.support.records import closed, opened
 pytestmark = pytest.mark.django_db(transaction=True)
 wait_for = partial(wait_for_at_most, seconds=90.0)  # a process starts, beside other tests
 ROOT = Path(__file__).resolve().parents[3]
-WORKERS = 6
+WORKERS = 7
 """Of a clerk: each says when it is at work, and that it waits."""
 
 

@@ -343,10 +343,16 @@ class Play:
         (self.purse,) = self.budgets._purses.values()
         self.used = self.place = self.largest = 0
         self.open: dict[str, int] = {}
+        self.names: dict[
+            int, str
+        ] = {}  # of the request that came last at a place: none comes twice
+        self.count = 0
 
-    def offer(self, name: str, size: int) -> None:
-        if name in self.open:
+    def offer(self, which: int, size: int) -> None:
+        if self.names.get(which) in self.open:
             return
+        self.count += 1
+        name = self.names[which] = f"t{self.count}"
         decision = self.desk.offer(name, prompt_estimate=10, max_tokens=size)
         if not isinstance(decision, Refusal):
             self.open[name] = 10 + size
@@ -354,7 +360,8 @@ class Play:
         if isinstance(decision, Grant):
             self.exceeded = 0
 
-    def end(self, name: str, size: int) -> None:
+    def end(self, which: int, size: int) -> None:
+        name = self.names.get(which, "")
         if name not in self.open or self.budgets.awaits(name):
             return
         expected = self.open.pop(name)
@@ -371,14 +378,15 @@ class Play:
             else:
                 self.open.pop(decision.id)
 
-    def leave(self, name: str, size: int) -> None:
+    def leave(self, which: int, size: int) -> None:
+        name = self.names.get(which, "")
         if self.open.pop(name, 0):
             self.desk.decider.withdraw(name, self.desk.clock())
 
-    def store(self, name: str, size: int) -> None:
+    def store(self, which: int, size: int) -> None:
         self.take(self.desk.hear(told(self.most, self.most, spent=self.used), place=self.place))
 
-    def wait(self, name: str, size: int) -> None:
+    def wait(self, which: int, size: int) -> None:
         self.take(self.desk.pass_time(1.0))
 
     def check(self) -> None:
@@ -396,10 +404,10 @@ def test_it_is_passed_by_one_estimate_and_what_those_at_once_exceed_theirs_and_a
 ) -> None:
     play = Play(most, beyond)
     for what, which, size in events:
-        getattr(play, what)(f"t{which}", size)
+        getattr(play, what)(which, size)
         play.check()
-    for name in list(play.open):
-        play.leave(name, 0)
+    for which in play.names:
+        play.leave(which, 0)
     assert (play.purse.reserved, play.budgets._held, play.budgets.waiting) == (0, {}, ())
 
 
