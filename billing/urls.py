@@ -9,6 +9,7 @@ from billing.views import (
     balance,
     budgets,
     contests,
+    erasure,
     files,
     invoices,
     notes,
@@ -61,6 +62,7 @@ register_converter(MonthConverter, "month")
 register_converter(YearConverter, "year")
 register_converter(NumberConverter, "number")
 urlpatterns = [
+    path("account/data/erase/", erasure.erase, name="erase_my_data"),
     *(
         path(f"{each.address}csv/", sheets.sheet_csv, {"sheet": each}, name=f"{each.page}_csv")
         for each in sheets.SHEETS

@@ -63,6 +63,7 @@ ACCOUNT = (  # in the words of their headings, which are allauth's
     Entry("account_change_password", _("Change Password"), "lock"),
     Entry("mfa_index", _("Two-Factor Authentication"), "shield-lock"),
     Entry("usersessions_list", _("Sessions"), "devices"),
+    Entry("my_data", _("My data"), "download"),
 )
 JOURNAL = Entry("journal", _("Journal"), "book")
 MEMBERSHIP = Entry("membership", _("Membership"), "building-community", also=("/agreements/",))

@@ -18,6 +18,7 @@ from dashboards.views.impact import (
 from dashboards.views.journal import chain, journal, journal_csv
 from dashboards.views.limits import quotas
 from dashboards.views.models import compare, model, models
+from dashboards.views.personal import export, forgotten_csv, my_data, register
 from dashboards.views.requests import find, request_page
 from dashboards.views.servers import servers
 from dashboards.views.stops import stops
@@ -62,6 +63,10 @@ urlpatterns = [
     path("journal/", journal, name="journal"),
     path("journal/csv/", journal_csv, name="journal_csv"),
     path("journal/chain/", chain, name="journal_chain"),
+    path("account/data/", my_data, name="my_data"),
+    path("account/data/export/", export, name="export_my_data"),
+    path("personal-data/", register, name="personal_data"),
+    path("personal-data/forgotten/csv/", forgotten_csv, name="forgotten_csv"),
     path("usage/", usage, name="usage"),
     path("usage/requests/", find, name="find_request"),
     path("usage/requests/<uuid:request_id>/", request_page, name="request"),

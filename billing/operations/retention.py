@@ -7,11 +7,14 @@ from datetime import date
 from django.conf import settings
 
 from billing.models import AccountingPeriod
+from billing.periods import Period
 from billing.records.retention import fold_budgets, forget_hour, forgets_before, hours_to_forget
 from federation.journal.actors import Actor
 from federation.journal.operations import record
-from federation.members.operations.leaving import forget_people
+from federation.members.operations.leaving import forget_people, kept_since
 from federation.members.policies import check_decide_membership
+from federation.people.enums import Forgotten as What
+from federation.people.operations import note_forgotten
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,10 @@ def anonymise(*, by: Actor, today: date, is_over: Callable[[], bool] = lambda: F
     check_decide_membership(by)
     people = forget_people(by=by, today=today, months=settings.RETENTION_MONTHS)
     before = forgets_before(today, settings.RETENTION_MONTHS)
+    first = kept_since(today, settings.RETENTION_MONTHS)
+    note_forgotten(what=What.PEOPLE, removed=people, before=Period(first, first).bounds[0])
     if before is None:
+        note_forgotten(what=What.USAGE, removed=0)
         return Forgotten(0, 0, people, is_all=True)
     hours = requests = 0
     is_all = True
@@ -40,6 +46,7 @@ def anonymise(*, by: Actor, today: date, is_over: Callable[[], bool] = lambda: F
         hours += 1
     if is_all:  # never ahead of the sums that budgets are held against
         fold_budgets(before)
+    note_forgotten(what=What.USAGE, removed=requests, before=before)
     if hours:
         record(
             by=by,

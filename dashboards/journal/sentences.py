@@ -153,6 +153,8 @@ SENTENCES: dict[str, Text] = {
     "people.create_user": _("%(actor)s opened an account for somebody"),
     "people.open_account": _("%(actor)s opened an account by invitation"),
     "people.sign_up": _("%(actor)s signed up"),
+    "people.export_data": _("%(actor)s downloaded what is known of them"),
+    "people.erase_person": _("%(actor)s had an account erased"),
     "people.forget_person": _("%(actor)s forgot somebody who has left"),
     "people.close_account": _("%(actor)s closed an account"),
     "people.set_password": _("%(actor)s set the password of an account"),

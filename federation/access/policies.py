@@ -11,11 +11,12 @@ from federation.access.models import ApiKey, Application, LimitOwner, Trial
 from federation.catalogue.models import AIModel
 from federation.fleet.models import Deployment, InferenceServer
 from federation.journal.actors import Actor, is_operator
-from federation.members.models import Institution, Team
-from federation.members.policies import check_charter_accepted, check_is_member
+from federation.members.models import Institution, Membership, Team
+from federation.members.operations.leaving import is_forgotten
+from federation.members.policies import check_charter_accepted, check_forget, check_is_member
 from federation.people.enums import Role
 from federation.people.models import User
-from federation.people.policies import holds, is_federation_admin
+from federation.people.policies import check_leaves_no_gap, holds, is_federation_admin
 from federation.policy import asking, refuse_unless
 from routing.core.enums import LifecycleStage, PriorityClass
 from routing.core.table import OPEN_STAGES
@@ -34,6 +35,8 @@ LONGEST_LIFE = timedelta(days=731)
 LONGEST_OVERLAP = timedelta(days=30)
 """For how long a key that is replaced goes on working, at most; a day more, as it ends with a day."""
 MOST_MANAGERS = 20
+MOST_NAMED = 5
+"""Applications that a refusal names."""
 
 
 def highest_class(by: Actor, institution: Institution) -> PriorityClass | None:
@@ -262,6 +265,47 @@ def check_set_limit(by: Actor, owner: LimitOwner) -> None:
             )
         case Institution():
             refuse_unless(is_federation_admin(by))
+
+
+def check_erase(by: Actor, user: User) -> None:
+    """Oneself, or the federation a closed account. Raises `ValidationError` with all that has to be done first."""
+    is_own = by == user and (user.is_active or is_forgotten(user))
+    refuse_unless(is_own or is_federation_admin(by))
+    if is_forgotten(user):
+        raise ValidationError(_("This account is erased already."), code="erased")
+    if by != user:
+        check_forget(by, user)
+    refusals = []
+    live = Membership.objects.live().values_list("institution_id", flat=True)
+    try:
+        check_leaves_no_gap(user, live)
+    except ValidationError as refusal:
+        refusals.append(refusal)
+    if in_force := _keys_in_force(user):
+        refusals.append(in_force)
+    if refusals:
+        raise ValidationError(refusals)
+
+
+def _keys_in_force(user: User) -> ValidationError | None:
+    """Keys that somebody answers for are to be somebody else's first; others are their IT department's already."""
+    used = ApiKey.objects.usable().filter(
+        application__owner=user,
+        application__institution__in=user.institution_ids(*HIGHEST_CLASS),
+    )
+    names = used.order_by("application__name").values_list("application__name", flat=True)
+    found = list(names.distinct()[: MOST_NAMED + 1])
+    if not found:
+        return None
+    told = [*found[:MOST_NAMED], *("…" for _more in found[MOST_NAMED:])]
+    return ValidationError(
+        _(
+            "Keys of applications that this account owns are in force (%(names)s): hand the applications over, "
+            "or revoke the keys, first."
+        ),
+        code="keys_in_force",
+        params={"names": ", ".join(told)},
+    )
 
 
 can_see_trials = asking(check_see_trials)

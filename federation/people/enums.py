@@ -36,3 +36,13 @@ OVERVIEW_ROLES = frozenset({Role.FEDERATION_ADMIN, Role.AUDITOR})
 """Roles that see every institution's rows."""
 SECOND_FACTOR_ROLES = FEDERATION_ROLES | {Role.MEMBER_DSI}
 """Roles that are not exercised with a password alone: they decide, see or count for others, or hold servers' keys."""
+
+
+class Forgotten(models.TextChoices):
+    """What jobs forget by the clock (docs/retention.md)."""
+
+    USAGE = "usage", _("which key asked a request")
+    PEOPLE = "people", _("names of people who have left")
+    SESSIONS = "sessions", _("ended sessions")
+    COUNTERS = "counters", _("counters of attempts to sign in")
+    CHANGES = "changes", _("changes that routers have followed")

@@ -24,6 +24,7 @@ from federation.people.enums import (
     OVERVIEW_ROLES,
     SECOND_FACTOR_ROLES,
     AccountKind,
+    Forgotten,
     Language,
     Role,
 )
@@ -235,3 +236,37 @@ class Mail(Row):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+class ForgettingQuerySet(models.QuerySet["Forgetting"]):
+    def for_user(self, user: User | AnonymousUser) -> "ForgettingQuerySet":
+        """For those who answer for it: administrators and auditors."""
+        sees = isinstance(user, User) and user.sees_everything
+        return self if sees else self.none()
+
+
+class Forgetting(Row):
+    """That a job has run which forgets: how many rows were removed or emptied, and of before when (None: of no moment).
+
+    Never whose they were.
+    """
+
+    what = models.CharField(_("what was forgotten"), max_length=8, choices=Forgotten)
+    removed = models.PositiveBigIntegerField(_("how many"))
+    before = models.DateTimeField(_("of before"), null=True, blank=True)
+
+    objects = ForgettingQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("run of a job that forgets")
+        verbose_name_plural = _("runs of jobs that forget")
+        ordering = ("-pk",)
+        indexes = (models.Index(fields=["created_at"], name="forgettings_by_time"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(what__in=Forgotten.values), name="what_is_forgotten_is_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_what_display()}: {self.removed}"

@@ -1,7 +1,10 @@
 """Writes about people: accounts, roles, the first administrator."""
 
 import secrets
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Literal
 from uuid import UUID, uuid4
 
@@ -11,15 +14,16 @@ from allauth.usersessions.models import UserSession
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from federation.journal.actors import Actor
 from federation.journal.operations import record
 from federation.people import policies
-from federation.people.enums import SERVICE_ACCOUNTS, AccountKind, Language, Role
+from federation.people.enums import SERVICE_ACCOUNTS, AccountKind, Forgotten, Language, Role
 from federation.people.mails import tell_reset_factor
-from federation.people.models import FirstAdminLink, RoleGrant, User
+from federation.people.models import FirstAdminLink, Forgetting, RoleGrant, User
 
 FactorChange = Literal["add", "remove", "renew"]
 FACTOR_VERBS: dict[FactorChange, str] = {
@@ -28,6 +32,7 @@ FACTOR_VERBS: dict[FactorChange, str] = {
     "renew": "people.renew_second_factor",
 }
 FIRST_ADMIN_LINK_VALIDITY = timedelta(hours=24)
+FORGETTINGS_KEPT = timedelta(days=400)
 
 
 @transaction.atomic
@@ -70,22 +75,21 @@ def grant_role(
 @transaction.atomic
 def revoke_role(*, by: Actor, grant: RoleGrant) -> None:
     """Take a role back. Raises `ValidationError` for the last one who could give it again."""
-    # All of its kind are locked, so that of the last two nobody takes the other's at the same moment.
-    of_its_kind = RoleGrant.objects.filter(role=grant.role, institution_id=grant.institution_id)
-    list(of_its_kind.select_for_update().values_list("pk"))
+    _hold_all_like([grant])
     policies.check_revoke_role(by, grant)
-    user, pk = grant.user, grant.pk
-    grant.delete()
-    user.__dict__.pop("grants", None)
-    if grant.role == Role.FEDERATION_ADMIN and user.is_staff:
-        user.is_staff = False
-        user.save(update_fields=["is_staff"])
-    record(
-        by=by,
-        verb="people.revoke_role",
-        obj=user,
-        diff={"grant": pk, "role": grant.role, "institution": grant.institution_id},
-    )
+    _take_role(by, grant)
+
+
+def hold_roles(user: User) -> None:
+    """Lock what `check_leaves_no_gap` looks at, until the transaction ends. To be called before the account is held."""
+    _hold_all_like(RoleGrant.objects.filter(user=user))
+
+
+def give_up_roles(*, by: Actor, user: User) -> None:
+    """Take every role off somebody who leaves for good; the room above has asked its policy, and holds the rows."""
+    for grant in RoleGrant.objects.filter(user=user).order_by("pk"):
+        grant.user = user
+        _take_role(by, grant)
 
 
 @transaction.atomic
@@ -126,6 +130,19 @@ def open_account(*, email: str, name: str, password: str, language: str = Langua
     user = _open_account(email=email, name=name, password=password, language=language)
     record(by=user, verb="people.open_account", obj=user, diff={"language": language})
     return user
+
+
+@transaction.atomic
+def note_forgotten(*, what: Forgotten, removed: int, before: datetime | None = None) -> None:
+    """Leave word of a run that forgets, and drop words of long ago: a year of them is what is asked for."""
+    Forgetting.objects.create(what=what, removed=removed, before=before)
+    Forgetting.objects.filter(created_at__lt=timezone.now() - FORGETTINGS_KEPT).delete()
+
+
+@transaction.atomic
+def note_export(*, user: User) -> None:
+    """Tell the journal that somebody has taken a copy of what is known of them."""
+    record(by=user, verb="people.export_data", obj=user)
 
 
 @transaction.atomic
@@ -229,3 +246,26 @@ def _give_role(by: Actor, user: User, role: str, institution_id: UUID | None) ->
         diff={"role": role, "institution": institution_id},
     )
     return grant
+
+
+def _hold_all_like(grants: Iterable[RoleGrant]) -> None:
+    """Lock all of their kinds, so that of the last two nobody takes the other's at the same moment."""
+    of_their_kinds = [Q(role=each.role, institution_id=each.institution_id) for each in grants]
+    if of_their_kinds:
+        alike = RoleGrant.objects.filter(reduce(or_, of_their_kinds)).order_by("pk")
+        list(alike.select_for_update().values_list("pk"))
+
+
+def _take_role(by: Actor, grant: RoleGrant) -> None:
+    user, pk = grant.user, grant.pk
+    grant.delete()
+    user.__dict__.pop("grants", None)
+    if grant.role == Role.FEDERATION_ADMIN and user.is_staff:
+        user.is_staff = False
+        user.save(update_fields=["is_staff"])
+    record(
+        by=by,
+        verb="people.revoke_role",
+        obj=user,
+        diff={"grant": pk, "role": grant.role, "institution": grant.institution_id},
+    )

@@ -1,15 +1,29 @@
 """Who may manage people; and the questions about roles that every other policy asks."""
 
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from federation.journal.actors import Actor, is_operator
 from federation.people.enums import INSTITUTION_ROLES, AccountKind, Role
 from federation.people.factors import has_factor
 from federation.people.models import RoleGrant, User
 from federation.policy import asking, refuse_unless
+
+LAST_ONES: Mapping[Role, str | Promise] = {
+    Role.FEDERATION_ADMIN: gettext_lazy(
+        "This is the federation’s last administrator: name another one first."
+    ),
+    Role.MEMBER_DSI: gettext_lazy(
+        "Nobody else speaks for the IT department: invite a successor first."
+    ),
+}
+"""Roles that somebody has to hold, and what their last holder is told."""
 
 
 def is_federation_admin(by: Actor) -> bool:
@@ -48,20 +62,29 @@ def check_revoke_role(by: Actor, grant: RoleGrant) -> None:
         is_federation_admin(by)
         or (institution_id is not None and holds(by, institution_id, Role.MEMBER_DSI))
     )
+    if refusal := _last_of_its_kind(grant):
+        may_leave_none = grant.role == Role.MEMBER_DSI and is_federation_admin(by)
+        if not may_leave_none:
+            raise refusal
+
+
+def check_leaves_no_gap(user: User, institutions: Iterable[UUID]) -> None:
+    """Raise `ValidationError` while nobody else holds a role of theirs in the federation or at `institutions`."""
+    if not user.is_active:
+        return
+    needed = Q(institution_id=None) | Q(institution_id__in=institutions)
+    grants = RoleGrant.objects.filter(needed, user=user, role__in=LAST_ONES)
+    if refusals := [refusal for grant in grants if (refusal := _last_of_its_kind(grant))]:
+        raise ValidationError(refusals)
+
+
+def _last_of_its_kind(grant: RoleGrant) -> ValidationError | None:
     same = RoleGrant.objects.filter(
-        role=grant.role, institution_id=institution_id, user__is_active=True
+        role=grant.role, institution_id=grant.institution_id, user__is_active=True
     )
-    is_last = not same.exclude(pk=grant.pk).exists()
-    if grant.role == Role.FEDERATION_ADMIN and is_last:
-        raise ValidationError(
-            _("This is the federation’s last administrator: name another one first."),
-            code="last_one",
-        )
-    if grant.role == Role.MEMBER_DSI and is_last and not is_federation_admin(by):
-        raise ValidationError(
-            _("Nobody else speaks for the IT department: invite a successor first."),
-            code="last_one",
-        )
+    if grant.role not in LAST_ONES or same.exclude(pk=grant.pk).exists():
+        return None
+    return ValidationError(LAST_ONES[Role(grant.role)], code="last_one")
 
 
 def check_close_account(by: Actor, user: User) -> None:
@@ -77,10 +100,7 @@ def check_close_account(by: Actor, user: User) -> None:
         raise ValidationError(_("This account is closed already."), code="closed")
     administrators = RoleGrant.objects.filter(role=Role.FEDERATION_ADMIN, user__is_active=True)
     if user.has_role(Role.FEDERATION_ADMIN) and administrators.count() == 1:
-        raise ValidationError(
-            _("This is the federation’s last administrator: name another one first."),
-            code="last_one",
-        )
+        raise ValidationError(LAST_ONES[Role.FEDERATION_ADMIN], code="last_one")
 
 
 def check_reset_second_factor(by: Actor, user: User) -> None:

@@ -1,11 +1,15 @@
 """Reads about people that several callers share."""
 
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 
+from allauth.account.models import EmailAddress
+from django.db.models import Q
 from django.utils import timezone
 
-from federation.people.models import FirstAdminLink, Mail
+from federation.people.models import FirstAdminLink, Mail, User
 from federation.people.policies import can_be_first_admin
 
 LATE = timedelta(minutes=10)
@@ -33,3 +37,14 @@ def late_mail() -> LateMail | None:
         return None
     tried = Mail.objects.filter(tries__gt=0).order_by("-next_try_at").first()
     return LateMail(late.count(), oldest.created_at, tried.failure if tried else "")
+
+
+def proved_addresses(user: User) -> list[str]:
+    """Return the addresses that somebody has proved to read; others may be anybody's. One query."""
+    proved = EmailAddress.objects.filter(user=user, verified=True)
+    return sorted({user.email, *proved.values_list("email", flat=True)})
+
+
+def sent_to(addresses: list[str], column: str) -> Q:
+    """Return what makes a row's address one of these, whatever its case."""
+    return reduce(or_, (Q(**{f"{column}__iexact": each}) for each in addresses))

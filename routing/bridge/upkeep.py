@@ -7,10 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 from django.db import OperationalError
 from django.db.models import Max
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from billing.periods import last_days, paris_today
 from billing.records import partitions
 from billing.records.checks import complain
+from federation.people.enums import Forgotten
+from federation.people.operations import note_forgotten
 from routing.bridge.models import RouterProcess, RoutingChange
 
 EVERY_SECONDS = 3600.0
@@ -46,5 +49,8 @@ class Upkeep:
 def forget_the_past() -> None:
     """Delete old changes, but never a section's last one, which is its version; and routers long gone."""
     last = RoutingChange.objects.values("section").annotate(last=Max("pk")).values("last")
-    RoutingChange.objects.filter(at__lt=Now() - CHANGES_KEPT).exclude(pk__in=last).delete()
+    before = timezone.now() - CHANGES_KEPT
+    old = RoutingChange.objects.filter(at__lt=before).exclude(pk__in=last)
+    removed, _of_kinds = old.delete()
     RouterProcess.objects.filter(seen_at__lt=Now() - ROUTERS_KEPT).delete()
+    note_forgotten(what=Forgotten.CHANGES, removed=removed, before=before)

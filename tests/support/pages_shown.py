@@ -84,6 +84,7 @@ NO_PAGES = {
     "balance_csv": "a file",
     "balance_xlsx": "a file",
     "journal_csv": "a file",
+    **dict.fromkeys(["export_my_data", "forgotten_csv"], "a file"),
     **dict.fromkeys(["server_energy_csv", "server_calibrations_csv"], "a file"),
     "impact_calculation_csv": "a file",
     "impact_factors_csv": "a file",
@@ -242,6 +243,7 @@ class Album:
             _at("budget_request", request_id=self.world.asked.pk),
             *_plain("account_email", "account_change_password", "account_logout"),
             *_plain("account_reauthenticate", "usersessions_list"),
+            *_plain("my_data", "erase_my_data", "personal_data"),
             *self._of_factors(),
         ]
 
@@ -324,7 +326,7 @@ class Album:
             *(_at("published_text", kind=kind) for kind in TextKind),
             _at("close_account", pk=world.cast.rennes_user.pk),
             _at("reset_factor", pk=world.cast.rennes_dsi.pk),
-            *_plain("journal", "networks", "proposals"),
+            *_plain("journal", "networks", "proposals", "personal_data", "erase_my_data"),
             ("journal", reverse("journal") + "?group=catalogue&first=yesterday"),
             _at("site_network", grant_id=world.network.pk),
             *self._of_the_catalogue(),
@@ -372,6 +374,7 @@ class Album:
         return [
             *_plain("home", "keys", "new_key", "usage", "servers", "models", "membership"),
             *_plain("journal", "proposals", "mfa_index", "mfa_activate_totp", "mfa_list_webauthn"),
+            *_plain("my_data", "erase_my_data", "personal_data"),
         ]
 
 

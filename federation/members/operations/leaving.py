@@ -6,15 +6,17 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from federation.journal.actors import Actor
 from federation.journal.models import AuditEvent
 from federation.journal.operations import record
+from federation.members.enums import InvitationState
 from federation.members.models import Invitation
 from federation.members.policies import check_forget
 from federation.people.models import Mail, User
+from federation.people.queries import proved_addresses, sent_to
 
 NOWHERE = "forgotten.invalid"
 """The domain of addresses that are forgotten, which can never exist (RFC 2606)."""
@@ -48,13 +50,26 @@ def forget_person(*, by: Actor, user: User) -> User:
     """Take name and addresses off a closed account, for good. The journal knew it by its pseudonym alone."""
     check_forget(by, user)
     locked: User = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    address = f"{locked.pseudonym.hex}@{NOWHERE}"
-    Invitation.objects.filter(email__iexact=locked.email).update(email=address)
-    for of_theirs in (EmailAddress, Authenticator, UserSession):
-        of_theirs.objects.filter(user=locked).delete()
-    Mail.objects.filter(person=locked).delete()
-    locked.email, locked.name = address, NAMELESS
-    locked.set_unusable_password()
-    locked.save(update_fields=["email", "name", "password"])
+    take_name_off(locked)
     record(by=by, verb="people.forget_person", obj=locked)
     return locked
+
+
+def is_forgotten(user: User) -> bool:
+    return user.email.endswith(f"@{NOWHERE}")
+
+
+def take_name_off(locked: User) -> None:
+    """Empty an account of what tells whose it was, and delete whatever could open it. A step of those who forget."""
+    former, address = proved_addresses(locked), f"{locked.pseudonym.hex}@{NOWHERE}"
+    to_them = Invitation.objects.filter(sent_to(former, "email"))
+    to_them.pending().update(state=InvitationState.WITHDRAWN)
+    to_them.update(email=address)
+    for session in UserSession.objects.filter(user=locked):
+        session.end()
+    for of_theirs in (EmailAddress, Authenticator):
+        of_theirs.objects.filter(user=locked).delete()
+    Mail.objects.filter(Q(person=locked) | sent_to(former, "address")).delete()
+    locked.email, locked.name, locked.last_login = address, NAMELESS, None
+    locked.set_unusable_password()
+    locked.save(update_fields=["email", "name", "password", "last_login"])

@@ -535,6 +535,8 @@ SECRETS = {
 """Addresses that hold a secret in the place of a row, or ask for one beside it."""
 ONES_OWN = {
     "set_language": "a language is chosen for oneself",
+    "export_my_data": "a copy of what is known of oneself is taken",
+    "erase_my_data": "one's own account is erased",
     "begin_candidacy": "a candidacy of one's own is begun",
     "account_logout": "it would end the sweep",
     "mfa_deactivate_totp": "one's own app of codes is taken off",

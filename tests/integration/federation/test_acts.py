@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from billing.operations import (
     budgets,
     contests,
+    erasure,
     invoices,
     ledger,
     merging,
@@ -77,7 +78,7 @@ OF_ONES_OWN = {
     *("describe_institution", "describe_part", "name_contacts", "submit_candidacy"),
     *("withdraw_candidacy", "sign_agreement", "draw_up", "move", "admit_if_settled"),
     *("enter", "note_stage", "adopt_by_ballot", "ask_for_more", "forget_people", "credit"),
-    *("end_leases", "follow_leases"),
+    *("end_leases", "follow_leases", "give_up_roles"),
 }
 """Everybody's own affair, tried below and in `tests/integration/members`; and steps of other operations."""
 PEOPLE = ("admin", "auditor", "rennes_dsi", "rennes_user", "reims_dsi", "orleans_user", "intruder")
@@ -153,6 +154,7 @@ def test_nobody_writes_in_a_candidacy_of_others(world: World) -> None:
 
 MODULES: tuple[ModuleType, ...] = (
     *(budgets, contests, invoices, ledger, merging, months, notes, prices, requests, retention),
+    erasure,
     years,
     *(access, keyring, trials, members, people),
     *(registering, proposals, life, notices, aliases, minimum, routing, facts),

@@ -20,7 +20,7 @@ from federation.catalogue.models import (
 from federation.journal.models import AuditEvent
 from federation.members.models import Candidacy, Institution, Membership, Vote
 from federation.people.enums import Role
-from federation.people.models import FirstAdminLink, RoleGrant
+from federation.people.models import FirstAdminLink, Forgetting, RoleGrant
 from tests.integration.federation.test_scope import ROOMS
 from tests.integration.federation.world import World
 
@@ -119,6 +119,7 @@ VIOLATIONS: dict[str, Violation] = {
     "only_a_member_role_names_an_institution": lambda w: RoleGrant.objects.create(
         user=w.cast.intruder, role=Role.USER, institution_id=None
     ),
+    "what_is_forgotten_is_known": lambda w: Forgetting.objects.create(what="names", removed=0),
     "a_first_admin_link_expires_after_it_is_made": lambda w: FirstAdminLink.objects.create(
         digest="0" * 64, expires_at=timezone.now() - timedelta(days=1)
     ),

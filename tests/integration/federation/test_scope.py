@@ -57,7 +57,7 @@ from federation.members.models import (
     Vote,
 )
 from federation.members.operations.ballots import cast_vote
-from federation.people.models import FirstAdminLink, Mail, RoleGrant, User
+from federation.people.models import FirstAdminLink, Forgetting, Mail, RoleGrant, User
 from routing.core.enums import LifecycleStage
 from tests.integration.federation.world import World
 from tests.support.factories import make_user
@@ -99,7 +99,7 @@ CANDIDATES: tuple[type[Model], ...] = (Candidacy, Contact, Agreement, StoredFile
 """Rows of a candidate: its writers see them, before and after they have a role."""
 PERSONAL: tuple[type[Model], ...] = (
     *(Application, ApiKey, Limit, Trial, User, RoleGrant, AuditEvent, TechnicalForm),
-    *(Proposal, Notice),
+    *(Proposal, Notice, Forgetting),
     *(Team, TeamPlace, Invitation, CharterAcceptance, MembershipDecision),
     *COMMITTEE,
     *CANDIDATES,

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from billing.operations import erasure
 from federation.journal.actors import Actor
 from federation.members.enums import Choice, MembershipState, SubjectKind, TextKind
 from federation.members.operations import (
@@ -78,6 +79,10 @@ def _somebody_who_left(world: World) -> User:
 
 
 ACTS: Acts = {
+    "erase_person": (
+        ADMIN,
+        lambda w, by: erasure.erase_person(by=by, user=_somebody_who_left(w)),
+    ),
     "forget_person": (
         ADMIN,
         lambda w, by: leaving.forget_person(by=by, user=_somebody_who_left(w)),
