@@ -40,7 +40,8 @@ FORMAT = 1
 """Raised when a section or a column gets another meaning."""
 MOST_ROWS = 5_000
 """Of a section, the newest: the file is bounded. What is cut is named at its end."""
-Rows = QuerySet[Any, dict[str, Any]]
+Rows = Any
+"""A query of `values`."""
 
 
 def _account(user: User) -> Rows:

@@ -2,7 +2,7 @@
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -30,7 +30,7 @@ def my_data(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 @never_cache
-def export(request: HttpRequest) -> HttpResponse:
+def export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """The file of everything, for whoever has just confirmed who they are; the journal keeps that it was asked for."""
     user = signed_in(request)
     if must_confirm(request):
@@ -56,7 +56,7 @@ def register(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @login_required
-def forgotten_csv(request: HttpRequest) -> HttpResponse:
+def forgotten_csv(request: HttpRequest) -> StreamingHttpResponse:
     """Every run of the jobs that forget, for those who answer for it."""
     user = signed_in(request)
     if not user.sees_everything:

@@ -84,7 +84,7 @@ def _last_of_its_kind(grant: RoleGrant) -> ValidationError | None:
     )
     if grant.role not in LAST_ONES or same.exclude(pk=grant.pk).exists():
         return None
-    return ValidationError(LAST_ONES[Role(grant.role)], code="last_one")
+    return ValidationError(str(LAST_ONES[Role(grant.role)]), code="last_one")
 
 
 def check_close_account(by: Actor, user: User) -> None:
@@ -100,7 +100,7 @@ def check_close_account(by: Actor, user: User) -> None:
         raise ValidationError(_("This account is closed already."), code="closed")
     administrators = RoleGrant.objects.filter(role=Role.FEDERATION_ADMIN, user__is_active=True)
     if user.has_role(Role.FEDERATION_ADMIN) and administrators.count() == 1:
-        raise ValidationError(LAST_ONES[Role.FEDERATION_ADMIN], code="last_one")
+        raise ValidationError(str(LAST_ONES[Role.FEDERATION_ADMIN]), code="last_one")
 
 
 def check_reset_second_factor(by: Actor, user: User) -> None:

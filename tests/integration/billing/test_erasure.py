@@ -181,7 +181,8 @@ def test_what_could_open_the_account_and_what_it_had_is_gone(world: World) -> No
 
     erase_person(by=person, user=person)
 
-    for of_theirs in (EmailAddress, Authenticator, UserSession, RoleGrant, TeamPlace):
+    kinds: tuple[Any, ...] = (EmailAddress, Authenticator, UserSession, RoleGrant, TeamPlace)
+    for of_theirs in kinds:
         assert not of_theirs.objects.filter(user=person).exists(), of_theirs
     assert not Session.objects.filter(pk=kept.session_key).exists()
     assert not Mail.objects.filter(person=person).exists()
