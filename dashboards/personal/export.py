@@ -120,8 +120,11 @@ def _usage(user: User) -> Rows:
     """By key and month, under the application's id where retention has forgotten the key."""
     own = Application.objects.filter(owner=user).values("pk")
     of_theirs = Q(key_id__in=_keys_of(user).values("pk")) | Q(key_id__in=own)
+    asking = Application.objects.filter(Q(owner=user) | Q(keys__created_by=user))
     return (
-        KeyMonth.objects.filter(of_theirs)
+        KeyMonth.objects.filter(
+            of_theirs, asking_institution_id__in=asking.values("institution_id")
+        )
         .order_by("-since", "key_id", "status")
         .values(
             *("since", "key_id", "application_id", "status", "requests", "prompt_tokens"),
