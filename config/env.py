@@ -5,6 +5,7 @@ the address of its database lies in it, like the portal's own.
 """
 
 import os
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,20 @@ def ports(name: str) -> frozenset[int]:
         raise ConfigurationError(
             f"{name}: {fault}; it takes ports and ranges like {LISTED_PORTS}"
         ) from None
+
+
+def addresses(name: str) -> tuple[tuple[str, int], ...]:
+    """Return the pairs of IP address and port in a variable, as `10.1.2.3:8443`, none when it is unset."""
+    found = []
+    for word in words(name):
+        host, _, port = word.rpartition(":")
+        try:
+            found.append((str(ip_address(host.strip("[]"))), int(port)))
+        except ValueError:
+            raise ConfigurationError(
+                f"{name} has {word!r}; it takes addresses with a port like 10.1.2.3:8443"
+            ) from None
+    return tuple(found)
 
 
 def data_folder() -> Path:

@@ -22,6 +22,7 @@ SITE_DOCUMENTATION = env.text("SITE_DOCUMENTATION", "")
 # Of the router towards servers, as their firewalls see it; shown to whoever lends one.
 EGRESS_ADDRESSES = env.words("EGRESS_ADDRESSES")
 EGRESS_PORTS = env.ports("EGRESS_PORTS")
+SIGN_IN_GRANTS = env.addresses("SIGN_IN_ADDRESSES")
 # The router's: windows of measured energy wait for the longest request.
 LONGEST_RUN_SECONDS = env.number("RUN_SECONDS", default=600.0)
 MINIMUM_ALARM_SECONDS = env.integer("MINIMUM_ALARM_SECONDS", default=30)
@@ -51,6 +52,7 @@ INSTALLED_APPS = [
     "federation.journal",
     "federation.people",
     "federation.members",
+    "federation.identity",
     "federation.catalogue",
     "federation.fleet",
     "federation.access",
@@ -72,6 +74,9 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.socialaccount.providers.saml",
 ]
 
 MIDDLEWARE = [
@@ -149,6 +154,15 @@ AUTH_PASSWORD_VALIDATORS = [
 ACCOUNT_ADAPTER = "federation.people.adapter.AccountAdapter"
 # The router in front names one address, the one it believes (TRUSTED_PROXIES).
 ALLAUTH_TRUSTED_PROXY_COUNT = 1
+# Services that vouch for people are rows of the register; what they say of somebody is believed as far as it is theirs.
+SOCIALACCOUNT_ADAPTER = "federation.identity.adapter.SocialAdapter"
+SOCIALACCOUNT_PROVIDERS = {
+    "saml": {"provider_class": "federation.identity.saml.provider.FederationProvider"},
+    "openid_connect": {"provider_class": "federation.identity.oidc.provider.OidcProvider"},
+}
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a form that leads elsewhere is forbidden to pages (form-action)
+SOCIALACCOUNT_STORE_TOKENS = False
 MFA_ADAPTER = "federation.people.adapter.MFAAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}

@@ -12,6 +12,7 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
@@ -63,6 +64,13 @@ def _sessions(user: User) -> Rows:
 def _factors(user: User) -> Rows:
     held = Authenticator.objects.filter(user=user).order_by("-created_at")
     return held.values("type", "created_at", "last_used_at")
+
+
+def _services(user: User) -> Rows:
+    """By which they sign in: each with the identifier that it knows them by, and what it last said."""
+    return SocialAccount.objects.filter(user=user).values(
+        *("provider", "uid", "extra_data", "date_joined", "last_login")
+    )
 
 
 def _roles(user: User) -> Rows:
@@ -215,6 +223,7 @@ SECTIONS: Mapping[str, Callable[[User], Rows]] = {
     "addresses": _addresses,
     "sessions": _sessions,
     "second_factors": _factors,
+    "sign_in_services": _services,
     "roles": _roles,
     "teams": _teams,
     "candidacies": _candidacies,

@@ -15,6 +15,7 @@ from federation.fleet.models import (
     TechnicalForm,
     UpstreamCredential,
 )
+from federation.identity.models import SignInService
 from federation.people.models import Mail
 
 Change = Callable[[str], str]
@@ -54,5 +55,6 @@ PLACES = (
     column("client certificates' keys", ClientCertificate, "ciphertext"),
     column("client certificates' keys in drafts", TechnicalForm, "sealed_client_key"),
     column("e-mails that wait", Mail, "sealed"),
+    column("sign-in services' secrets", SignInService, "sealed_secret"),
     SealedPlace("second factors", Authenticator, ("data",), _secrets_of),
 )

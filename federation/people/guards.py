@@ -5,8 +5,12 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
+from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import record_authentication
-from allauth.account.internal.flows.reauthentication import is_reauthentication_required
+from allauth.account.internal.flows.reauthentication import (
+    get_reauthentication_flows,
+    is_reauthentication_required,
+)
 from allauth.account.utils import perform_login
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -31,14 +35,22 @@ def signed_in(request: HttpRequest) -> User:
 
 def must_confirm(request: HttpRequest) -> bool:
     """Whether the last sign-in or confirmation is older than `ACCOUNT_REAUTHENTICATION_TIMEOUT`."""
+    if _confirms_elsewhere(request):  # allauth would not ask whom it cannot ask
+        return bool(get_adapter().is_reauthentication_required(app="federation.people"))
     return bool(is_reauthentication_required(request, app="federation.people"))
+
+
+def _confirms_elsewhere(request: HttpRequest) -> bool:
+    """Whether somebody has neither a password nor a second factor here: their institution knows them."""
+    return request.user.is_authenticated and not get_reauthentication_flows(request.user)
 
 
 def confirm_first(request: HttpRequest, page: str) -> HttpResponse:
     """Ask for password or second factor, then lead to `page`. What was typed is not kept: it may be a secret."""
     if request.method == "POST":
         messages.info(request, _("Confirm that it is you, then do it once more."))
-    return redirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': page})}")
+    way = "sign_in_again" if _confirms_elsewhere(request) else "account_reauthenticate"
+    return redirect(f"{reverse(way)}?{urlencode({'next': page})}")
 
 
 def freshly_confirmed(view: View) -> View:

@@ -95,6 +95,7 @@ def give_up_roles(*, by: Actor, user: User) -> None:
 @transaction.atomic
 def close_account(*, by: Actor, user: User) -> User:
     """Close an account: nobody signs in with it any more, and it counts for no decision."""
+    hold_roles(user)
     locked: User = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     policies.check_close_account(by, locked)
     locked.is_active = False

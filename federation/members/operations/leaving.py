@@ -4,6 +4,7 @@ from datetime import date
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.db.models import Max, Q
@@ -67,7 +68,7 @@ def take_name_off(locked: User) -> None:
     to_them.update(email=address)
     for session in UserSession.objects.filter(user=locked):
         session.end()
-    for of_theirs in (EmailAddress, Authenticator):
+    for of_theirs in (EmailAddress, Authenticator, SocialAccount):
         of_theirs.objects.filter(user=locked).delete()
     Mail.objects.filter(Q(person=locked) | sent_to(former, "address")).delete()
     locked.email, locked.name, locked.last_login = address, NAMELESS, None

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.apps import apps
 from django.contrib.sessions.models import Session
@@ -170,6 +171,9 @@ def test_a_name_of_one_word_is_not_taken_out_of_texts(world: World) -> None:
 def test_what_could_open_the_account_and_what_it_had_is_gone(world: World) -> None:
     person = free(world.cast.rennes_user)
     set_app(person)
+    SocialAccount.objects.create(
+        user=person, provider=world.service.service_id, uid=ADDRESS, extra_data={}
+    )
     browser = signed_in_as(person)
     assert browser.get("/account/sessions/").status_code == 200
     invite(by=world.cast.reims_dsi, email=ADDRESS, role=Role.USER, institution=world.cast.reims)
@@ -181,7 +185,9 @@ def test_what_could_open_the_account_and_what_it_had_is_gone(world: World) -> No
 
     erase_person(by=person, user=person)
 
-    kinds: tuple[Any, ...] = (EmailAddress, Authenticator, UserSession, RoleGrant, TeamPlace)
+    kinds: tuple[Any, ...] = (
+        *(EmailAddress, Authenticator, SocialAccount, UserSession, RoleGrant, TeamPlace),
+    )
     for of_theirs in kinds:
         assert not of_theirs.objects.filter(user=person).exists(), of_theirs
     assert not Session.objects.filter(pk=kept.session_key).exists()

@@ -11,6 +11,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from asgiref.sync import async_to_sync
 from django.apps import apps
@@ -67,6 +68,10 @@ def test_the_file_holds_every_kind_of_row_that_is_ones_own(world: World) -> None
     person = world.cast.rennes_user
     set_app(person)
     UserSession.objects.create(user=person, session_key="1", ip="192.0.2.7", user_agent="Firefox")
+    said = {"affiliations": ["staff"], "uais": [], "siret": "", "doubt": ""}
+    SocialAccount.objects.create(
+        user=person, provider=world.service.service_id, uid="camille@rennes", extra_data=said
+    )
     store_calls(world.users_application.keys.get(), world.deployment, count=2)
     post(person, lambda: Letter("What it says", ("is sealed",)), topic="of-a-topic")
     Contact.objects.filter(pk=Contact.objects.latest("pk").pk).update(email=person.email)
@@ -79,6 +84,9 @@ def test_the_file_holds_every_kind_of_row_that_is_ones_own(world: World) -> None
     assert told["account"][0]["email"] == person.email
     assert [session["ip"] for session in told["sessions"]] == ["192.0.2.7"]
     assert [factor["type"] for factor in told["second_factors"]] == ["totp"]
+    assert [(each["uid"], each["extra_data"]) for each in told["sign_in_services"]] == [
+        ("camille@rennes", said)
+    ]
     assert told["roles"][0]["at"] == "rennes"
     assert [used["requests"] for used in told["usage_by_month"]] == [2]
     assert told["waiting_mails"][0]["topic"] == "of-a-topic"

@@ -37,6 +37,7 @@ from federation.fleet.models import (
     TechnicalForm,
 )
 from federation.fleet.views.jobs import FILES
+from federation.identity.models import MetadataSource, SignInService
 from federation.members.enums import TextKind
 from federation.members.models import (
     Agreement,
@@ -400,6 +401,13 @@ RECIPES: dict[str, Recipe] = {
         of_networks(step="withdraw"),
     ),
     **dict.fromkeys(["run", "run_lines"], of_runs()),
+    "sign_in_service": of_departments(
+        SignInService.objects.all, "service_id", lambda row: row.institution.slug
+    ),
+    **dict.fromkeys(
+        ["refresh_metadata", "stop_metadata_source"],
+        of_the_committee(MetadataSource.objects.all, "source_id"),
+    ),
     "revoke_server_token": of_institutions(
         ServerToken.objects.all, "token_id", lambda row: row.server.institution.slug
     ),
@@ -519,6 +527,12 @@ RECIPES: dict[str, Recipe] = {
     ),
 }
 PUBLISHED = {
+    "choose_service": [],
+    **{name: [] for name in ("openid_connect_login", "openid_connect_callback")},
+    **{
+        name: []
+        for name in ("saml_login", "saml_acs", "saml_finish_acs", "saml_sls", "saml_metadata")
+    },
     "published_text": [{"kind": kind} for kind in TextKind],
     "job_file": [{"name": name} for name in FILES],
 }

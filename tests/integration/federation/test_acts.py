@@ -51,6 +51,7 @@ from federation.fleet.operations import (
     servers,
     technical,
 )
+from federation.identity import operations as identity
 from federation.journal.actors import SYSTEM, Actor, CommandActor
 from federation.journal.models import AuditEvent
 from federation.members.operations import (
@@ -156,7 +157,7 @@ MODULES: tuple[ModuleType, ...] = (
     *(budgets, contests, invoices, ledger, merging, months, notes, prices, requests, retention),
     erasure,
     years,
-    *(access, keyring, trials, members, people),
+    *(access, keyring, trials, members, people, identity),
     *(registering, proposals, life, notices, aliases, minimum, routing, facts),
     *(agreements, ballots, candidacies, invitations, leaving, teams, texts),
     *(credentials, deployments, egress, guests, keys, labels, leases, publication, rotation),

@@ -35,7 +35,7 @@ def address(model: type[Model], page: str, *args: object) -> str:
 
 def test_only_tables_of_the_register_are_shown() -> None:
     assert {model._meta.app_label for model in TABLES} == {
-        *("journal", "people", "members", "catalogue", "fleet", "access")
+        *("journal", "people", "members", "identity", "catalogue", "fleet", "access")
     }
 
 

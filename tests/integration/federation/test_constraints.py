@@ -257,6 +257,9 @@ VIOLATIONS: dict[str, Violation] = {
     "a_maintenance_ends_after_it_begins": lambda w: change(
         w.maintenance, ends_at=w.maintenance.starts_at
     ),
+    "a_sign_in_protocol_is_known": lambda w: change(w.service, protocol="ldap"),
+    "a_sign_in_service_can_be_asked": lambda w: change(w.service, source=None),
+    "a_sign_in_slug_is_one_service_s": lambda w: type(w.service).objects.update(slug="same"),
     "a_server_token_is_a_digest": lambda w: change(w.lease.token, digest="ilaas_server_itself"),
     "one_open_lease_per_server": lambda w: again(w.lease),
     "a_lease_state_is_known": lambda w: change(w.lease, state="unknown", ended_at=timezone.now()),
@@ -275,6 +278,8 @@ UNIQUE_FIELDS: dict[str, Violation] = {
     "AIModel.slug": lambda w: change(w.model, slug=w.proposed.slug),
     "Candidacy.membership": lambda w: again(w.candidacy),
     "Invitation.digest": lambda w: again(w.invitation, email="third@example.org"),
+    "MetadataSource.name": lambda w: again(w.service.source),
+    "SignInService.service_id": lambda w: again(w.service),
     "ServerToken.digest": lambda w: again(w.lease.token),
     "InferenceServer.slug": lambda w: change(w.server, slug=w.staging_server.slug),
     "GuestRules.server": lambda w: again(w.guest_rules),

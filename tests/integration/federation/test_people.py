@@ -13,6 +13,7 @@ from federation.people.enums import Role
 from federation.people.models import FirstAdminLink, RoleGrant, User
 from federation.people.operations import (
     claim_first_admin,
+    close_account,
     create_user,
     grant_role,
     make_first_admin_link,
@@ -231,3 +232,20 @@ def test_two_links_used_at_once_make_one_administrator(transactional_db: None) -
 
     assert RoleGrant.objects.filter(role=Role.FEDERATION_ADMIN).count() == 1
     assert User.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_administrators_who_close_each_other_leave_one(transactional_db: None) -> None:
+    people = [open_account(f"admin{number}@example.org") for number in range(2)]
+    for person in people:
+        grant_role(by=OPERATOR, user=person, role=Role.FEDERATION_ADMIN)
+
+    def close(by: User, other: User) -> None:
+        try:
+            close_account(by=by, user=other)
+        except ValidationError:
+            return
+
+    at_once([partial(close, *people), partial(close, *reversed(people))])
+
+    assert User.objects.filter(is_active=True).count() == 1

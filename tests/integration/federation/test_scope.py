@@ -38,6 +38,7 @@ from federation.fleet.models import (
     TechnicalForm,
     UpstreamCredential,
 )
+from federation.identity.models import MetadataSource, SignInService
 from federation.journal.models import AuditEvent
 from federation.members.enums import Choice
 from federation.members.models import (
@@ -62,7 +63,7 @@ from routing.core.enums import LifecycleStage
 from tests.integration.federation.world import World
 from tests.support.factories import make_user
 
-ROOMS = ("journal", "people", "members", "catalogue", "fleet", "access")
+ROOMS = ("journal", "people", "members", "identity", "catalogue", "fleet", "access")
 OWNERS: dict[type[Model], Callable[[Any], UUID]] = {
     Institution: lambda row: row.pk,
     Membership: lambda row: row.institution_id,
@@ -99,11 +100,13 @@ CANDIDATES: tuple[type[Model], ...] = (Candidacy, Contact, Agreement, StoredFile
 """Rows of a candidate: its writers see them, before and after they have a role."""
 PERSONAL: tuple[type[Model], ...] = (
     *(Application, ApiKey, Limit, Trial, User, RoleGrant, AuditEvent, TechnicalForm),
-    *(Proposal, Notice, Forgetting),
+    *(Proposal, Notice, Forgetting, MetadataSource),
     *(Team, TeamPlace, Invitation, CharterAcceptance, MembershipDecision),
     *COMMITTEE,
     *CANDIDATES,
 )
+EVERYBODYS: tuple[type[Model], ...] = (TextVersion, SignInService)
+"""Published texts, and by whom one signs in."""
 OVERVIEW = ("admin", "auditor")
 
 
@@ -118,8 +121,8 @@ def everything(model: type[Model]) -> set[Any]:
 def test_every_table_of_the_register_is_swept_here() -> None:
     tables = {model for room in ROOMS for model in apps.get_app_config(room).get_models()}
 
-    # The first administrator's links and e-mails hold secrets: no page lists them. Published texts are everybody's.
-    assert tables == {*OWNERS, *MODELS_OF, *PERSONAL, FirstAdminLink, Mail, TextVersion}
+    # The first administrator's links and e-mails hold secrets: no page lists them.
+    assert tables == {*OWNERS, *MODELS_OF, *PERSONAL, *EVERYBODYS, FirstAdminLink, Mail}
 
 
 def test_one_sees_the_rows_of_ones_institutions_and_no_other(world: World) -> None:

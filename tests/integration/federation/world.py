@@ -81,6 +81,8 @@ from federation.fleet.operations.networks import Wish, ask_site_egress
 from federation.fleet.operations.probes import Described, set_probe
 from federation.fleet.operations.runs import request_run
 from federation.fleet.operations.technical import save_draft, submit_form
+from federation.identity.enums import Protocol
+from federation.identity.models import MetadataSource, SignInService
 from federation.members.enums import SubjectKind
 from federation.members.models import Agreement, Ballot, Candidacy, Institution, Invitation, Team
 from federation.members.operations.ballots import open_ballot
@@ -135,6 +137,8 @@ class World:
     """Of a server in staging, all of whose reports are green."""
     run: ConformityRun
     maintenance: Maintenance
+    service: SignInService
+    """By which people of Rennes sign in; others do by one of Reims."""
     lease: Lease
     """Of a job that has the server; Reims has one, too."""
 
@@ -339,6 +343,27 @@ def make_maintenances(*deployments: Deployment) -> Maintenance:
     return planned[0]
 
 
+def make_services(cast: Cast) -> SignInService:
+    """A federation's services for Rennes and for Reims; return that of Rennes."""
+    source = MetadataSource.objects.create(
+        name="RENATER", url="https://metadata.example.org/all.xml", certificate="a certificate"
+    )
+    made = [
+        SignInService.objects.create(
+            protocol=Protocol.SAML,
+            service_id=f"https://idp.{place.slug}.example.org",
+            names={"fr": place.name, "en": place.name},
+            url=f"https://idp.{place.slug}.example.org/sso",
+            scopes=[f"{place.slug}.example.org"],
+            certificates=["AAAA"],
+            source=source,
+            institution=place,
+        )
+        for place in (cast.rennes, cast.reims)
+    ]
+    return made[0]
+
+
 def make_leases(*deployments: Deployment) -> Lease:
     """A job with a token of its own has the server of each; return that of the first."""
     made = []
@@ -479,6 +504,7 @@ def make_world() -> World:
         run=run,
         maintenance=maintenance,
         lease=lease,
+        service=make_services(cast),
         cast=cast,
         model=model,
         proposed=proposed,

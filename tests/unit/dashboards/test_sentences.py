@@ -12,7 +12,9 @@ from dashboards.journal.sentences import GROUPS, SENTENCES, sentence
 
 ROOT = Path(__file__).resolve().parents[3]
 ROOMS = ("billing", "config", "dashboards", "federation", "routing")
-VERB = re.compile(r"(?:access|billing|catalogue|fleet|journal|members|people|routing)\.[a-z_]+")
+VERB = re.compile(
+    r"(?:access|billing|catalogue|fleet|identity|journal|members|people|routing)\.[a-z_]+"
+)
 
 
 def sources() -> Iterator[ast.Module]:

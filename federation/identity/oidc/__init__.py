@@ -1,0 +1,1 @@
+"""OpenID Connect, with ProConnect's signed answers about people."""

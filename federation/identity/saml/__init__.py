@@ -1,0 +1,1 @@
+"""SAML of a whole federation: one entity, one address for answers, whoever vouches."""
