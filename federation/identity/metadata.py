@@ -121,6 +121,7 @@ def read_aggregate(path: Path, certificate: str, now: datetime) -> Aggregate:
             found.providers.append(described)
         elif described is not None:
             found.skipped[described] += 1
+        entity.clear()  # the tree shrinks as the list grows
     return found
 
 
