@@ -1,6 +1,6 @@
 """The card of a model: what was tested on which of its servers, how fast they were, and nothing that was not found."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -63,7 +63,7 @@ def test_what_is_declared_and_never_tested_is_said_to_be_just_that(cast: Cast) -
 def test_a_test_counts_for_the_servers_on_which_it_was_made(
     cast: Cast, at_rennes: Deployment, at_reims: Deployment
 ) -> None:
-    at = timezone.now().replace(year=2026, month=11, day=28)
+    at = datetime(2026, 11, 28, 12, tzinfo=UTC)
     make_report(at_rennes, {Check.TOOLS: WELL}, at=at)
     told = ability(cast.orleans_user)
     assert (told.standing, told.short) == (Standing.WELL, "1/2")

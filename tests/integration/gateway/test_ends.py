@@ -143,7 +143,7 @@ async def test_an_answer_too_long_to_be_held_is_held_by_nobody(tmp_path: Path) -
 async def test_a_server_silent_for_as_long_as_a_request_may_run_is_not_blamed(
     tmp_path: Path,
 ) -> None:
-    limits = Limits(run_seconds=0.2, server_head_seconds=0.2)
+    limits = Limits(run_seconds=1, server_head_seconds=1)
     async with a_house(tmp_path, silent, limits) as (router, wire):
         answer = await router.post(json=chat())
 
