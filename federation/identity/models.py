@@ -150,7 +150,3 @@ class SignInService(Row):
             if text := self.names.get(each):
                 return str(text)
         return str(next(iter(self.names.values()), self.service_id))
-
-    def speaks_for(self, domain: str) -> bool:
-        """Whether a domain is one of its own."""
-        return domain.lower() in self.scopes
